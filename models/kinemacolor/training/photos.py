@@ -1,0 +1,103 @@
+"""Colour photos for training, read straight from tars of JPEG files and kept in memory as 8-bit RGB."""
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["CropSettings", "is_colourful", "read_photos", "sample_crops"]
+
+Picture = NDArray[np.uint8]
+
+_MIN_MEAN_SPREAD = 6.0  # 8-bit codes between the largest and the smallest channel; below, a picture teaches grey
+
+
+@dataclass(frozen=True, slots=True)
+class CropSettings:
+    """Square crops of one training batch."""
+
+    count: int
+    """Crops in a batch."""
+    side_px: int
+    """Side that the network sees; a multiple of 32 keeps all strides whole, of 16 is enough."""
+    smallest: float = 0.75
+    """Smallest crop as a share of the picture's short side, in (0, 1]."""
+
+
+def read_photos(tars: Sequence[Path], limit: int | None = None) -> list[Picture]:
+    """Decode every colourful JPEG of some tars.
+
+    Args:
+        tars: Tar files, plain or gzip-compressed.
+        limit: Stop after that many files, for quick runs.
+
+    Returns:
+        Pictures (H, W, 3) uint8 RGB in the order of the tars.
+
+    Raises:
+        FileNotFoundError: A tar does not exist, or `tars` is empty.
+    """
+    if not tars:
+        raise FileNotFoundError("expected at least one tar of photos, found none")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        pictures = pool.map(_decode, _jpegs(tars, limit))
+        return [picture for picture in pictures if is_colourful(picture)]
+
+
+def is_colourful(picture: Picture) -> bool:
+    """Whether a picture (H, W, 3) has colour to teach; grey photos and prints would teach grey."""
+    small = picture[::4, ::4].astype(np.int16)
+    return float((small.max(axis=2) - small.min(axis=2)).mean()) >= _MIN_MEAN_SPREAD
+
+
+def sample_crops(pictures: Sequence[Picture], settings: CropSettings, rng: np.random.Generator) -> Tensor:
+    """Random square crops, scaled and flipped.
+
+    Returns:
+        (count, 3, side, side) float32 sRGB code values in [0, 1].
+    """
+    side = settings.side_px
+    batch = np.empty((settings.count, side, side, 3), dtype=np.uint8)
+    for index, choice in enumerate(rng.integers(len(pictures), size=settings.count)):
+        batch[index] = _crop(pictures[choice], settings, rng)
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
+
+
+def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) -> Picture:
+    height, width = picture.shape[:2]
+    short = min(height, width)
+    side = int(rng.integers(int(short * settings.smallest), short + 1))
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    crop = picture[top : top + side, left : left + side]
+    if side != settings.side_px:
+        method = cv2.INTER_AREA if side > settings.side_px else cv2.INTER_LINEAR
+        crop = cv2.resize(crop, (settings.side_px, settings.side_px), interpolation=method)
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def _jpegs(tars: Sequence[Path], limit: int | None) -> Iterator[bytes]:
+    seen = 0
+    for path in tars:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                handle = tar.extractfile(member) if member.name.endswith(".jpg") else None
+                if handle is None:
+                    continue
+                if limit is not None and seen >= limit:
+                    return
+                seen += 1
+                yield handle.read()
+
+
+def _decode(data: bytes) -> Picture:
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"expected a JPEG file, found {len(data)} bytes that do not decode")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

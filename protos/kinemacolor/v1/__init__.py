@@ -1,0 +1,1 @@
+"""Generated from colorize.proto; the contract is in its comments."""

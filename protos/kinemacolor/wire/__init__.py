@@ -1,0 +1,1 @@
+"""The meaning of the bytes on the wire, shared by both ends."""

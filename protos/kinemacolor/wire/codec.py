@@ -1,0 +1,127 @@
+"""Messages to values and back. Everything that arrives is checked here, once, before anything is allocated for it."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire import limits
+from kinemacolor.wire.errors import WireError
+from kinemacolor.wire.frame import ColorPlanes, FrameNumber, Geometry
+from kinemacolor.wire.reasons import ErrorReason
+
+_CLIP_KEY = re.compile(rf"[A-Za-z0-9._:-]{{1,{limits.MAX_CLIP_KEY_CHARS}}}", re.ASCII)
+_LUMA_DTYPE = np.dtype("<u2")
+_AB_DTYPE = np.dtype("<i2")
+
+
+def parse_request(data: bytes) -> pb.StreamFramesRequest:
+    """Parse one message of the stream.
+
+    Raises:
+        WireError: MALFORMED; the text never repeats what the parser said.
+    """
+    try:
+        request = pb.StreamFramesRequest.FromString(data)
+    except DecodeError as error:
+        raise WireError(ErrorReason.MALFORMED, "the message is no StreamFramesRequest") from error
+    if request.WhichOneof("message") is None:
+        raise WireError(ErrorReason.MALFORMED, "the message has no known content")
+    return request
+
+
+def check_clip_key(key: str) -> str:
+    """Return a key that is fit for logs and file names, or raise WireError (BAD_FIELD)."""
+    if not _CLIP_KEY.fullmatch(key) or set(key) <= {"."}:
+        raise WireError(ErrorReason.BAD_FIELD, "clip_key must be 1 to 128 characters of [A-Za-z0-9._:-]")
+    return key
+
+
+def check_geometry(message: pb.PlaneGeometry) -> Geometry:
+    """Return a geometry within the limits, or raise WireError (GEOMETRY)."""
+    width, height = message.width_px, message.height_px
+    if not (1 <= width <= limits.MAX_SIDE_PX and 1 <= height <= limits.MAX_SIDE_PX):
+        raise WireError(ErrorReason.GEOMETRY, f"sides must be 1 to {limits.MAX_SIDE_PX} px, found {width}x{height}")
+    if width * height > limits.MAX_PLANE_SAMPLES:
+        expected = f"at most {limits.MAX_PLANE_SAMPLES} samples"
+        raise WireError(ErrorReason.GEOMETRY, f"{expected}, found {width}x{height}")
+    return Geometry(width, height)
+
+
+def check_frame_number(number: int) -> FrameNumber:
+    """Return a frame number of 0 or more, or raise WireError (BAD_FIELD)."""
+    if number < 0:
+        raise WireError(ErrorReason.BAD_FIELD, f"frame numbers are 0 or more, found {number}")
+    return FrameNumber(number)
+
+
+def check_shot_starts(open_clip: pb.OpenClip) -> tuple[FrameNumber, ...] | None:
+    """The edit list of an OpenClip, strictly increasing, or None where cuts are to be detected.
+
+    Raises:
+        WireError: BAD_FIELD.
+    """
+    has_list = open_clip.shot_source == pb.SHOT_SOURCE_EDIT_LIST
+    if not has_list:
+        if open_clip.shot_source not in (pb.SHOT_SOURCE_UNSPECIFIED, pb.SHOT_SOURCE_DETECT):
+            raise WireError(ErrorReason.BAD_FIELD, f"unknown shot_source {open_clip.shot_source}")
+        if open_clip.HasField("edit_list"):
+            raise WireError(ErrorReason.BAD_FIELD, "edit_list needs shot_source EDIT_LIST")
+        return None
+    starts = tuple(FrameNumber(start) for start in open_clip.edit_list.shot_starts)
+    if len(starts) > limits.MAX_SHOT_STARTS:
+        raise WireError(ErrorReason.BAD_FIELD, f"at most {limits.MAX_SHOT_STARTS} shots, found {len(starts)}")
+    if any(later <= earlier for earlier, later in pairwise(starts)) or min(starts, default=0) < 0:
+        raise WireError(ErrorReason.BAD_FIELD, "shot_starts must be 0 or more and strictly increasing")
+    return starts
+
+
+def decode_luma(data: bytes, geometry: Geometry) -> NDArray[np.uint16]:
+    """(H, W) read-only view of the luma of a Frame, without a copy.
+
+    Raises:
+        WireError: PLANE_SIZE.
+    """
+    expected = geometry.samples * _LUMA_DTYPE.itemsize
+    if len(data) != expected:
+        raise WireError(ErrorReason.PLANE_SIZE, f"luma must have {expected} bytes, found {len(data)}")
+    return np.frombuffer(data, _LUMA_DTYPE).reshape(geometry.height_px, geometry.width_px)
+
+
+def encode_luma(luma: NDArray[np.uint16]) -> bytes:
+    """The bytes of a (H, W) uint16 plane."""
+    return np.ascontiguousarray(luma, _LUMA_DTYPE).tobytes()
+
+
+def encode_ab(ab: NDArray[np.int16]) -> bytes:
+    """The bytes of (2, H, W) int16 planes."""
+    return np.ascontiguousarray(ab, _AB_DTYPE).tobytes()
+
+
+def decode_color_frame(message: pb.ColorFrame, geometry: Geometry) -> ColorPlanes:
+    """The planes of a ColorFrame, as read-only views.
+
+    Raises:
+        WireError: PLANE_SIZE if the server sent another size than the clip's.
+    """
+    expected = 2 * geometry.samples * _AB_DTYPE.itemsize
+    if len(message.ab) != expected:
+        raise WireError(ErrorReason.PLANE_SIZE, f"ab must have {expected} bytes, found {len(message.ab)}")
+    shape = (geometry.height_px, geometry.width_px)
+    if message.confidence and len(message.confidence) != geometry.samples:
+        found = len(message.confidence)
+        raise WireError(ErrorReason.PLANE_SIZE, f"confidence must have {geometry.samples} bytes, found {found}")
+    return ColorPlanes(
+        frame_number=FrameNumber(message.frame_number),
+        ab=np.frombuffer(message.ab, _AB_DTYPE).reshape(2, *shape),
+        shot_start=message.shot_start,
+        provisional=message.provisional,
+        durable_through=FrameNumber(message.durable_through) if message.HasField("durable_through") else None,
+        queue_us=message.queue_us,
+        network_us=message.network_us,
+        temporal_us=message.temporal_us,
+        confidence=np.frombuffer(message.confidence, np.uint8).reshape(shape) if message.confidence else None,
+    )

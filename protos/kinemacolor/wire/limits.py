@@ -1,0 +1,37 @@
+"""Bounds of the wire, each with its reason. Everything that grows is named here or in the server's config."""
+
+MAX_SIDE_PX = 4096
+"""Longest side of a plane. A network size has a short side of 192 to 288; 4096 leaves room for panoramas."""
+
+MAX_PLANE_SAMPLES = 1 << 20
+"""Samples of one plane: seven times the largest preset at 16:9, so a lying header cannot make the server allocate much."""
+
+MAX_MESSAGE_BYTES = 8 << 20
+"""gRPC message limit in both directions. The largest message is a ColorFrame with confidence, 5 bytes a sample;
+above 8 MB one Python process loses half its throughput to page faults (measured on grpcio 1.85)."""
+
+MAX_CLIP_KEY_CHARS = 128
+MAX_CLIENT_NAME_CHARS = 200
+MAX_SHOT_STARTS = 100_000
+"""Entries of an edit list: a cut every two seconds for 55 hours."""
+
+DEFAULT_WINDOW_FRAMES = 8
+"""Frames in flight per clip: enough to hide a round trip and to fill a batch, little enough to bound the memory of
+the full-size luma that the client keeps for each of them (16 MB a frame at 4K in 16 bit)."""
+
+MAX_WINDOW_FRAMES = 64
+
+KEEPALIVE_MS = 5_000
+KEEPALIVE_TIMEOUT_MS = 2_000
+"""A frozen peer is noticed within 7 s, but only with max_pings_without_data = 0 (measured: never, without it)."""
+
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+"""Options of both ends. The server adds that it tolerates these pings."""
