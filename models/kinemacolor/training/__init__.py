@@ -1,1 +1,1 @@
-"""Training: data sets, the model of old film, losses and recipes. Needs torch and opencv; nothing of it is used to render."""
+"""Training: data sets, the model of old film, losses and recipes. Nothing of it is needed to render."""

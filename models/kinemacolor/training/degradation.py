@@ -30,19 +30,19 @@ class FilmModel:
 
     orthochromatic: float = 0.4
     """Share of pictures on orthochromatic stock; the others are panchromatic."""
-    exposure_stops: tuple[float, float] = (-1.0, 1.0)
+    exposure_stops: tuple[float, float] = (-0.8, 0.8)
     """Exposure in stops."""
-    contrast: tuple[float, float] = (0.6, 1.9)
+    contrast: tuple[float, float] = (0.65, 1.7)
     """Steepness of the S-curve; below 1 flattens."""
     pivot_gamma: tuple[float, float] = (0.7, 1.4)
     """Power before the S-curve, which moves its centre."""
-    blur_sigma_px: tuple[float, float] = (0.3, 1.6)
+    blur_sigma_px: tuple[float, float] = (0.3, 1.3)
     """Gaussian blur of lens and copies."""
     halation: tuple[float, float] = (0.05, 0.4)
     """Light of highlights that comes back from the base."""
     blocked: tuple[float, float] = (0.0, 0.15)
     """Lightness below which black is blocked."""
-    blown: tuple[float, float] = (0.75, 1.0)
+    blown: tuple[float, float] = (0.8, 1.0)
     """Lightness above which white is blown."""
     faded_black: tuple[float, float] = (0.0, 0.25)
     """Lightness of black in a faded print."""
@@ -50,12 +50,14 @@ class FilmModel:
     """Lightness of white in a faded print."""
     vignette: tuple[float, float] = (0.1, 0.5)
     """Loss of lightness in the corners."""
-    grain: tuple[float, float] = (0.005, 0.07)
-    """Standard deviation of grain at mid grey."""
+    grain: tuple[float, float] = (0.005, 0.065)
+    """Standard deviation of grain at mid grey; drawn so that fine grain is more frequent than heavy."""
     coarse_grain: float = 0.5
     """Share of pictures whose grain is enlarged twofold."""
-    probability: float = 0.5
-    """Probability of each of blur, halation, clipping, fading and vignetting; grain and the curve have 0.8."""
+    probability: float = 0.4
+    """Probability of each of blur, halation, clipping, fading and vignetting."""
+    probability_always: float = 0.75
+    """Probability of each of the characteristic curve and the grain, which hardly any film lacks."""
 
 
 def degrade(linear: Tensor, film: FilmModel, generator: Generator) -> Tensor:
@@ -74,11 +76,11 @@ def degrade(linear: Tensor, film: FilmModel, generator: Generator) -> Tensor:
     light = draw.apply(film.probability, light, _blur(light, draw.uniform(film.blur_sigma_px)))
     light = draw.apply(film.probability, light, _halate(light, draw.uniform(film.halation)))
     plane = lightness_from_luminance(light) / 100.0
-    plane = draw.apply(0.8, plane, _characteristic(plane, film, draw))
+    plane = draw.apply(film.probability_always, plane, _characteristic(plane, film, draw))
     plane = draw.apply(film.probability, plane, _clip(plane, film, draw))
     plane = draw.apply(film.probability, plane, _fade(plane, film, draw))
     plane = draw.apply(film.probability, plane, _vignette(plane, draw.uniform(film.vignette)))
-    plane = draw.apply(0.8, plane, _grain(plane, film, draw))
+    plane = draw.apply(film.probability_always, plane, _grain(plane, film, draw))
     return plane.clamp(0.0, 1.0) * 100.0
 
 
@@ -154,4 +156,5 @@ def _grain(plane: Tensor, film: FilmModel, draw: _Draw) -> Tensor:
     noise = draw.apply(film.coarse_grain, fine, coarse)
     # Grain shows in the mid-tones: strongest where half of the crystals are developed (Selwyn 1935).
     visibility = 0.35 + 2.6 * plane.clamp(0.0, 1.0) * (1.0 - plane.clamp(0.0, 1.0))
-    return plane + noise * draw.uniform(film.grain) * visibility
+    low, high = film.grain
+    return plane + noise * (low + (high - low) * draw.uniform((0.0, 1.0)) ** 2) * visibility

@@ -13,7 +13,7 @@ import logging
 import math
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.color import luma, lightness_from_luminance, srgb_to_lab, srgb_to_linear
+from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
 from kinemacolor.models.networks.kinema import STRIDE_OUT, KinemaNet
 from kinemacolor.training.degradation import FilmModel, degrade
 from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weights, rebalanced_cross_entropy
@@ -51,13 +51,13 @@ class Recipe:
     """Steps over which the rate rises from 0."""
     old_film_share: float = 0.65
     """Share of each batch whose lightness comes from the model of old film."""
-    small: CropSettings = CropSettings(count=24, side_px=112)
+    small: CropSettings = field(default_factory=lambda: CropSettings(count=24, side_px=112))
     """Crops of the photos at short side 128."""
-    large: CropSettings = CropSettings(count=12, side_px=160)
+    large: CropSettings = field(default_factory=lambda: CropSettings(count=12, side_px=160))
     """Crops of the sharper photos at short side 192, so that the network knows larger motifs."""
     large_share: tuple[float, float] = (0.15, 0.5)
     """Share of large batches at the start and at the end of the run."""
-    rebalance: RebalanceSettings = RebalanceSettings()
+    rebalance: RebalanceSettings = field(default_factory=RebalanceSettings)
     """Strength of the class rebalancing."""
     seed: int = 1906
     """Seed of all draws."""
@@ -136,7 +136,7 @@ class Trainer:
             logits, _ = self.net(batch.lightness.contiguous(memory_format=torch.channels_last))
         loss = rebalanced_cross_entropy(logits, *self.encoder(batch.ab), self.net.class_log_weight.exp())
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -200,7 +200,7 @@ class Trainer:
         rng = np.random.default_rng(self.recipe.seed)
         for _ in range(batches):
             rgb = sample_crops(self.photos[0], self.recipe.small, rng)
-            nearest = self.encoder(F.avg_pool2d(srgb_to_lab(rgb)[:, 1:], STRIDE_OUT))[0][:, 0]
+            nearest = self.encoder(F.avg_pool2d(srgb_to_lab(rgb)[:, 1:], STRIDE_OUT))[0][..., 0]
             counts += torch.bincount(nearest.flatten(), minlength=counts.numel())
         return class_weights(counts, self.recipe.rebalance)
 

@@ -44,11 +44,11 @@ class SoftEncoder:
             ab: (B, 2, h, w) CIELAB.
 
         Returns:
-            Indices (B, 5, h, w) int64, nearest first, and their weights (B, 5, h, w) summing to 1.
+            Indices (B, h, w, 5) int64, nearest first, and their weights (B, h, w, 5) summing to 1.
         """
         cell = ab.round().long().clamp(-_LIMIT, _LIMIT) + _LIMIT
         row = cell[:, 0] * (2 * _LIMIT + 1) + cell[:, 1]
-        return self._index[row].permute(0, 3, 1, 2), self._weight[row].permute(0, 3, 1, 2)
+        return self._index[row], self._weight[row]
 
 
 def class_weights(counts: Tensor, settings: RebalanceSettings) -> Tensor:
@@ -72,14 +72,15 @@ def rebalanced_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor, clas
 
     Args:
         logits: (B, Q, h, w), any floating dtype.
-        index: (B, 5, h, w) int64 from `SoftEncoder`.
-        weight: (B, 5, h, w) from `SoftEncoder`.
+        index: (B, h, w, 5) int64 from `SoftEncoder`.
+        weight: (B, h, w, 5) from `SoftEncoder`.
         class_weight: (Q,) from `class_weights`.
 
     Returns:
         Scalar float32, in nats.
     """
-    log_posterior = F.log_softmax(logits.float(), dim=1)
-    per_place = -(log_posterior.gather(1, index) * weight).sum(dim=1)
-    factor = class_weight[index[:, 0]]
+    # Channels last is how the network's memory lies: the softmax then runs along contiguous rows.
+    log_posterior = F.log_softmax(logits.permute(0, 2, 3, 1).float(), dim=-1)
+    per_place = -(log_posterior.gather(-1, index) * weight).sum(dim=-1)
+    factor = class_weight[index[..., 0]]
     return (per_place * factor).sum() / factor.sum()

@@ -78,7 +78,8 @@ def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) ->
     crop = picture[top : top + side, left : left + side]
     if side != settings.side_px:
         method = cv2.INTER_AREA if side > settings.side_px else cv2.INTER_LINEAR
-        crop = cv2.resize(crop, (settings.side_px, settings.side_px), interpolation=method)
+        scaled = cv2.resize(crop, (settings.side_px, settings.side_px), interpolation=method)
+        crop = np.asarray(scaled, dtype=np.uint8)
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 

@@ -78,6 +78,10 @@ class SourceInfo:
     is_colour: bool | None = None
     """True if the first frames carry visible chroma; None if not looked at."""
     metadata: dict[str, str] = field(default_factory=dict)
+    is_toned: bool = False
+    """True if the visible chroma is one tint that follows luma: a sepia or tinted print, not a colour film."""
+    display_matrix: tuple[int, ...] | None = None
+    """The nine numbers of the display matrix as FFmpeg stores them, flips included; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,8 @@ class EncodeOptions:
     """Encoder threads, 0 = a fixed number derived from the core count, recorded in the plan."""
     segment_frames: int = 240
     """Length of a closed segment."""
+    overwrite: bool = False
+    """Whether an existing output may be replaced (only once the new one is complete)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +143,8 @@ class OutputPlan:
     """Everything decided before frame 1. Making it is what refuses; executing it does not."""
 
     path: Path
+    source: SourceInfo
+    """What is coloured: its size, shape, rotation, rate, timecode and metadata go into the output."""
     container: str
     """FFmpeg muxer name, or `sequence`."""
     codec: str
@@ -156,5 +164,18 @@ class OutputPlan:
     """False: pts are rounded to the nearest tick of `time_base`, to be said once."""
     copied_tracks: tuple[Track, ...]
     dropped_tracks: tuple[Track, ...]
+    overwrite: bool = False
     notes: tuple[str, ...] = ()
     """One clear line each, for the person: rounded depth, rounded time base, assumed tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkReport:
+    """What was written."""
+
+    bytes: int
+    frames: int
+    y_psnr_db: float | None = None
+    """What the encoder cost in Y', over a sample of the frames; infinite if none of them changed; None if lossless."""
+    y_psnr_frames: int = 0
+    """How many frames were compared for it."""

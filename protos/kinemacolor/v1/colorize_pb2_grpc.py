@@ -92,8 +92,9 @@ class ColorizeServiceServicer(object):
         End. `end_clip` is ordered after all frames before it: they are answered, then `clip_ended`, then the stream
         closes with OK and the clip's state is released. Any message after `end_clip` is FAILED_PRECONDITION
         (AFTER_END). A stream that breaks or is closed without `end_clip` keeps the clip's state for
-        `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on at
-        `resume_from`.
+        `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on (see
+        OpenClip.first_frame); with other settings it is FAILED_PRECONDITION (SETTINGS_CHANGED) unless `restart` is set.
+        A stream that is silent for longer than the server's idle limit ends with ABORTED (EVICTED).
 
         Determinism. The colour of a frame is a function of the weights, the settings, the device class, the
         references and hints of its shot, and the luma of the frames of its shot up to it. Other clips, load, window

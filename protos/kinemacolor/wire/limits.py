@@ -4,7 +4,7 @@ MAX_SIDE_PX = 4096
 """Longest side of a plane. A network size has a short side of 192 to 288; 4096 leaves room for panoramas."""
 
 MAX_PLANE_SAMPLES = 1 << 20
-"""Samples of one plane: seven times the largest preset at 16:9, so a lying header cannot make the server allocate much."""
+"""Samples of one plane: seven times the largest preset at 16:9; a lying header cannot make the server allocate much."""
 
 MAX_MESSAGE_BYTES = 8 << 20
 """gRPC message limit in both directions. The largest message is a ColorFrame with confidence, 5 bytes a sample;

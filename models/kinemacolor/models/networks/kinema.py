@@ -106,6 +106,10 @@ class KinemaNet(nn.Module):
         x = self.up4(self.up8(self.up16(x, tap16), tap8), tap4)
         return self.classify(x), tap4
 
+    def decoder_modules(self) -> tuple[nn.Module, ...]:
+        """Everything that computes, apart from the trunk; the bins and weights of `decode` stay in float32."""
+        return self.bottom, self.mix, self.whole, self.up16, self.up8, self.up4, self.classify
+
     def decode(self, logits: Tensor, settings: DecodeSettings) -> tuple[Tensor, Tensor]:
         """Turn a posterior into colour: the annealed mean with the class weight divided out.
 

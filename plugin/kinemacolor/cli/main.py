@@ -1,0 +1,122 @@
+"""`kinemacolor SUBCOMMAND`: finds the command, runs it, turns what goes wrong into one line and an exit code.
+
+Nothing but the standard library is imported here, and no command before it is asked for: `--help` answers at once and
+a command needs only the packages of its own extra.
+"""
+
+import importlib
+import importlib.metadata
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn, cast
+
+USAGE = 2
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand."""
+
+    target: str
+    """`module:function`; the function takes the arguments after the name and returns the exit code."""
+    extra: str
+    """The optional dependencies it needs."""
+    summary: str
+
+
+COMMANDS = {
+    "render": Command("kinemacolor.render.command:main", "render", "colour a film: kinemacolor render IN OUT"),
+    "info": Command("kinemacolor.cli.info:main", "render", "say what a file is"),
+    "shots": Command("kinemacolor.cli.shots:main", "render", "find the cuts of a film: shots detect IN"),
+    "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
+    "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
+    "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
+    "bench": Command("kinemacolor.cli.bench:main", "render", "measure the speed of this machine"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code; the codes are listed in `--help`."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if not words or words[0] in ("-h", "--help"):
+        sys.stdout.write(_help())
+        return 0 if words else USAGE
+    if words[0] == "--version":
+        sys.stdout.write(f"kinemacolor {importlib.metadata.version('kinemacolor')}\n")
+        return 0
+    if words[0] not in COMMANDS:
+        return _fail(f"no command {words[0]!r}; there are: {', '.join(COMMANDS)}", USAGE)
+    _install_signals()
+    return _run(words[0], words[1:], debug)
+
+
+def _run(name: str, arguments: list[str], debug: bool) -> int:
+    try:
+        return _load(name)(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except SystemExit as error:
+        # argparse has said what there was to say.
+        return error.code if isinstance(error.code, int) else 1
+    except ModuleNotFoundError as error:
+        if debug or (error.name or "").startswith("kinemacolor"):
+            raise
+        needs = f"pip install 'kinemacolor[{COMMANDS[name].extra}]'"
+        return _fail(f"kinemacolor {name} needs: {needs} (no module {error.name})", 1)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(*_explain(error))
+
+
+def _load(name: str) -> Callable[[list[str]], int]:
+    module, _, function = COMMANDS[name].target.partition(":")
+    return cast(Callable[[list[str]], int], getattr(importlib.import_module(module), function))
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    # Only a failure pays for importing every error class.
+    from kinemacolor.cli.exit_codes import explain
+
+    return explain(error)
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"kinemacolor: {text}\n")
+    return code
+
+
+def _install_signals() -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does: in order. Only the first one counts, cleaning up is bounded."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Whoever started us with a signal ignored (nohup) meant it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _help() -> str:
+    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: kinemacolor COMMAND [OPTIONS]    (kinemacolor COMMAND --help says more)",
+            "",
+            *lines,
+            "",
+            "  --version",
+            "",
+            "exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 5 out of memory, 130 interrupted",
+            "",
+        ]
+    )

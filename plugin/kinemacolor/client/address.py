@@ -1,0 +1,42 @@
+"""Where a server listens."""
+
+import re
+from dataclasses import dataclass
+
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+MAX_SOCKET_PATH_BYTES = 100
+"""sun_path has 108 bytes on Linux and 104 on the BSDs and macOS, with its final zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A checked address; `str()` gives back the form that `parse` reads and grpc takes as a target."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def parse(cls, text: str) -> "ServerAddress":
+        """Read `unix:/absolute/path`, `host:port` or `[ipv6]:port`.
+
+        Raises:
+            ValueError: It is none of these; the text names the forms.
+        """
+        if text.startswith("unix:"):
+            return cls(_checked_socket(text))
+        match = _HOST_PORT.fullmatch(text)
+        if match is None or not 1 <= int(match["port"]) <= 65535:
+            raise ValueError(f"expected unix:/path or host:port, found {text!r}")
+        return cls(text)
+
+
+def _checked_socket(text: str) -> str:
+    path = text.removeprefix("unix:")
+    if not path.startswith("/") or "\0" in path:
+        raise ValueError(f"a unix address needs an absolute path (unix:/path), found {text!r}")
+    size = len(path.encode())
+    if size > MAX_SOCKET_PATH_BYTES:
+        raise ValueError(f"a socket path has at most {MAX_SOCKET_PATH_BYTES} bytes, found {size}")
+    return text

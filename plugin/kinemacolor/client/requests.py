@@ -1,0 +1,98 @@
+"""What a caller asks for when it opens a clip, and what it gets told."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire.frame import FrameNumber, Geometry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long each kind of answer may take, in seconds. Complete on purpose: no wait is without a bound."""
+
+    connect: float = 10.0
+    """From the first try to a healthy answer."""
+    call: float = 10.0
+    """One short question (ListModels, GetServerInfo)."""
+    open: float = 180.0
+    """OpenClip; the server may have to load and warm up the model first."""
+    frame: float = 180.0
+    """While the server owes anything: the longest silence. Not the age of a frame, so a deep queue is no timeout."""
+    end: float = 180.0
+    """From EndClip to ClipEnded."""
+    close: float = 5.0
+    """For the threads of a cancelled stream to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """The settings of a clip; the .proto says what each means."""
+
+    clip_key: str
+    geometry: Geometry
+    transfer: int
+    """Code point of ITU-T H.273 table 3, as in the .proto."""
+    model: str = ""
+    """Empty: the server's default."""
+    first_frame: int = 0
+    restart: bool = True
+    """True: a state that the server keeps under this key is dropped."""
+    want_confidence: bool = False
+    shot_starts: tuple[int, ...] | None = None
+    """None: the server detects the cuts."""
+    client_name: str = "kinemacolor"
+
+    def message(self) -> pb.OpenClip:
+        """The OpenClip of this request."""
+        has_list = self.shot_starts is not None
+        return pb.OpenClip(
+            clip_key=self.clip_key,
+            model=self.model,
+            geometry=pb.PlaneGeometry(width_px=self.geometry.width_px, height_px=self.geometry.height_px),
+            transfer=cast(pb.Transfer, self.transfer),
+            first_frame=self.first_frame,
+            restart=self.restart,
+            want_confidence=self.want_confidence,
+            shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,
+            edit_list=pb.EditList(shot_starts=self.shot_starts) if self.shot_starts is not None else None,
+            client_name=self.client_name,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedClip:
+    """The server's answer to an OpenRequest."""
+
+    clip_key: str
+    model: str
+    weights_sha256: str
+    device_class: str
+    window: int
+    resume_from: FrameNumber
+    resumed: bool
+    epoch: int
+    resume_ttl_seconds: int
+
+    @classmethod
+    def from_message(cls, message: pb.ClipOpened) -> "OpenedClip":
+        """The values of a ClipOpened."""
+        return cls(
+            clip_key=message.clip_key,
+            model=message.model,
+            weights_sha256=message.weights_sha256,
+            device_class=message.device_class,
+            window=message.window,
+            resume_from=FrameNumber(message.resume_from),
+            resumed=message.resumed,
+            epoch=message.epoch,
+            resume_ttl_seconds=message.resume_ttl_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSummary:
+    """The server's last word on a clip."""
+
+    frames_answered: int
+    shots: int

@@ -1,0 +1,14 @@
+"""Array types of this package. Planes lead: three components are (3, ...), two are (2, ...)."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatT = TypeVar("FloatT", np.float32, np.float64)
+"""Functions of colour keep the precision they are given."""
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int16 = NDArray[np.int16]
+Uint16 = NDArray[np.uint16]

@@ -1,0 +1,203 @@
+"""The encoder, in closed segments: a fresh, identically set encoder every `segment_frames` frames.
+
+The packets of a segment depend on its own frames and the plan and on nothing before it, so that a segment can be made
+again, or made elsewhere, and joined. What that needs: key frame first, no reference across the joint, a recorded thread
+count, no wall clock, the same extradata everywhere (checked).
+"""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.codec.context import Flags, ThreadType
+
+from kinemacolor.media.encoder_formats import EncoderFormat, describe, formats_of
+from kinemacolor.media.errors import OutputError
+from kinemacolor.media.ffmpeg_log import explained
+from kinemacolor.media.picture_frames import fill_frame
+from kinemacolor.media.timing import DecodeTimes, FrameClock
+from kinemacolor.media.types import OutputFrame, OutputPlan
+from kinemacolor.picture.pixel import Family
+
+# These cut a picture into slices (deterministic, no delay); libx264 and libx265 run frames in parallel instead.
+_SLICE_THREADED = frozenset(("ffv1", "prores_ks", "dnxhd", "mpeg2video", "mpeg4"))
+_RGB_MATRIX = 0
+
+
+def encoder_layout(plan: OutputPlan) -> EncoderFormat:
+    """The FFmpeg layout that the plan's planes are handed to the encoder in (ffv1 takes 8-bit RGB as bgr0)."""
+    exact = describe(plan.pixel_format.name)
+    available = formats_of(av.Codec(plan.codec, "w"), plan.source)
+    names = {found.name for found in available}
+    if exact is not None and exact.name in names:
+        return exact
+    for found in available:
+        if found.planes.name == plan.pixel_format.name:
+            return found
+    raise OutputError(f"{plan.codec} cannot be given {plan.pixel_format.name}")
+
+
+def open_encoder(plan: OutputPlan, *, global_header: bool) -> av.VideoCodecContext:
+    """A fresh encoder with the plan's settings, opened.
+
+    Raises:
+        OutputError: The encoder refuses the settings or does not know an option.
+    """
+    context = av.CodecContext.create(plan.codec, "w")
+    if not isinstance(context, av.VideoCodecContext):
+        raise OutputError(f"{plan.codec} is not a video encoder")
+    configure(context, plan, global_header=global_header)
+    options = dict(context.options)
+    with explained(f"{plan.codec} refuses these settings"):
+        context.open()
+    unknown = [key for key in context.options if key in options]
+    if unknown:
+        raise OutputError(f"{plan.codec} has no option {', '.join(sorted(unknown))}")
+    return context
+
+
+def configure(context: av.VideoCodecContext, plan: OutputPlan, *, global_header: bool) -> None:
+    """Set everything that the bytes of a segment depend on."""
+    source, encoding = plan.source, plan.encoding
+    context.width, context.height = source.width_px, source.height_px
+    context.pix_fmt = encoder_layout(plan).name
+    context.time_base = plan.time_base
+    context.framerate = source.frame_rate or Fraction(25)
+    context.sample_aspect_ratio = source.sample_aspect_ratio
+    context.color_range = encoding.range.value
+    context.colorspace = _RGB_MATRIX if plan.pixel_format.family is Family.RGB else encoding.matrix.value
+    context.color_primaries = encoding.primaries.value
+    context.color_trc = encoding.transfer.value
+    context.field_order = 1  # AV_FIELD_PROGRESSIVE
+    context.thread_count = plan.threads
+    context.thread_type = ThreadType.SLICE if plan.codec in _SLICE_THREADED else ThreadType.FRAME
+    flags = Flags.bitexact | Flags.closed_gop | (Flags.global_header if global_header else 0)
+    context.flags |= int(flags)
+    context.options = dict(plan.codec_options)
+    if plan.siting is not None and plan.pixel_format.family is Family.YUV:
+        context.options |= {"chroma_sample_location": str(plan.siting.value)}
+
+
+class SegmentEncoder:
+    """Encodes one segment."""
+
+    def __init__(self, plan: OutputPlan, *, global_header: bool) -> None:
+        self._plan = plan
+        self._layout = encoder_layout(plan).name
+        self._context = open_encoder(plan, global_header=global_header)
+        self._submitted: list[int] = []
+
+    @property
+    def extradata(self) -> bytes:
+        """Parameter sets and the like, known after opening."""
+        return self._context.extradata or b""
+
+    def encode(self, frame: OutputFrame, tick: int, duration: int) -> list["av.Packet[Any]"]:
+        """Packets that are ready, in decoding order; pts in ticks of the plan's time base."""
+        plan, source = self._plan, self._plan.source
+        picture = fill_frame(self._layout, frame.planes, frame.alpha, source.width_px, source.height_px)
+        picture.pts, picture.time_base, picture.duration = tick, plan.time_base, duration
+        picture.color_range = self._context.color_range
+        picture.colorspace = self._context.colorspace
+        picture.color_primaries = self._context.color_primaries
+        picture.color_trc = self._context.color_trc
+        self._submitted.append(tick)
+        return self._context.encode(picture)
+
+    def flush(self) -> list["av.Packet[Any]"]:
+        """The remaining packets."""
+        return self._context.encode(None)
+
+    def reorder_depth(self, first: "av.Packet[Any]") -> int:
+        """How many frames decoding runs ahead, from what the encoder declares and from its first packet's times."""
+        declared = self._context.reorder_depth
+        if first.dts is None or first.pts is None or first.dts >= first.pts:
+            return declared
+        delayed = first.pts + (first.pts - first.dts)
+        measured = sum(1 for pts in self._submitted if pts < delayed)
+        return max(declared, measured)
+
+
+class VideoEncoder:
+    """Encodes the whole film, segment by segment, with decoding times by one rule over all of it."""
+
+    def __init__(self, plan: OutputPlan, clock: FrameClock, *, global_header: bool) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._global_header = global_header
+        self._segment: SegmentEncoder | None = None
+        self._extradata: bytes | None = None
+        self._times: DecodeTimes | None = None
+        self._waiting: list[int] = []
+        self._durations: dict[int, int] = {}
+        self._frames = 0
+
+    @property
+    def extradata(self) -> bytes:
+        """Of the first segment, and so of all; empty before the first frame."""
+        return self._extradata or b""
+
+    def encode(self, frame: OutputFrame) -> list["av.Packet[Any]"]:
+        """Packets that are ready, with pts, dts and duration in ticks of the plan's time base.
+
+        Raises:
+            OutputError: The encoder failed, or the frame's time cannot be held.
+        """
+        return self.encode_timed(frame)[1]
+
+    def encode_timed(self, frame: OutputFrame) -> tuple[int, list["av.Packet[Any]"]]:
+        """The tick the frame got, and the packets that are ready.
+
+        Raises:
+            OutputError: The encoder failed, or the frame's time cannot be held.
+        """
+        tick = self._clock.tick(frame)
+        packets: list["av.Packet[Any]"] = []
+        if self._segment is not None and self._frames % self._plan.segment_frames == 0:
+            packets += self._stamp(self._segment.flush(), self._segment)
+            self._segment = None
+        segment = self._segment or self._open_segment()
+        duration = self._clock.duration(frame)
+        self._durations[tick] = duration
+        self._submit(tick)
+        self._frames += 1
+        packets += self._stamp(segment.encode(frame, tick, duration), segment)
+        return tick, packets
+
+    def flush(self) -> list["av.Packet[Any]"]:
+        """End the last segment; returns its remaining packets."""
+        if self._segment is None:
+            return []
+        packets = self._stamp(self._segment.flush(), self._segment)
+        self._segment = None
+        return packets
+
+    def _open_segment(self) -> SegmentEncoder:
+        segment = SegmentEncoder(self._plan, global_header=self._global_header)
+        if self._extradata is not None and segment.extradata != self._extradata:
+            raise OutputError(f"{self._plan.codec} made different headers for two segments; they cannot be joined")
+        self._extradata = segment.extradata
+        self._segment = segment
+        return segment
+
+    def _submit(self, tick: int) -> None:
+        if self._times is None:
+            self._waiting.append(tick)
+        else:
+            self._times.submit(tick)
+
+    def _stamp(self, packets: Iterable["av.Packet[Any]"], segment: SegmentEncoder) -> list["av.Packet[Any]"]:
+        stamped = []
+        for packet in packets:
+            if packet.pts is None:
+                raise OutputError(f"{self._plan.codec} gave a packet without a time")
+            if self._times is None:
+                self._times = DecodeTimes(segment.reorder_depth(packet), self._clock.nominal_ticks)
+                for tick in self._waiting:
+                    self._times.submit(tick)
+            packet.time_base = self._plan.time_base
+            packet.dts = self._times.next(packet.pts)
+            packet.duration = self._durations.pop(packet.pts, 0)
+            stamped.append(packet)
+        return stamped

@@ -1,0 +1,153 @@
+"""What the encoder cost: PSNR of Y' between what it was given and what its packets decode to.
+
+Measured on the real packets, not asked of the encoder. To stay cheap only a sample is compared: of every clip the first
+24 frames, then one frame in 8. An encoder with references between frames must be decoded whole to reach a frame, so
+there only one segment in 8 is decoded (segments are closed and decode alone); intra-only packets are decoded one by one.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+from av.codec.codec import Properties
+from numpy.typing import NDArray
+
+from kinemacolor.colour.matrix import luma_weights
+from kinemacolor.media.picture_frames import read_luma, read_planes
+from kinemacolor.media.types import OutputPlan
+from kinemacolor.picture.pixel import Family, PixelFormat, Samples
+
+FIRST_FRAMES = 24
+FRAME_STEP = 8
+SEGMENT_STEP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LumaQuality:
+    """The result of a measurement."""
+
+    psnr_db: float
+    """10 log10(peak^2 / mean squared error of Y'), peak = largest code of the encoded depth; inf if every code is equal."""
+    frames: int
+    """How many frames were compared."""
+
+
+class LumaMeter:
+    """Compares frames given to the encoder with the packets that come out; both must be told in order.
+
+    Holds the planes of sampled frames until their packet comes, so its memory is bounded by the encoder's delay.
+    """
+
+    def __init__(self, plan: OutputPlan, extradata: bytes) -> None:
+        self._plan = plan
+        self._extradata = extradata
+        codec = av.Codec(plan.codec, "w")
+        self._decoder_name = codec.canonical_name
+        self._intra = bool(codec.properties & Properties.INTRA_ONLY.value)
+        self._decoder: av.VideoCodecContext | None = None
+        self._decoding: int | None = None
+        self._segment_of: dict[int, int] = {}
+        self._expected: dict[int, tuple[Samples, ...]] = {}
+        self._squares = 0.0
+        self._samples = 0
+        self._frames = 0
+
+    def submit(self, position: int, tick: int, planes: tuple[Samples, ...]) -> None:
+        """A frame goes into the encoder. `position` counts from 0, `tick` is its pts."""
+        segment = position // self._plan.segment_frames
+        self._segment_of[tick] = segment
+        sampled = position < FIRST_FRAMES or position % FRAME_STEP == 0
+        if sampled and self._is_decoded(segment):
+            self._expected[tick] = planes
+
+    def packet(self, packet: "av.Packet[Any]") -> None:
+        """A packet comes out of the encoder, in decoding order."""
+        tick = packet.pts
+        segment = self._segment_of.pop(tick, None) if tick is not None else None
+        if segment is None or not self._is_decoded(segment):
+            return
+        if self._intra and tick not in self._expected:
+            return
+        if segment != self._decoding:
+            self._end_segment()
+            self._decoder, self._decoding = self._open_decoder(), segment
+        if self._decoder is not None:
+            self._compare(self._decoder.decode(_copy(packet)))
+
+    def result(self) -> LumaQuality | None:
+        """The measurement over everything so far; None if nothing was compared."""
+        self._end_segment()
+        if not self._samples:
+            return None
+        peak = self._plan.pixel_format.max_code
+        mean = self._squares / self._samples
+        decibel = math.inf if mean == 0 else 10.0 * math.log10(peak * peak / mean)
+        return LumaQuality(decibel, self._frames)
+
+    def _is_decoded(self, segment: int) -> bool:
+        return self._intra or segment % SEGMENT_STEP == 0
+
+    def _open_decoder(self) -> av.VideoCodecContext:
+        return open_decoder(self._decoder_name, self._plan, self._extradata)
+
+    def _end_segment(self) -> None:
+        if self._decoder is not None:
+            self._compare(self._decoder.decode(None))
+        self._decoder = None
+
+    def _compare(self, decoded: list[av.VideoFrame]) -> None:
+        for frame in decoded:
+            expected = self._expected.pop(frame.pts, None) if frame.pts is not None else None
+            if expected is None:
+                continue
+            form, bits = self._plan.pixel_format, frame.format.components[0].bits
+            self._squares += _square_error(_luma(expected, self._plan), self._decoded_luma(frame), bits - form.bits)
+            self._samples += expected[0].size
+            self._frames += 1
+
+    def _decoded_luma(self, frame: av.VideoFrame) -> NDArray[np.float32]:
+        form = self._plan.pixel_format
+        bits = frame.format.components[0].bits
+        same = PixelFormat(
+            name=form.name, family=form.family, bits=bits, log2_chroma_w=form.log2_chroma_w,
+            log2_chroma_h=form.log2_chroma_h,
+        )  # fmt: skip
+        if form.family is Family.RGB:
+            return _luma(read_planes(frame, same), self._plan)
+        return read_luma(frame, same).astype(np.float32)
+
+
+def open_decoder(name: str, plan: OutputPlan, extradata: bytes) -> av.VideoCodecContext:
+    """A decoder for the plan's packets, one thread."""
+    decoder = av.CodecContext.create(name, "r")
+    if not isinstance(decoder, av.VideoCodecContext):
+        raise TypeError(f"{name} is no video decoder")
+    decoder.width, decoder.height = plan.source.width_px, plan.source.height_px
+    decoder.thread_count = 1
+    if extradata:
+        decoder.extradata = extradata
+    return decoder
+
+
+def _copy(packet: "av.Packet[Any]") -> "av.Packet[Any]":
+    # The muxer rescales the packet's times in place; the decoder must see those of the encoder.
+    copy = av.Packet(bytes(packet))
+    copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+    copy.is_keyframe = packet.is_keyframe
+    return copy
+
+
+def _luma(planes: tuple[Samples, ...], plan: OutputPlan) -> NDArray[np.float32]:
+    if plan.pixel_format.family is not Family.RGB:
+        return planes[0].astype(np.float32)
+    red, green, blue = luma_weights(plan.encoding.matrix)
+    weighted = planes[0].astype(np.float32) * red + planes[1].astype(np.float32) * green
+    return np.asarray(weighted + planes[2].astype(np.float32) * blue, dtype=np.float32)
+
+
+def _square_error(expected: NDArray[np.float32], decoded: NDArray[np.float32], more_bits: int) -> float:
+    # prores_ks codes 10 bits and the decoder gives 12 in 4:4:4: compared at the depth that was encoded.
+    difference = expected - decoded / np.float32(2.0**more_bits)
+    return float(np.dot(difference.ravel(), difference.ravel()))

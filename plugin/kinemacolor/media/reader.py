@@ -1,0 +1,347 @@
+"""Reads a film: decoded pictures with exact numbers and times, and the packets of all other tracks, in one pass.
+
+Rules: pictures come in presentation order, counted from 0; packets come where the file has them, so that whoever
+writes needs no buffer; nothing is held but what the decoder holds. What was delivered is good: at the first damage the
+pictures before it are handed out and then `TruncatedSourceError` is raised; nothing after it is shown.
+
+PyAV drops a decoder's error if the same call also gave pictures, which happens with frame threads. So these are used
+only where one packet is one picture and every packet has its time, and `_Outstanding` then checks that each came out.
+"""
+
+import heapq
+import os
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+from kinemacolor.media.errors import SourceError, TruncatedSourceError
+from kinemacolor.media.formats import Repacker, palette_has_alpha
+from kinemacolor.media.frame_index import PACKET_IS_PICTURE, FrameIndex, index_frames
+from kinemacolor.media.libav import open_input, picture_stream, plain_reason
+from kinemacolor.media.probe import Assume, copied_streams, probe
+from kinemacolor.media.structure import missing_bytes
+from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo, TrackPacket
+
+__all__ = ["FileSource", "Source", "open_source"]
+
+_SEEK_MARGIN_SECONDS = 2  # muxers put sound up to about a second before the picture it belongs to
+_JUMP_SECONDS = 10  # a step back in time by more than any reordering: recordings that were joined
+_TIMED_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "mxf")
+_MAX_THREADS = 16  # more make no decoder faster, but each frame thread holds a picture
+
+Item = SourceFrame | TrackPacket
+
+
+class Source(ABC):
+    """A film that is open: `info`, then one iteration over its frames and packets. A context manager."""
+
+    info: SourceInfo
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Item]:
+        """Frames in presentation order, and packets of the other tracks between them. Once only."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file. Frames that were handed out stay valid."""
+
+    def stream(self, track_index: int) -> Any:
+        """The av stream behind a track of `info.tracks`, the template for copying it; opaque to all but the writer.
+
+        Raises:
+            KeyError: no such track.
+        """
+        raise KeyError(track_index)
+
+    def chapters(self) -> list[Any]:
+        """Chapters as `av.container.OutputContainer.set_chapters` takes them."""
+        return []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    path: Path,
+    *,
+    info: SourceInfo | None = None,
+    assume: Assume | None = None,
+    threads: int = 0,
+    start_frame: int = 0,
+    tracks: bool = True,
+) -> Source:
+    """Open a film file.
+
+    Args:
+        path: the file.
+        info: what `probe` returned for it; None probes here.
+        assume: what the user says about it, for the probe.
+        threads: decoder threads; 0 takes as many as there are cores, at most 16.
+        start_frame: number of the first frame to yield. Packets of other tracks that lie before it may be yielded too.
+        tracks: whether to yield packets of the other tracks.
+
+    Raises:
+        SourceError: as `probe`, or the film has no frame `start_frame`.
+    """
+    known = info or probe(path, assume=assume)
+    index = index_frames(path) if start_frame else None
+    if index is not None and start_frame >= len(index.pts):
+        raise SourceError(f"{path}: has no frame {start_frame}; its last frame is {len(index.pts) - 1}")
+    return FileSource(known, threads=threads, start_frame=start_frame, index=index, tracks=tracks)
+
+
+class FileSource(Source):
+    """A film in one file. Open it with `open_source`."""
+
+    def __init__(
+        self, info: SourceInfo, *, threads: int, start_frame: int, index: FrameIndex | None, tracks: bool
+    ) -> None:
+        self.info = info
+        self._threads = min(threads or os.cpu_count() or 1, _MAX_THREADS)
+        self._start_frame = start_frame
+        self._with_tracks = tracks
+        self._repack = Repacker(info.coded_format, info.pixel_format)
+        self._missing = missing_bytes(info.path)
+        self._numbering: _Numbering = _Counting()
+        self._container: InputContainer | None = None
+        self._open()
+        if index is not None and index.is_exact and self._seek(index):
+            self._numbering = _Lookup(index)
+
+    def close(self) -> None:
+        """Let go of the file. Frames that were handed out stay valid."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def stream(self, track_index: int) -> Any:
+        """The av stream of a track; see `Source.stream`."""
+        for stream in self._copied:
+            if stream.index == track_index:
+                return stream
+        raise KeyError(track_index)
+
+    def chapters(self) -> list[Any]:
+        """Chapters of the file."""
+        return list(self._opened().chapters())
+
+    def __iter__(self) -> Iterator[Item]:
+        """See `Source.__iter__`."""
+        for packet in self._packets(self._opened()):
+            if packet.stream_index != self._picture.index:
+                yield TrackPacket(track_index=packet.stream_index, payload=packet)
+                continue
+            if packet.is_corrupt:
+                yield from self._rest()
+                raise self._damaged("its data is incomplete")
+            self._outstanding.sent(packet)
+            yield from self._decoded(packet)
+        yield from self._decoded(None)
+        if self._outstanding.any_left():
+            raise self._damaged("the decoder did not return it")
+        self._check_end()
+
+    def _open(self) -> None:
+        """Open the file at its start."""
+        self.close()
+        path = self.info.path
+        container = self._container = open_input(path)
+        self._picture = picture_stream(container, path)
+        self._copied = copied_streams(container, self._picture)
+        self._wanted = self._copied if self._with_tracks else []
+        kept = {self._picture.index, *(stream.index for stream in self._wanted)}
+        for stream in container.streams:
+            if stream.index not in kept:
+                stream.discard = av.stream.Discard.all
+        timed = (
+            container.format.name in _TIMED_CONTAINERS
+            and self.info.codec in PACKET_IS_PICTURE
+            and self.info.field_order is FieldOrder.PROGRESSIVE  # the two fields of a frame may be two packets
+        )
+        self._outstanding = _Outstanding(int(_JUMP_SECONDS / self.info.time_base), active=timed)
+        self._picture.codec_context.thread_type = "AUTO" if timed else "SLICE"
+        self._picture.codec_context.thread_count = self._threads
+
+    def _opened(self) -> InputContainer:
+        if self._container is None:
+            raise ValueError("the source is closed")
+        return self._container
+
+    def _packets(self, container: InputContainer) -> Iterator[Any]:
+        """Packets with a payload; the empty ones at the end are PyAV's sign to flush, which is done here once."""
+        try:
+            for packet in container.demux([self._picture, *self._wanted]):
+                if packet.size:
+                    yield packet
+        except FFmpegError as error:
+            raise self._damaged(plain_reason(error)) from error
+
+    def _decoded(self, packet: Any) -> Iterator[SourceFrame]:
+        """Frames that the decoder gives for a packet, or at the end for None."""
+        try:
+            pictures = self._picture.codec_context.decode(packet)
+        except FFmpegError as error:
+            if packet is not None:
+                yield from self._rest()
+            raise self._damaged(plain_reason(error)) from error
+        for picture in pictures:
+            frame = self._frame(picture)
+            if frame is not None:
+                yield frame
+
+    def _rest(self) -> Iterator[SourceFrame]:
+        """Good frames that the decoder still holds when damage is met, where it is certain which those are."""
+        if self._outstanding.active:
+            yield from self._decoded(None)
+
+    def _frame(self, picture: VideoFrame) -> SourceFrame | None:
+        pts = picture.pts if picture.pts is not None else picture.dts
+        if self._outstanding.skipped(pts):
+            raise self._damaged("the decoder did not return it")
+        number = self._numbering.next(pts, self.info.path)
+        if number < self._start_frame:
+            return None
+        if picture.is_corrupt:
+            raise self._damaged("the decoder found errors in it", number)
+        self._check_unchanged(picture, number)
+        planes, alpha = self._repack(picture)
+        return SourceFrame(
+            number=number,
+            pts=pts,
+            duration=picture.duration or None,
+            time_base=picture.time_base or self.info.time_base,
+            planes=planes,
+            alpha=alpha,
+        )
+
+    def _check_unchanged(self, picture: VideoFrame, number: int) -> None:
+        info = self.info
+        if (picture.width, picture.height) != (info.width_px, info.height_px):
+            raise SourceError(
+                f"{info.path}: frame {number} is {picture.width}x{picture.height}, the frames before it "
+                f"{info.width_px}x{info.height_px}; a film must keep its size"
+            )
+        if picture.format.name != info.coded_format:
+            raise SourceError(
+                f"{info.path}: frame {number} has pixel format {picture.format.name}, the frames before it "
+                f"{info.coded_format}; a film must keep its format"
+            )
+        if not info.pixel_format.has_alpha and palette_has_alpha(picture):
+            raise SourceError(f"{info.path}: frame {number} is transparent, the frames before it are not")
+
+    def _damaged(self, reason: str, number: int | None = None) -> TruncatedSourceError:
+        at = self._numbering.upcoming if number is None else number
+        cut = f"; {self._missing} bytes are missing at the end of the file" if self._missing else ""
+        return TruncatedSourceError(f"{self.info.path}: frame {at} cannot be read ({reason}){cut}")
+
+    def _check_end(self) -> None:
+        """FFmpeg takes a file that was cut off for one that ends there."""
+        if self._missing:
+            raise TruncatedSourceError(
+                f"{self.info.path}: the film breaks off after {self._numbering.upcoming} frames; "
+                f"at least {self._missing} bytes are missing at the end of the file"
+            )
+
+    def _seek(self, index: FrameIndex) -> bool:
+        """Go to a key frame some time before the first wanted frame; the margin is for the sound.
+
+        Returns whether the file now stands there; if not it stands at its start.
+        """
+        early = index.pts[self._start_frame] - int(_SEEK_MARGIN_SECONDS / index.time_base)
+        at = bisect_right(index.key_pts, early)
+        if not at:
+            return False
+        key = index.key_pts[at - 1]
+        try:
+            self._opened().seek(key, stream=self._picture)
+            if self._next_picture_pts() == key:
+                self._opened().seek(key, stream=self._picture)
+                return True
+        except (FFmpegError, OSError):
+            pass
+        self._open()  # a container that cannot seek exactly is decoded from its start
+        return False
+
+    def _next_picture_pts(self) -> int | None:
+        for packet in self._opened().demux(self._picture):
+            return packet.pts
+        return None
+
+
+class _Outstanding:
+    """Presentation times of the packets whose pictures have not come out of the decoder yet."""
+
+    def __init__(self, jump: int, *, active: bool) -> None:
+        self.active = active
+        self._jump = jump
+        self._waiting: list[int] = []
+        self._last: int | None = None
+        """Of the last picture; before the first one a decoder may leave out what it cannot decode."""
+
+    def sent(self, packet: Any) -> None:
+        if not self.active or packet.is_discard:
+            return
+        if packet.pts is None or (self._last is not None and packet.pts < self._last - self._jump):
+            self.active = False
+        elif self._last is None or packet.pts > self._last:
+            heapq.heappush(self._waiting, packet.pts)
+
+    def skipped(self, pts: int | None) -> bool:
+        """Take note of a picture; True if one that should have come before it did not."""
+        if not self.active or pts is None:
+            return False
+        missed = False
+        while self._waiting and self._waiting[0] <= pts:
+            missed |= heapq.heappop(self._waiting) < pts and self._last is not None
+        self._last = pts
+        return missed
+
+    def any_left(self) -> bool:
+        return self.active and bool(self._waiting)
+
+
+class _Numbering:
+    """Which number the next decoded picture has."""
+
+    upcoming = 0
+
+    def next(self, pts: int | None, path: Path) -> int:
+        raise NotImplementedError
+
+
+class _Counting(_Numbering):
+    """From the start of the file: one after the other."""
+
+    def next(self, pts: int | None, path: Path) -> int:
+        number = self.upcoming
+        self.upcoming += 1
+        return number
+
+
+class _Lookup(_Numbering):
+    """After a seek: by the exact presentation time, and then one after the other, which is checked."""
+
+    def __init__(self, index: FrameIndex) -> None:
+        self._number_of = {pts: number for number, pts in enumerate(index.pts)}
+        self._started = False
+
+    def next(self, pts: int | None, path: Path) -> int:
+        number = self._number_of.get(pts) if pts is not None else None
+        if number is None or (self._started and number != self.upcoming):
+            raise SourceError(f"{path}: the picture at pts {pts} does not fit the file's index; the file is damaged")
+        self._started = True
+        self.upcoming = number + 1
+        return number

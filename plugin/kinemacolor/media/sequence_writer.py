@@ -1,0 +1,186 @@
+"""Picture sequences out: `name.%04d.png`, `.tif`, `.dpx`, one whole file per frame, numbered as the source's frames.
+
+Pictures are full-range RGB, 8 bits for 8-bit sources, else 16 (PNG, TIFF) or the source's 10, 12 or 16 (DPX). Every file
+is written under a hidden name and renamed when complete; pictures finished before a failure stay, for each is whole.
+"""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from kinemacolor.colour.encoding import Range
+from kinemacolor.media.containers import SEQUENCE_ENCODERS
+from kinemacolor.media.encoder import open_encoder
+from kinemacolor.media.encoder_formats import choose_format, format_notes, planar_rgb
+from kinemacolor.media.errors import OutputError, UnsupportedTrackError
+from kinemacolor.media.ffmpeg_log import writing
+from kinemacolor.media.output_file import DiskFullPolicy, OutputFile, check_writable
+from kinemacolor.media.picture_frames import check_planes, fill_frame
+from kinemacolor.media.types import EncodeOptions, OutputFrame, OutputPlan, SinkReport, SourceInfo, TrackPacket
+from kinemacolor.picture.pixel import PixelFormat
+
+_PATTERN = re.compile(r"%0?(\d*)d")
+# DPX has no name for anything but these; PNG and TIFF know 8 and 16 only.
+_DPX_BITS = (8, 10, 12, 16)
+
+
+def frame_path(pattern: Path, number: int) -> Path:
+    """The file of one frame: `a.%04d.png`, 7 -> `a.0007.png`. Longer numbers grow, as printf's do."""
+    return pattern.with_name(_PATTERN.sub(lambda match: f"{number:0{match.group(1) or 0}d}", pattern.name))
+
+
+def plan_sequence(info: SourceInfo, path: Path, options: EncodeOptions, *, threads: int) -> OutputPlan:
+    """The plan of a picture sequence.
+
+    Raises:
+        OutputError: No frame number in the name, or a codec, pixel format or option that these files do not have.
+        UnsupportedTrackError: The source has tracks, and `options.drop_unsupported` is not set.
+    """
+    if len(_PATTERN.findall(path.name)) != 1:
+        raise OutputError(
+            f"{path.name}: a picture sequence needs one place for the frame number, such as {path.stem}.%04d{path.suffix}"
+        )
+    encoder = SEQUENCE_ENCODERS[path.suffix.lower()]
+    if options.codec not in (None, encoder):
+        raise OutputError(f"{path.suffix} pictures are written by {encoder}, not by {options.codec}")
+    check_writable(frame_path(path, 0), overwrite=True)
+    dropped, notes = _side_tracks(info, path, options)
+    plan = _sequence_plan(info, path, options, encoder, threads)
+    encoder_name = av.Codec(encoder, "w")
+    chosen = choose_format(
+        encoder_name,
+        replace(info, pixel_format=_wanted(info, encoder)),
+        lossless=True,
+        strict=False,
+        asked=options.pixel_format,
+    )
+    plan = replace(plan, pixel_format=chosen.planes, dropped_tracks=info.tracks if dropped else ())
+    open_encoder(plan, global_header=False)
+    return replace(plan, notes=tuple(notes + format_notes(info, plan.pixel_format, encoder)))
+
+
+def _sequence_plan(
+    info: SourceInfo, path: Path, options: EncodeOptions, encoder: str, threads: int
+) -> OutputPlan:
+    defaults = {"tiff": {"compression_algo": "deflate"}, "png": {"pred": "up", "compression_level": "3"}}
+    asked = defaults.get(encoder, {}) | dict(options.codec_options)
+    return OutputPlan(
+        path=path,
+        source=info,
+        container="sequence",
+        codec=encoder,
+        codec_options=tuple(asked.items()),
+        pixel_format=_wanted(info, encoder),
+        encoding=replace(info.encoding, range=Range.FULL),
+        siting=None,
+        lossless=True,
+        threads=threads,
+        segment_frames=1,
+        time_base=1 / (info.frame_rate or Fraction(24)),
+        time_exact=True,
+        copied_tracks=(),
+        dropped_tracks=(),
+        overwrite=options.overwrite,
+    )
+
+
+def _wanted(info: SourceInfo, encoder: str) -> PixelFormat:
+    bits = info.pixel_format.bits
+    if encoder == "dpx":
+        bits = next((depth for depth in _DPX_BITS if depth >= bits), 16)
+    else:
+        bits = 8 if bits <= 8 else 16
+    # DPX holds alpha with 8 and 16 bits only.
+    if encoder == "dpx" and info.pixel_format.has_alpha and bits > 8:
+        bits = 16
+    return planar_rgb(bits, has_alpha=info.pixel_format.has_alpha)
+
+
+def _side_tracks(info: SourceInfo, path: Path, options: EncodeOptions) -> tuple[bool, list[str]]:
+    lost = [f"{track.kind.value} track {track.index} ({track.codec})" for track in info.tracks]
+    lost += [f"{info.chapters} chapters"] if info.chapters else []
+    if not lost:
+        return False, []
+    if not options.drop_unsupported:
+        raise UnsupportedTrackError(
+            f"pictures ({path.suffix}) cannot hold {'; '.join(lost)}; .mov or .mkv can; "
+            "--drop-unsupported goes on without it"
+        )
+    return True, [f"left out, because pictures cannot hold it: {'; '.join(lost)}"]
+
+
+class SequenceSink:
+    """Writes one picture file per frame."""
+
+    def __init__(self, plan: OutputPlan, policy: DiskFullPolicy) -> None:
+        self._plan = plan
+        self._policy = policy
+        self._bytes = 0
+        self._frames = 0
+        self._open = False
+
+    def __enter__(self) -> Self:
+        self._open = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+
+    def write_frame(self, frame: OutputFrame) -> None:
+        """Write the picture of `frame.number`.
+
+        Raises:
+            ValueError: The planes do not fit the plan.
+            DiskFullError: No room left.
+            OutputError: The file exists and may not be replaced, or writing failed.
+        """
+        self._check_open()
+        check_planes(frame, self._plan)
+        path = frame_path(self._plan.path, frame.number)
+        file = OutputFile(path, overwrite=self._plan.overwrite, policy=self._policy)
+        try:
+            with writing(path.name):
+                file.write(self._encode(frame))
+            file.commit()
+        finally:
+            file.discard()
+        self._bytes += file.size
+        self._frames += 1
+
+    def write_packet(self, packet: TrackPacket) -> None:
+        """Pictures hold no tracks: ignored."""
+        self._check_open()
+
+    def finish(self) -> SinkReport:
+        """The sum of what was written.
+
+        Raises:
+            OutputError: No frame was written.
+        """
+        self._check_open()
+        if not self._frames:
+            raise OutputError(f"{self._plan.path}: no frame was written")
+        self._open = False
+        return SinkReport(bytes=self._bytes, frames=self._frames)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ValueError("the sink is not open")
+
+    def _encode(self, frame: OutputFrame) -> bytes:
+        context = open_encoder(self._plan, global_header=False)
+        source = self._plan.source
+        picture = fill_frame(
+            str(context.pix_fmt), frame.planes, frame.alpha, source.width_px, source.height_px
+        )
+        picture.pts, picture.time_base = 0, self._plan.time_base
+        picture.color_range, picture.colorspace = context.color_range, context.colorspace
+        picture.color_primaries, picture.color_trc = context.color_primaries, context.color_trc
+        return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])

@@ -1,0 +1,154 @@
+"""Which tracks of the source the output can hold, found out by writing headers into memory."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+
+from kinemacolor.media.containers import CONTAINERS, Container, default_encoders, output_time_base
+from kinemacolor.media.encoder_formats import choose_format
+from kinemacolor.media.errors import OutputError, UnsupportedTrackError
+from kinemacolor.media.muxer import Muxer, SourceFile, is_remade, open_source
+from kinemacolor.media.types import OutputPlan, Track, TrackKind
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSplit:
+    """What is copied, what is not, and what a person should know."""
+
+    copied: tuple[Track, ...]
+    dropped: tuple[Track, ...]
+    notes: tuple[str, ...] = ()
+
+
+class _Scratch(io.BytesIO):
+    """A file for headers. `abandoned` keeps PyAV from writing the end of a film that never began."""
+
+    closed = False  # type: ignore[assignment]  # PyAV reads the attribute
+
+    def abandon(self) -> None:
+        self.closed = True  # type: ignore[assignment]
+
+
+def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool, drop: bool) -> TrackSplit:
+    """Sort the source's tracks by whether the plan's container can hold them.
+
+    Raises:
+        UnsupportedTrackError: It cannot, and `drop` is not set; names the tracks and a container that holds them all.
+    """
+    source = open_source(plan.source)
+    if source is None:
+        return TrackSplit((), ())
+    with _closing(source):
+        copied = tuple(track for track in plan.source.tracks if not is_remade(track, source))
+        refused = _refused(plan, container, source, copied)
+        lost = [describe(track) for track in refused]
+        lost += [] if timecode_kept else [f"the timecode {plan.source.timecode}"]
+        lost += [] if _holds_chapters(plan, source) else [f"{plan.source.chapters} chapters"]
+        if lost and not drop:
+            raise UnsupportedTrackError(
+                f"{plan.path.suffix} cannot hold {'; '.join(lost)}; {_way_out(plan, source, copied)}"
+            )
+    kept = tuple(track for track in copied if track not in refused)
+    notes = (f"left out, because {plan.path.suffix} cannot hold it: {'; '.join(lost)}",) if lost else ()
+    return TrackSplit(kept, tuple(refused), notes)
+
+
+def describe(track: Track) -> str:
+    """A track in a few words: `subtitle track 3 (subrip, eng)`."""
+    details = ", ".join(part for part in (track.codec, track.language, track.title) if part)
+    return f"{track.kind.value} track {track.index} ({details})"
+
+
+@contextmanager
+def _closing(source: SourceFile) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(av.FFmpegError):
+            source.container.close()
+
+
+def _refused(
+    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
+) -> list[Track]:
+    if not tracks or _takes(plan, container, source, tracks):
+        return []
+    refused = [track for track in tracks if not _takes(plan, container, source, (track,))]
+    left = tuple(track for track in tracks if track not in refused)
+    if left and not _takes(plan, container, source, left):
+        # Each alone is fine and together they are not (a limit on the number of tracks): keep from the front.
+        return [*refused, *_overflow(plan, container, source, left)]
+    return refused
+
+
+def _overflow(
+    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
+) -> list[Track]:
+    kept: tuple[Track, ...] = ()
+    over = []
+    for track in tracks:
+        if _takes(plan, container, source, (*kept, track)):
+            kept = (*kept, track)
+        else:
+            over.append(track)
+    return over
+
+
+def _takes(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> bool:
+    if plan.container in _NO_ATTACHMENTS and any(track.kind is TrackKind.ATTACHMENT for track in tracks):
+        return False
+    scratch = _Scratch()
+    try:
+        Muxer(replace(plan, copied_tracks=tracks), container, scratch, source).start()
+    except OutputError:
+        return False
+    finally:
+        scratch.abandon()
+    return True
+
+
+# These muxers write an attachment's header entry without its content, or nothing at all, and do not complain.
+_NO_ATTACHMENTS = frozenset(("mov", "mp4", "avi", "mxf", "webm"))
+_NO_CHAPTERS = frozenset(("avi", "mxf"))
+
+
+def _holds_chapters(plan: OutputPlan, source: SourceFile) -> bool:
+    return plan.container not in _NO_CHAPTERS or not source.container.chapters()
+
+
+def _way_out(plan: OutputPlan, source: SourceFile, tracks: tuple[Track, ...]) -> str:
+    for container in CONTAINERS:
+        if container.muxer != plan.container and _could_hold(plan, container, source, tracks):
+            return f"{container.extensions[0]} can; --drop-unsupported goes on without it"
+    return "no container here holds all tracks of this film; --drop-unsupported goes on without it"
+
+
+def _could_hold(
+    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
+) -> bool:
+    info = plan.source
+    with suppress(OutputError):
+        base, exact = output_time_base(container, info)
+        choice = default_encoders(container, info, lossless=False)[0]
+        other = replace(
+            plan,
+            path=Path(plan.path).with_suffix(container.extensions[0]),
+            container=container.muxer,
+            time_base=base,
+            time_exact=exact,
+        )
+        with suppress(OutputError):
+            if _takes(other, container, source, tracks) and _holds_chapters(other, source):
+                return True
+        swapped = _with_codec(other, choice.codec, dict(choice.options))
+        return _takes(swapped, container, source, tracks) and _holds_chapters(swapped, source)
+    return False
+
+
+def _with_codec(plan: OutputPlan, codec: str, options: dict[str, str]) -> OutputPlan:
+    form = choose_format(av.Codec(codec, "w"), plan.source, lossless=False, strict=False, asked=None).planes
+    return replace(plan, codec=codec, codec_options=tuple(options.items()), pixel_format=form)

@@ -1,0 +1,228 @@
+"""`kinemacolor render` arguments: text to `RenderOptions`, every mistake in one line."""
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from kinemacolor.client.address import ServerAddress
+from kinemacolor.colour.encoding import Transfer
+from kinemacolor.media.frame_times import parse_frame_range, parse_time
+from kinemacolor.media.types import EncodeOptions
+from kinemacolor.render.errors import UsageError
+from kinemacolor.render.options import (
+    FrameRange,
+    Missing,
+    ProgressStyle,
+    Quality,
+    RenderOptions,
+    ServerOptions,
+    TimeRange,
+)
+
+_Value = TypeVar("_Value")
+
+TRANSFER_NAMES = {
+    "bt709": Transfer.BT709,
+    "gamma22": Transfer.GAMMA22,
+    "gamma28": Transfer.GAMMA28,
+    "smpte170m": Transfer.SMPTE170M,
+    "smpte240m": Transfer.SMPTE240M,
+    "linear": Transfer.LINEAR,
+    "srgb": Transfer.SRGB,
+    "bt2020-10": Transfer.BT2020_10,
+    "bt2020-12": Transfer.BT2020_12,
+    "pq": Transfer.PQ,
+    "hlg": Transfer.HLG,
+}
+
+_EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 5 out of memory, 130 interrupted.
+
+--progress json writes one object per line on stdout. Every object has "event":
+  started   input, output, encoder, pixel_format, model, weights_sha256, device_class, width_px, height_px, frames_total
+  note      text
+  progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
+  done      frames, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db, complete, output
+Unknown values are null."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong as an exception of ours instead of printing the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message} ({self.prog} --help lists the options)")
+
+
+def parse(arguments: Sequence[str]) -> RenderOptions:
+    """The options of a render.
+
+    Raises:
+        UsageError: The arguments make no sense; one line.
+        SystemExit: For --help.
+    """
+    values = _parser().parse_args(list(arguments))
+    return RenderOptions(
+        source=_one(values.inputs[:1], values.input, "IN"),
+        output=_one(values.inputs[1:], values.output, "OUT"),
+        server=_server(values),
+        model=values.model,
+        quality=Quality(values.quality),
+        amount=values.amount,
+        range=_range(values),
+        encode=EncodeOptions(
+            codec=values.codec,
+            pixel_format=values.pix_fmt,
+            codec_options=tuple(values.encoder_option),
+            lossless=values.lossless,
+            drop_unsupported=values.drop_unsupported,
+            overwrite=values.overwrite,
+        ),
+        bob=values.field == "bob",
+        transfer=TRANSFER_NAMES[values.transfer] if values.transfer else None,
+        sequence_rate=values.rate,
+        missing=Missing(values.missing),
+        disk_full_wait_seconds=values.disk_full_wait,
+        dry_run=values.dry_run,
+        progress=ProgressStyle(values.progress),
+        quiet=values.quiet,
+    )
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog="kinemacolor render",
+        usage="kinemacolor render IN OUT [OPTIONS]",
+        description="Colour a black-and-white film. Luma, tracks and times of the film are kept.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_files(parser)
+    _add_colour(parser)
+    _add_encoder(parser)
+    _add_running(parser)
+    return parser
+
+
+def _add_files(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("files").add_argument
+    add("inputs", nargs="*", metavar="IN OUT", help="film or image sequence (scan.%%04d.png)")
+    add("-i", dest="input", metavar="IN", help="the same as the first argument")
+    add("-o", dest="output", metavar="OUT", help="the same as the second argument")
+    add("-y", dest="overwrite", action="store_true", help="replace OUT, but only by a complete film")
+    add("--frames", type=_checked(_frame_range), metavar="A-B", help="only these frames, both included")
+    add("-ss", dest="start", type=_checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
+    add("-to", dest="end", type=_checked(parse_time), metavar="TIME", help="up to this time")
+    add("--rate", type=_checked(_rate), metavar="FPS", help="of an image sequence (24, 24000/1001)")
+    add("--missing", choices=[item.value for item in Missing], default="error", help="numbers a sequence lacks")
+    add("--field", choices=["bob"], help="interlaced film: every field becomes a frame")
+    add("--transfer", choices=list(TRANSFER_NAMES), metavar="NAME", help=", ".join(TRANSFER_NAMES))
+
+
+def _add_colour(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("colour").add_argument
+    add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
+    add("--quality", choices=[item.value for item in Quality], default="standard", help="(%(default)s)")
+    add("--amount", type=_checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
+
+
+def _add_encoder(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("encoder").add_argument
+    add("-c", dest="codec", metavar="ENCODER", help="default: a good one for OUT's container")
+    add("--pix-fmt", metavar="FORMAT", help="FFmpeg name; default: keeps the depth")
+    add("-e", dest="encoder_option", type=_checked(_key_value), action="append", default=[], metavar="KEY=VALUE")
+    add("--lossless", action="store_true", help="every sample as computed; luma bit for bit")
+    add("--drop-unsupported", action="store_true", help="leave out tracks that OUT's container cannot hold")
+
+
+def _add_running(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("running").add_argument
+    add("--server", type=_checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
+    add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
+    add("--threads", type=_checked(_threads), metavar="N", help="CPU threads of the own server's networks")
+    add("--disk-full-wait", type=_checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
+    add("--dry-run", action="store_true", help="say what would be done; touch nothing")
+    add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")
+    add("-q", "--quiet", action="store_true", help="only errors")
+
+
+def _one(positional: list[str], named: str | None, what: str) -> Path:
+    given = [*positional, *([named] if named is not None else [])]
+    if len(given) != 1 or not given[0]:
+        raise UsageError(f"expected one IN and one OUT (found {len(given)} for {what}): kinemacolor render IN OUT")
+    return Path(given[0])
+
+
+def _server(values: argparse.Namespace) -> ServerOptions:
+    if values.server is not None and (values.device is not None or values.threads is not None):
+        raise UsageError("--device and --threads are for the own server; they cannot be set with --server")
+    return ServerOptions(address=values.server, device=values.device, threads=values.threads)
+
+
+def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:
+    by_time = values.start is not None or values.end is not None
+    if values.frames is not None and by_time:
+        raise UsageError("--frames and -ss/-to exclude each other")
+    if values.start is not None and values.end is not None and values.start >= values.end:
+        raise UsageError("-ss must be before -to")
+    frames: FrameRange | None = values.frames
+    return TimeRange(values.start, values.end) if by_time else frames
+
+
+# ---- words to values: each raises ValueError with one line ----
+
+
+def _checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    def convert(text: str) -> _Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return convert
+
+
+def _frame_range(text: str) -> FrameRange:
+    return FrameRange(*parse_frame_range(text))
+
+
+def _rate(text: str) -> Fraction:
+    if not re.fullmatch(r"\d{1,9}(?:\.\d{1,6})?(?:/\d{1,9})?", text, re.ASCII) or text.endswith("/0"):
+        raise ValueError(f"expected frames per second such as 24 or 24000/1001, found {text!r}")
+    number, _, divisor = text.partition("/")
+    rate = Fraction(number) / int(divisor or 1)
+    if not 0 < rate <= 1000:
+        raise ValueError(f"a rate is more than 0 and at most 1000, found {text}")
+    return rate
+
+
+def _amount(text: str) -> float:
+    amount = float(text)
+    if not 0.0 <= amount <= 2.0:
+        raise ValueError(f"the amount is 0 to 2, found {text}")
+    return amount
+
+
+def _threads(text: str) -> int:
+    threads = int(text)
+    if not 1 <= threads <= 1024:
+        raise ValueError(f"threads are 1 to 1024, found {text}")
+    return threads
+
+
+def _wait(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 <= seconds < math.inf:
+        raise ValueError(f"expected seconds, 0 or more, found {text}")
+    return seconds
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise ValueError(f"expected KEY=VALUE, found {text!r}")
+    return key, value

@@ -1,0 +1,97 @@
+"""What a render is asked to do, as values."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+
+from kinemacolor.client.address import ServerAddress
+from kinemacolor.colour.encoding import Transfer
+from kinemacolor.media.types import EncodeOptions
+
+
+class Quality(Enum):
+    """How large the network sees the film. Always the same for a name, whatever the film's size or the host's proxy."""
+
+    DRAFT = "draft"
+    STANDARD = "standard"
+    HIGH = "high"
+
+    @property
+    def short_side_px(self) -> int:
+        """Short side of the luma that goes to the network."""
+        return _SHORT_SIDES[self]
+
+
+_SHORT_SIDES = {Quality.DRAFT: 192, Quality.STANDARD: 240, Quality.HIGH: 288}
+
+
+class Missing(Enum):
+    """What stands for a number that an image sequence lacks."""
+
+    ERROR = "error"
+    HOLD = "hold"
+    BLACK = "black"
+
+
+class ProgressStyle(Enum):
+    """How progress is told."""
+
+    AUTO = "auto"
+    """A bar on stderr if that is a terminal."""
+    JSON = "json"
+    """One JSON object per line on stdout."""
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRange:
+    """Frames `first` to `last`, both included, in the source's numbering."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """Times from the film's beginning, in seconds: `start` included, `end` not; None leaves that side open."""
+
+    start: Fraction | None
+    end: Fraction | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """Which server colours the film."""
+
+    address: ServerAddress | None = None
+    """None: a private one, with the settings below."""
+    device: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """Everything that `kinemacolor render` can be told."""
+
+    source: Path
+    """A film, or an image sequence such as `scan.%04d.png`."""
+    output: Path
+    server: ServerOptions = ServerOptions()
+    model: str = ""
+    """Empty: the server's default."""
+    quality: Quality = Quality.STANDARD
+    amount: float = 1.0
+    """Factor on the chroma, 0 to 2; never changes luma."""
+    range: FrameRange | TimeRange | None = None
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    bob: bool = False
+    """True: every field becomes a frame."""
+    transfer: Transfer | None = None
+    """Overrides the file's tag."""
+    sequence_rate: Fraction | None = None
+    missing: Missing = Missing.ERROR
+    disk_full_wait_seconds: float = 300.0
+    dry_run: bool = False
+    progress: ProgressStyle = ProgressStyle.AUTO
+    quiet: bool = False

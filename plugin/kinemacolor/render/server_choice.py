@@ -1,0 +1,80 @@
+"""The server of a render: the one the user names, or a private one for as long as it takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kinemacolor.client.address import ServerAddress
+from kinemacolor.client.connection import ColorizeClient, connect
+from kinemacolor.client.private_server import PrivateServer, private_server
+from kinemacolor.render.errors import UsageError
+from kinemacolor.render.options import ServerOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSession:
+    """A connection, and the private server behind it if there is one."""
+
+    client: ColorizeClient
+    private: PrivateServer | None
+
+    @property
+    def address(self) -> ServerAddress:
+        """Where the server listens."""
+        return self.client.address
+
+    @property
+    def where(self) -> str:
+        """In words, for messages."""
+        return "a private server" if self.private is not None else f"the server at {self.address}"
+
+
+@contextmanager
+def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
+    """Connect to the server that the options name, or start a private one and stop it at the end.
+
+    Args:
+        options: Which server.
+        model: What a private server loads at its start; empty = its default.
+
+    Raises:
+        ClientError: No server, or the private one did not start.
+    """
+    if options.address is not None:
+        with connect(options.address) as client:
+            yield ServerSession(client, None)
+        return
+    with private_server(_server_arguments(options, model)) as private, connect(_ready(private)) as client:
+        yield ServerSession(client, private)
+
+
+def check_model(client: ColorizeClient, model: str) -> str:
+    """The name of the model that will run, the server's default for an empty one.
+
+    Raises:
+        UsageError: The server has no such model; lists those it has.
+        ClientError: No answer.
+    """
+    models = client.list_models()
+    if not model:
+        return next((known.name for known in models if known.is_default), "")
+    if model not in (known.name for known in models):
+        raise UsageError(f"no model named {model!r}; the server has: {', '.join(known.name for known in models)}")
+    return model
+
+
+def _ready(private: PrivateServer) -> ServerAddress:
+    if private.address is None:
+        raise ValueError("the private server is not ready")
+    return private.address
+
+
+def _server_arguments(options: ServerOptions, model: str) -> list[str]:
+    arguments: list[str] = []
+    if model:
+        arguments += ["--model", model]
+    if options.device is not None:
+        arguments += ["--device", options.device]
+    if options.threads is not None:
+        arguments += ["--threads", str(options.threads)]
+    return arguments

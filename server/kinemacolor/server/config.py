@@ -1,0 +1,84 @@
+"""The server's settings: one frozen value, checked once."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES, MAX_WINDOW_FRAMES
+
+
+class ConfigError(Exception):
+    """A setting that cannot work; the text is one line for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """Everything that decides how a server behaves.
+
+    Raises:
+        ConfigError: a value is out of its range, or the address is not local.
+    """
+
+    listen: str = "127.0.0.1:7411"
+    """`unix:/absolute/path` or `host:port` with a loopback host; port 0 takes a free one."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda:N`."""
+    dtype: str = "auto"
+    """`auto`, `fp32` or `bf16`."""
+    threads: int = 0
+    """torch threads on a CPU; 0 = torch's own default. Part of the device class."""
+    default_model: str | None = None
+    """None = the registry's default."""
+    max_clips: int = 32
+    """Clips with a state at a time, attached or waiting for a resume."""
+    window: int = DEFAULT_WINDOW_FRAMES
+    resume_ttl_seconds: float = 600.0
+    """How long a clip without a stream is kept."""
+    idle_seconds: float = 1800.0
+    """How long a stream may be silent; an editor left open must not hold a state for ever."""
+    grace_seconds: float = 30.0
+    """How long a drain waits for open clips."""
+    max_batch: int = 8
+    """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
+
+    def __post_init__(self) -> None:
+        check_listen(self.listen)
+        _check_range("window", self.window, 1, MAX_WINDOW_FRAMES)
+        _check_range("max-clips", self.max_clips, 1, 10_000)
+        _check_range("max-batch", self.max_batch, 1, 64)
+        _check_range("threads", self.threads, 0, 1024)
+        for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):
+            _check_range(name.replace("_seconds", "").replace("_", "-"), getattr(self, name), 0, 7 * 86400)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"--{name} must be {low} to {high}, found {value}")
+
+
+def check_listen(address: str) -> None:
+    """Accept only addresses that this machine alone can reach.
+
+    Raises:
+        ConfigError: neither a unix socket with an absolute path nor a loopback host with a port.
+    """
+    if address.startswith("unix:"):
+        if not address.startswith("unix:/"):
+            raise ConfigError(f"expected unix:/absolute/path, found {address}")
+        return
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"expected host:port or unix:/path, found {address}")
+    if not _is_loopback(host):
+        raise ConfigError(
+            f"{address} can be reached from other machines; this server has no authentication yet and listens on "
+            "loopback (127.0.0.1, [::1], localhost) or a unix socket only"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False

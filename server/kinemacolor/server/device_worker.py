@@ -1,0 +1,175 @@
+"""The one thread that owns the device. Jobs in, replies out; order inside a clip is the clip machine's business.
+
+Steps go first: they are short and each one lets a frame out. Proposals wait and are batched over clips and over
+frames ahead, first come first served, so no clip starves: every clip has at most its window in the queue.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Self, TypeVar, cast
+
+import torch
+
+from kinemacolor.models.api import ModelState
+from kinemacolor.server import events as ev
+from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
+from kinemacolor.wire.frame import FrameNumber
+from kinemacolor.wire.reasons import ErrorReason
+
+_log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Reply = Callable[[ev.Event], None]
+"""Takes the event that a job ends with; called in the device thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeJob:
+    """One frame for the frame network."""
+
+    setup: ClipSetup
+    instruction: ev.RunPropose
+    reply: Reply
+    queued_ns: int = field(default_factory=time.perf_counter_ns)
+
+    def can_share_a_batch_with(self, other: "ProposeJob") -> bool:
+        """Same network, same padded size."""
+        return self.setup.model is other.setup.model and self.setup.padded == other.setup.padded
+
+
+@dataclass(frozen=True, slots=True)
+class StepJob:
+    """One frame for the temporal network."""
+
+    setup: ClipSetup
+    instruction: ev.RunStep
+    reply: Reply
+
+
+class DeviceWorker:
+    """A thread with three queues: calls (loading a model), steps, proposals.
+
+    Use as a context manager; leaving it finishes the job under way and drops the rest.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._wake = threading.Condition()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._steps: deque[StepJob] = deque()
+        self._proposals: deque[ProposeJob] = deque()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="device", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def call(self, function: Callable[[Engine], Result]) -> "Future[Result]":
+        """Run `function` in the device thread before any further job."""
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(function(self._engine))
+            except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future
+                future.set_exception(error)
+
+        with self._wake:
+            self._calls.append(run)
+            self._wake.notify()
+        return future
+
+    def propose(self, job: ProposeJob) -> None:
+        """Queue a frame for the frame network; never blocks. The clip's window bounds the queue."""
+        with self._wake:
+            self._proposals.append(job)
+            self._wake.notify()
+
+    def step(self, job: StepJob) -> None:
+        """Queue a frame for the temporal network; never blocks."""
+        with self._wake:
+            self._steps.append(job)
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._stopping or self._calls or self._steps or self._proposals)
+                if self._stopping:
+                    return
+                work = self._next_work()
+            work()
+
+    def _next_work(self) -> Callable[[], None]:
+        """Take the next piece of work off its queue; called with the lock held."""
+        if self._calls:
+            return self._calls.popleft()
+        if self._steps:
+            step = self._steps.popleft()
+            return lambda: self._run_step(step)
+        batch = self._take_batch()
+        return lambda: self._run_batch(batch)
+
+    def _take_batch(self) -> list[ProposeJob]:
+        """The oldest proposal and those behind it that may share its batch, as many as the self-test allows."""
+        head = self._proposals[0]
+        alike = [job for job in self._proposals if job.can_share_a_batch_with(head)]
+        size = max(size for size in self._engine.batch_sizes(head.setup) if size <= len(alike))
+        batch = alike[:size]
+        taken = {id(job) for job in batch}
+        self._proposals = deque(job for job in self._proposals if id(job) not in taken)
+        return batch
+
+    def _run_batch(self, batch: list[ProposeJob]) -> None:
+        now = time.perf_counter_ns()
+        waited_us = [(now - job.queued_ns) // 1000 for job in batch]
+        try:
+            cuts = [_detect_cut(job) for job in batch]
+            proposals = self._engine.propose(batch[0].setup, [job.instruction.luma for job in batch], waited_us)
+        except Exception as error:  # noqa: BLE001 - the border of the device: one bad frame must not end the thread
+            for job in batch:
+                job.reply(_failure(job.instruction.number, job.instruction.generation, error))
+            return
+        for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
+            job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
+
+    def _run_step(self, job: StepJob) -> None:
+        number, generation = job.instruction.number, job.instruction.generation
+        state = cast("ModelState | None", job.instruction.state)
+        proposal = cast(TimedProposal, job.instruction.proposal)
+        try:
+            new_state, chroma = self._engine.step(job.setup, state, proposal)
+        except Exception as error:  # noqa: BLE001 - as above
+            job.reply(_failure(number, generation, error))
+            return
+        job.reply(ev.StepDone(number, generation, new_state, chroma))
+
+
+def _detect_cut(job: ProposeJob) -> bool:
+    return cut_between(job.setup.geometry, job.instruction.previous_luma, job.instruction.luma)
+
+
+def _failure(number: int, generation: int, error: Exception) -> ev.WorkFailed:
+    """What the client may know of a failure; the rest is in the log."""
+    _log.error("work failed", exc_info=error, extra={"frame": number})
+    frame = FrameNumber(number)
+    if isinstance(error, torch.OutOfMemoryError):
+        return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, "the device has no memory for this frame")
+    if isinstance(error, NonFiniteColorError):
+        text = "the network returned a colour that is no number"
+        return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, text)
+    return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, "the network failed on this frame")

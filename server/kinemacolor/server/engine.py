@@ -1,0 +1,248 @@
+"""Runs networks on the device. Used by the device thread only; knows nothing of streams.
+
+Law 2 lives here: what a frame's colour may depend on besides the frames themselves is fixed when the engine is made
+(device, dtype, threads, allowed batch sizes) and named in `device_class`.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from kinemacolor.wire.shots import is_cut
+from numpy.typing import NDArray
+
+from kinemacolor.colour.encoding import Transfer
+from kinemacolor.colour.lightness import lightness_table
+from kinemacolor.models.api import Colorizer, ModelState, Proposal
+from kinemacolor.models.registry import list_models, load_model
+from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
+from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.wire.codec import decode_luma, encode_ab
+from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, Geometry
+
+_AB_LIMIT = 32767
+
+
+class NonFiniteColorError(Exception):
+    """A network returned NaN or infinity: the frame fails aloud instead of coming back grey."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSetup:
+    """What the work of one clip needs besides its frames."""
+
+    model: Colorizer
+    geometry: Geometry
+    lightness: NDArray[np.float32]
+    """(65536,) L* by luma code."""
+    want_confidence: bool
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """(height, width) that the network sees: the geometry rounded up to the model's multiple."""
+        step = self.model.spec.multiple_of
+        return -(-self.geometry.height_px // step) * step, -(-self.geometry.width_px // step) * step
+
+
+@dataclass(frozen=True, slots=True)
+class TimedProposal:
+    """A proposal with what it cost."""
+
+    proposal: Proposal
+    queue_us: int
+    network_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chroma:
+    """One frame's answer in wire form."""
+
+    ab: bytes
+    confidence: bytes
+    queue_us: int
+    network_us: int
+    temporal_us: int
+
+
+class Engine:
+    """Models on one device.
+
+    Args:
+        config: device, dtype, threads and the largest batch are read from it, once.
+
+    Raises:
+        ConfigError: the device is not there.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._device = _choose_device(config.device)
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        _make_deterministic(self._device)
+        self._dtype = config.dtype
+        # Batches gain nothing on a CPU (measured), so the self-test is not paid for there.
+        self._max_batch = config.max_batch if self._device.type == "cuda" else 1
+        self._models: dict[str, Colorizer] = {}
+        self._tables: dict[Transfer, NDArray[np.float32]] = {}
+        self._batch_sizes: dict[tuple[str, tuple[int, int]], tuple[int, ...]] = {}
+
+    @property
+    def device_name(self) -> str:
+        """The device as a person would call it."""
+        return _device_name(self._device)
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Names of the models that answer at once."""
+        return frozenset(self._models)
+
+    def model(self, name: str) -> Colorizer:
+        """Load a model, or return the loaded one.
+
+        Raises:
+            ModelError: unknown name, or its weights cannot be used.
+        """
+        if name not in self._models:
+            self._models[name] = self._load(name)
+        return self._models[name]
+
+    def _load(self, name: str) -> Colorizer:
+        """Load in the dtype that was asked for, if the model was checked in it; else in its reference dtype."""
+        checked = next((spec.dtypes for spec in list_models() if spec.name == name), ())
+        if self._wants_bf16() and torch.bfloat16 in checked:
+            model = load_model(name, device=self._device, dtype=torch.bfloat16)
+            if self._dtype == "bf16" or _is_repeatable(model):
+                return model
+        return load_model(name, device=self._device)
+
+    def _wants_bf16(self) -> bool:
+        return self._dtype == "bf16" or (self._dtype == "auto" and _has_native_bf16(self._device))
+
+    def device_class(self, model: Colorizer) -> str:
+        """Everything besides the frames, the weights and the settings that can change a byte of a colour."""
+        dtype = str(model.dtype).removeprefix("torch.")
+        threads = torch.get_num_threads() if self._device.type == "cpu" else 0
+        batches = f"batch<={self._max_batch}"
+        return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}"
+
+    def setup(self, name: str, geometry: Geometry, transfer: Transfer, want_confidence: bool) -> ClipSetup:
+        """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry."""
+        model = self.model(name)
+        table = self._tables.setdefault(transfer, lightness_table(transfer))
+        setup = ClipSetup(model, geometry, table, want_confidence)
+        self.batch_sizes(setup)
+        return setup
+
+    def batch_sizes(self, setup: ClipSetup) -> tuple[int, ...]:
+        """Batch sizes whose results equal batch 1 byte for byte at this clip's size."""
+        key = (setup.model.spec.name, setup.padded)
+        if key not in self._batch_sizes:
+            sizes = tuple(size for size in (1, 2, 4, 8, 16, 32, 64) if size <= self._max_batch)
+            allowed = batch_sizes_equal(setup.model, *setup.padded, sizes) if len(sizes) > 1 else sizes
+            self._batch_sizes[key] = allowed
+        return self._batch_sizes[key]
+
+    def propose(self, setup: ClipSetup, lumas: Sequence[bytes], waited_us: Sequence[int]) -> list[TimedProposal]:
+        """Run the frame network on lumas of clips that share a model and a padded size."""
+        started = time.perf_counter_ns()
+        planes = np.stack([_lightness_plane(setup, luma) for luma in lumas])[:, np.newaxis]
+        proposals = setup.model.propose(torch.from_numpy(planes).to(self._device))
+        _synchronize(self._device)
+        share_us = (time.perf_counter_ns() - started) // 1000 // len(lumas)
+        return [
+            TimedProposal(proposal, waited, share_us) for proposal, waited in zip(proposals, waited_us, strict=True)
+        ]
+
+    def step(self, setup: ClipSetup, state: ModelState | None, timed: TimedProposal) -> tuple[ModelState, Chroma]:
+        """Advance a clip by one frame; `state` None starts a shot.
+
+        Raises:
+            NonFiniteColorError: the result is no colour.
+        """
+        started = time.perf_counter_ns()
+        result = setup.model.step(state if state is not None else setup.model.init_state(), timed.proposal)
+        height, width = setup.geometry.height_px, setup.geometry.width_px
+        ab = _quantise(result.ab[:, :height, :width])
+        confidence = _confidence_bytes(timed.proposal, setup) if setup.want_confidence else b""
+        took_us = (time.perf_counter_ns() - started) // 1000
+        return result.state, Chroma(encode_ab(ab), confidence, timed.queue_us, timed.network_us, took_us)
+
+
+def cut_between(geometry: Geometry, previous: bytes | None, present: bytes) -> bool:
+    """The causal, local cut detector on wire lumas; without a previous frame there is nothing to detect."""
+    if previous is None:
+        return False
+    return is_cut(decode_luma(previous, geometry), decode_luma(present, geometry))
+
+
+def _lightness_plane(setup: ClipSetup, luma: bytes) -> NDArray[np.float32]:
+    """(H, W) float32 L*, sides padded to the network's multiple by edge replication."""
+    plane = setup.lightness[decode_luma(luma, setup.geometry)]
+    height, width = setup.padded
+    bottom, right = height - setup.geometry.height_px, width - setup.geometry.width_px
+    return np.pad(plane, ((0, bottom), (0, right)), mode="edge")
+
+
+def _quantise(ab: torch.Tensor) -> NDArray[np.int16]:
+    codes = (ab.float() * AB_STEPS_PER_UNIT).round()
+    if not bool(torch.isfinite(codes).all()):
+        raise NonFiniteColorError
+    return codes.clamp(-_AB_LIMIT - 1, _AB_LIMIT).to(torch.int16).cpu().numpy()
+
+
+def _confidence_bytes(proposal: Proposal, setup: ClipSetup) -> bytes:
+    if proposal.confidence is None:
+        return b""
+    plane = proposal.confidence[0, : setup.geometry.height_px, : setup.geometry.width_px]
+    return bytes((plane.float() * 255).round().clamp(0, 255).to(torch.uint8).cpu().contiguous().numpy().tobytes())
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or (kind == "cpu" and index):
+        raise ConfigError(f"--device must be auto, cpu or cuda:N, found {name}")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"--device {name}: this machine has no CUDA device that torch can use")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+    return torch.device(name)
+
+
+def _make_deterministic(device: torch.device) -> None:
+    """Kernels must not be chosen by timing, or the same frame would get two colours on two days."""
+    if device.type != "cuda":
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+
+
+def _has_native_bf16(device: torch.device) -> bool:
+    """Emulated bf16 is slower than fp32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+
+
+def _is_repeatable(model: Colorizer) -> bool:
+    """The least that law 2 asks of a dtype: the same frame twice gives the same bytes."""
+    step = model.spec.multiple_of
+    sample = sample_lightness(1, 4 * step, 7 * step).to(model.device)
+    first, second = (model.propose(sample)[0].ab for _ in range(2))
+    return bool(torch.equal(first, second))
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"cpu/{torch.backends.cpu.get_cpu_capability()}"
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,295 @@
+"""All clips of a server: opens, feeds and evicts them, and does what their machines say. Lives on the event loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from kinemacolor.models.api import ModelState
+from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.server import events as ev
+from kinemacolor.server import messages
+from kinemacolor.server.clip_machine import ClipMachine
+from kinemacolor.server.config import ServerConfig
+from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
+from kinemacolor.server.engine import ClipSetup
+from kinemacolor.server.events import ClipPhase
+from kinemacolor.server.open_request import OpenRequest
+from kinemacolor.server.session import Session
+from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire.errors import WireError
+from kinemacolor.wire.frame import ClipKey
+from kinemacolor.wire.reasons import ErrorReason
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Clip:
+    """One clip: its settings, its machine and the stream that is attached, if any."""
+
+    request: OpenRequest
+    setup: ClipSetup
+    device_class: str
+    machine: ClipMachine
+    touched: float
+    """Clock reading of the last sign of life."""
+    session: Session | None = None
+    epoch: int = 0
+    client_name: str = ""
+    frames_answered: int = field(default=0)
+    """Over all streams of the clip."""
+
+    @property
+    def key(self) -> ClipKey:
+        """The name the client gave it."""
+        return self.request.clip_key
+
+    @property
+    def state_bytes(self) -> int:
+        """Device memory of the states that are kept."""
+        return sum(cast(ModelState, state).nbytes for state in self.machine.states)
+
+
+class ClipHub:
+    """The clips of a server, at most `config.max_clips`.
+
+    Args:
+        config: limits.
+        worker: the device thread.
+        default_model: name that an empty OpenClip.model means.
+        clock: seconds on a clock that never jumps.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        worker: DeviceWorker,
+        default_model: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._worker = worker
+        self._default_model = default_model
+        self._clock = clock
+        self._clips: dict[ClipKey, Clip] = {}
+        self._loop = asyncio.get_running_loop()
+        self._became_empty = asyncio.Event()
+        self.draining = False
+
+    @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All clips, in the order in which they were opened."""
+        return tuple(self._clips.values())
+
+    @property
+    def default_model(self) -> str:
+        """Name of the model that is used where none is asked for."""
+        return self._default_model
+
+    # ---- open and close ----
+
+    async def open(self, request: OpenRequest, session: Session) -> Clip:
+        """Attach a stream to a new or a waiting clip and answer with ClipOpened.
+
+        Raises:
+            WireError: unknown model, other settings, too many clips, draining.
+        """
+        if self.draining:
+            raise WireError(ErrorReason.DRAINING, "this server is draining; try another or later")
+        setup, device_class = await self._prepare(request)
+        clip = self._clips.get(request.clip_key)
+        if clip is not None and clip.request.settings != request.settings:
+            if not request.restart:
+                text = f"clip {request.clip_key} is open with other settings; set restart to drop its state"
+                raise WireError(ErrorReason.SETTINGS_CHANGED, text)
+            self.evict(clip, "restarted with other settings")
+            clip = None
+        if clip is None:
+            clip = self._add(request, setup, device_class)
+        self._supersede(clip)
+        self._attach(clip, request, session)
+        return clip
+
+    async def _prepare(self, request: OpenRequest) -> tuple[ClipSetup, str]:
+        """Load the model in the device thread; most of the time it is there already."""
+        name = request.settings.model or self._default_model
+        settings = request.settings
+
+        future = self._worker.call(
+            lambda engine: (
+                engine.setup(name, settings.geometry, settings.transfer, settings.want_confidence),
+                engine.device_class(engine.model(name)),
+            )
+        )
+        try:
+            return await asyncio.wrap_future(future)
+        except UnknownModelError as error:
+            raise WireError(ErrorReason.UNKNOWN_MODEL, str(error)) from error
+        except ModelError as error:
+            _log.error("model failed to load", exc_info=error, extra={"model": name})
+            raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
+
+    def _add(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> Clip:
+        self._make_room()
+        machine = ClipMachine(window=self._config.window, shot_starts=request.settings.shot_starts)
+        clip = Clip(request, setup, device_class, machine, self._clock())
+        self._clips[request.clip_key] = clip
+        self._became_empty.clear()
+        return clip
+
+    def _make_room(self) -> None:
+        """A clip that waits for a resume gives way to a new one, the one idle longest first; an attached one never."""
+        if len(self._clips) < self._config.max_clips:
+            return
+        waiting = [clip for clip in self._clips.values() if clip.session is None]
+        if not waiting:
+            raise WireError(ErrorReason.TOO_MANY_CLIPS, f"all {self._config.max_clips} clips of this server are busy")
+        self.evict(min(waiting, key=lambda clip: clip.touched), "room for a new clip")
+
+    def _supersede(self, clip: Clip) -> None:
+        if clip.session is None:
+            return
+        clip.session.fail(WireError(ErrorReason.SUPERSEDED, f"clip {clip.key} was opened by a newer stream"))
+        self.detach(clip, clip.session)
+
+    def _attach(self, clip: Clip, request: OpenRequest, session: Session) -> None:
+        clip.session = session
+        clip.epoch += 1
+        clip.client_name = request.client_name
+        extra = {"clip": clip.key, "model": clip.setup.model.spec.name, "epoch": clip.epoch}
+        _log.info("clip opened", extra={**extra, "client": clip.client_name})
+        self.feed(clip, ev.StreamAttached(request.first_frame, request.restart))
+
+    def detach(self, clip: Clip, session: Session) -> None:
+        """The stream is gone. Does nothing if another stream has taken the clip over, or it is closed."""
+        if clip.session is not session:
+            return
+        clip.session = None
+        clip.touched = self._clock()
+        if clip.machine.phase not in (ClipPhase.DETACHED, ClipPhase.CLOSED):
+            _log.info("stream lost, state kept", extra={"clip": clip.key, "frame": clip.machine.expected})
+            self.feed(clip, ev.StreamLost())
+
+    def evict(self, clip: Clip, why: str) -> None:
+        """Drop a clip and its state; its stream, if any, ends with ABORTED."""
+        _log.info("clip evicted", extra={"clip": clip.key, "why": why})
+        self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: {why}"))
+
+    def find(self, key: str) -> Clip:
+        """The clip of this key, or WireError (UNKNOWN_CLIP)."""
+        clip = self._clips.get(ClipKey(key))
+        if clip is None:
+            raise WireError(ErrorReason.UNKNOWN_CLIP, "no clip of that key")
+        return clip
+
+    def evict_idle(self) -> None:
+        """Drop clips whose stream is lost or silent for too long."""
+        now = self._clock()
+        for clip in self.clips:
+            limit = self._config.resume_ttl_seconds if clip.session is None else self._config.idle_seconds
+            if now - clip.touched > limit and clip.machine.waiting == 0:
+                self.evict(clip, f"idle for more than {limit:g} s")
+
+    def idle_seconds(self, clip: Clip) -> float:
+        """Seconds since the last sign of life."""
+        return self._clock() - clip.touched
+
+    async def wait_until_streams_end(self) -> None:
+        """Return when no stream is attached."""
+        while any(clip.session is not None for clip in self._clips.values()):
+            self._became_empty.clear()
+            await self._became_empty.wait()
+
+    # ---- events in, instructions out ----
+
+    def feed(self, clip: Clip, event: ev.Event) -> None:
+        """Give one event to a clip's machine and do what it says."""
+        clip.touched = self._clock()
+        for instruction in clip.machine.handle(event):
+            _EXECUTE[type(instruction)](self, clip, instruction)
+
+    def _reply_for(self, clip: Clip) -> Callable[[ev.Event], None]:
+        """How the device thread gives a result back to the loop."""
+
+        def reply(event: ev.Event) -> None:
+            try:
+                self._loop.call_soon_threadsafe(self.feed, clip, event)
+            except RuntimeError:
+                _log.debug("result after the loop closed", extra={"clip": clip.key})
+
+        return reply
+
+    def _run_propose(self, clip: Clip, instruction: ev.RunPropose) -> None:
+        self._worker.propose(ProposeJob(clip.setup, instruction, self._reply_for(clip)))
+
+    def _run_step(self, clip: Clip, instruction: ev.RunStep) -> None:
+        self._worker.step(StepJob(clip.setup, instruction, self._reply_for(clip)))
+
+    def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
+        spec = clip.setup.model.spec
+        opened = pb.ClipOpened(
+            clip_key=clip.key,
+            model=spec.name,
+            weights_sha256=spec.weights_sha256,
+            device_class=clip.device_class,
+            window=self._config.window,
+            resume_from=instruction.resume_from,
+            resumed=instruction.resumed,
+            epoch=clip.epoch,
+            resume_ttl_seconds=int(self._config.resume_ttl_seconds),
+        )
+        self._deliver(clip, pb.StreamFramesResponse(clip_opened=opened))
+
+    def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
+        clip.frames_answered += 1
+        self._deliver(clip, messages.color_frame(instruction))
+
+    def _progress(self, clip: Clip, instruction: ev.EmitProgress) -> None:
+        self._deliver(clip, messages.progress(instruction))
+
+    def _need_frames(self, clip: Clip, instruction: ev.EmitNeedFrames) -> None:
+        self._deliver(clip, messages.need_frames(instruction))
+
+    def _frame_error(self, clip: Clip, instruction: ev.EmitFrameError) -> None:
+        self._deliver(clip, messages.frame_error(instruction))
+
+    def _ended(self, clip: Clip, instruction: ev.EmitEnded) -> None:
+        self._deliver(clip, messages.clip_ended(instruction))
+        if clip.session is not None:
+            clip.session.finish()
+        _log.info("clip ended", extra={"clip": clip.key, "frames": instruction.frames_answered})
+
+    def _deliver(self, clip: Clip, response: pb.StreamFramesResponse) -> None:
+        if clip.session is not None:
+            clip.session.deliver(response)
+
+    def _refuse(self, clip: Clip, instruction: ev.RefuseStream) -> None:
+        _log.warning("stream refused", extra={"clip": clip.key, "reason": instruction.reason.name})
+        if clip.session is not None:
+            clip.session.fail(WireError(instruction.reason, instruction.message, instruction.expected))
+
+    def _release(self, clip: Clip, instruction: ev.ReleaseClip) -> None:
+        if self._clips.get(clip.key) is clip:
+            del self._clips[clip.key]
+        clip.session = None
+        self._became_empty.set()
+
+
+_EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(
+    "dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]]",
+    {
+        ev.RunPropose: ClipHub._run_propose,
+        ev.RunStep: ClipHub._run_step,
+        ev.EmitOpened: ClipHub._opened,
+        ev.EmitFrame: ClipHub._frame,
+        ev.EmitProgress: ClipHub._progress,
+        ev.EmitNeedFrames: ClipHub._need_frames,
+        ev.EmitFrameError: ClipHub._frame_error,
+        ev.EmitEnded: ClipHub._ended,
+        ev.RefuseStream: ClipHub._refuse,
+        ev.ReleaseClip: ClipHub._release,
+    },
+)

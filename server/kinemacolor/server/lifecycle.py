@@ -1,0 +1,217 @@
+"""Start, readiness, drain, stop. A server is ready only when its default model is loaded."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kinemacolor.models.registry import DEFAULT_MODEL
+from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.device_worker import DeviceWorker
+from kinemacolor.server.engine import Engine
+from kinemacolor.server.hub import ClipHub
+from kinemacolor.server.service import SERVICE_NAME, ColorizeService
+from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS
+
+_log = logging.getLogger(__name__)
+
+_SERVER_OPTIONS = (
+    *CHANNEL_OPTIONS,
+    ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
+    ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_MS // 2),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+_REAPER_SECONDS = 1.0
+_STOP_SECONDS = 0.5
+"""How long open calls may take to read their last answers once the server stops."""
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line for a person."""
+
+
+async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
+    """Run a server until it is told to stop: SIGTERM, SIGINT, Drain, or the end of stdin.
+
+    Raises:
+        StartError: the address is taken or cannot be used.
+        ConfigError: the device is not there.
+        ModelError: the default model is unknown or cannot be loaded.
+    """
+    engine = Engine(config)
+    default_model = config.default_model or DEFAULT_MODEL
+    engine.model(default_model)
+    with DeviceWorker(engine) as worker:
+        hub = ClipHub(config, worker, default_model)
+        shutdown = _Shutdown(hub)
+        _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once
+        if exit_with_stdin:
+            _watch_stdin(shutdown)
+        async with _running(config, hub, engine, shutdown) as server:
+            await _until_stopped(config, hub, shutdown)
+            await server.stop(_STOP_SECONDS)
+
+
+class _Shutdown:
+    """What was asked for: nothing, a drain, or an end at once."""
+
+    def __init__(self, hub: ClipHub) -> None:
+        self._hub = hub
+        self.begun = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.by_operator = False
+
+    def drain(self, *, by_operator: bool = False) -> None:
+        """Finish open clips, take no new ones. An operator's drain has no time limit."""
+        self.by_operator = self.by_operator or by_operator
+        self._hub.draining = True
+        self.begun.set()
+
+    def signal(self) -> None:
+        """The first signal drains, the second one ends at once."""
+        if self.begun.is_set() and not self.by_operator:
+            self.at_once.set()
+        self.by_operator = False
+        self.drain()
+
+    def now(self) -> None:
+        """End at once."""
+        self.drain()
+        self.at_once.set()
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    config: ServerConfig, hub: ClipHub, engine: Engine, shutdown: _Shutdown
+) -> AsyncIterator[grpc.aio.Server]:
+    server = grpc.aio.server(options=_SERVER_OPTIONS)
+    service = ColorizeService(config, hub, engine, lambda: shutdown.drain(by_operator=True))
+    server.add_generic_rpc_handlers((service.handlers(),))
+    servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # a lazy module attribute
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    address = _bind(server, config.listen)
+    await server.start()
+    reaper = asyncio.create_task(_reap(hub))
+    for name in ("", SERVICE_NAME):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    draining = asyncio.create_task(_leave_health_on(shutdown.begun, servicer))
+    try:
+        _announce(address)
+        yield server
+    finally:
+        reaper.cancel()
+        draining.cancel()
+        await server.stop(0)
+        _remove_socket(config.listen)
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> str:
+    """Take the address; returns it with the real port."""
+    if listen.startswith("unix:"):
+        _check_socket_path(Path(listen.removeprefix("unix:")))
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as error:
+        raise StartError(f"cannot listen on {listen}: the address is in use or not allowed") from error
+    if listen.startswith("unix:"):
+        os.chmod(listen.removeprefix("unix:"), 0o600)
+        return listen
+    return f"{listen.rpartition(':')[0]}:{port}"
+
+
+_SOCKET_PATH_BYTES = 107
+"""sizeof(sockaddr_un.sun_path) less the ending zero, on Linux."""
+
+
+def _check_socket_path(path: Path) -> None:
+    if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+        raise StartError(f"socket path is longer than {_SOCKET_PATH_BYTES} bytes: {path}")
+    if not path.parent.is_dir():
+        raise StartError(f"no such folder for the socket: {path.parent}")
+    if path.exists() and not path.is_socket():
+        raise StartError(f"{path} exists and is no socket")
+    if path.is_socket() and _answers(path):
+        raise StartError(f"cannot listen on unix:{path}: another server answers there")
+
+
+def _answers(path: Path) -> bool:
+    """Grpc takes over an existing socket without asking, also a living server's; so ask first."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _remove_socket(listen: str) -> None:
+    if listen.startswith("unix:"):
+        Path(listen.removeprefix("unix:")).unlink(missing_ok=True)
+
+
+def _announce(address: str) -> None:
+    """Tell whoever started the server that it is ready: one JSON line on stdout."""
+    _log.info("ready", extra={"address": address})
+    sys.stdout.write(json.dumps({"event": "ready", "address": address, "pid": os.getpid()}) + "\n")
+    sys.stdout.flush()
+
+
+async def _leave_health_on(begun: asyncio.Event, servicer: Any) -> None:
+    await begun.wait()
+    await servicer.enter_graceful_shutdown()
+
+
+async def _reap(hub: ClipHub) -> None:
+    while True:
+        await asyncio.sleep(_REAPER_SECONDS)
+        try:
+            hub.evict_idle()
+        except Exception as error:  # noqa: BLE001 - the reaper must outlive one bad clip
+            _log.error("reaper failed", exc_info=error)
+
+
+def _watch_signals(shutdown: _Shutdown) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, shutdown.signal)
+
+
+def _watch_stdin(shutdown: _Shutdown) -> None:
+    """End when stdin does: whoever started this server is gone, however it died."""
+    _watch_end_of(sys.stdin.fileno(), shutdown.now)
+
+
+def _watch_end_of(descriptor: int, callback: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def readable() -> None:
+        if not os.read(descriptor, 4096):
+            loop.remove_reader(descriptor)
+            callback()
+
+    loop.add_reader(descriptor, readable)
+
+
+async def _until_stopped(config: ServerConfig, hub: ClipHub, shutdown: _Shutdown) -> None:
+    await shutdown.begun.wait()
+    _log.info("draining", extra={"clips": len(hub.clips)})
+    ends = [asyncio.create_task(hub.wait_until_streams_end()), asyncio.create_task(shutdown.at_once.wait())]
+    timeout = None if shutdown.by_operator else config.grace_seconds
+    _, pending = await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for clip in hub.clips:
+        hub.evict(clip, "the server stops")
+    _log.info("stopped")
+
+
+__all__ = ["ConfigError", "StartError", "serve"]

@@ -1,0 +1,70 @@
+"""`kinemacolor serve`: arguments -> config -> lifecycle, and nothing else."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.server import logs
+from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.lifecycle import StartError, serve
+
+_OK, _ERROR, _USAGE, _SERVER = 0, 1, 2, 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = ServerConfig()
+    parser = argparse.ArgumentParser(prog="kinemacolor serve", description="Run the colour server on this machine.")
+    add = parser.add_argument
+    add("--listen", default=default.listen, metavar="ADDRESS", help="unix:/path or loopback host:port (%(default)s)")
+    add("--device", default=default.device, help="auto, cpu or cuda:N (%(default)s)")
+    add("--dtype", default=default.dtype, choices=("auto", "fp32", "bf16"), help="of the frame network (%(default)s)")
+    add("--threads", type=int, default=default.threads, metavar="N", help="CPU threads of the networks; 0 = all cores")
+    add("--model", default=default.default_model, metavar="NAME", help="model loaded at start and used by default")
+    add("--max-clips", type=int, default=default.max_clips, metavar="N", help="clips at a time (%(default)s)")
+    add("--window", type=int, default=default.window, metavar="N", help="frames in flight per clip (%(default)s)")
+    add("--max-batch", type=int, default=default.max_batch, metavar="N", help="largest batch on a GPU (%(default)s)")
+    add("--resume-ttl", type=float, default=default.resume_ttl_seconds, metavar="SECONDS", help="keep lost clips")
+    add("--idle", type=float, default=default.idle_seconds, metavar="SECONDS", help="end silent streams")
+    add("--grace", type=float, default=default.grace_seconds, metavar="SECONDS", help="wait for clips on SIGTERM")
+    add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    add("--log-format", default="text", choices=("text", "json"))
+    add("--exit-with-stdin", action="store_true", help="stop when stdin ends (used by `kinemacolor render`)")
+    return parser
+
+
+def _config(arguments: argparse.Namespace) -> ServerConfig:
+    return ServerConfig(
+        listen=arguments.listen,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        threads=arguments.threads,
+        default_model=arguments.model,
+        max_clips=arguments.max_clips,
+        window=arguments.window,
+        max_batch=arguments.max_batch,
+        resume_ttl_seconds=arguments.resume_ttl,
+        idle_seconds=arguments.idle,
+        grace_seconds=arguments.grace,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a server until it is stopped; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logs.configure(arguments.log_level, arguments.log_format == "json")
+    try:
+        asyncio.run(serve(_config(arguments), exit_with_stdin=arguments.exit_with_stdin))
+    except (ConfigError, UnknownModelError) as error:
+        return _complain(error, _USAGE)
+    except StartError as error:
+        return _complain(error, _SERVER)
+    except ModelError as error:
+        return _complain(error, _ERROR)
+    return _OK
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"kinemacolor serve: {error}\n")
+    return code

@@ -1,0 +1,230 @@
+"""The gRPC side: messages in, events out. Methods are tiny; what they mean is in the .proto.
+
+Messages arrive as bytes and are parsed here, not by grpc: its own answer to a malformed message is UNKNOWN with the
+text of an exception.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from kinemacolor.models.registry import list_models
+from kinemacolor.server import events as ev
+from kinemacolor.server.config import ServerConfig
+from kinemacolor.server.engine import Engine
+from kinemacolor.server.hub import Clip, ClipHub
+from kinemacolor.server.open_request import check_open
+from kinemacolor.server.session import Session
+from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire import codec, limits
+from kinemacolor.wire.errors import WireError, status_code
+from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.reasons import ErrorReason
+
+_log = logging.getLogger(__name__)
+
+_EOF = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["ColorizeService"].full_name
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Request = TypeVar("Request", bound=Message)
+Unary = Callable[[bytes, Context], Awaitable[bytes]]
+
+
+class ColorizeService:
+    """The methods of the contract over one hub."""
+
+    def __init__(self, config: ServerConfig, hub: ClipHub, engine: Engine, drain: Callable[[], None]) -> None:
+        self._config = config
+        self._hub = hub
+        self._engine = engine
+        self._drain = drain
+        self._started = time.monotonic()
+
+    def handlers(self) -> "grpc.GenericRpcHandler[Any, Any]":
+        """What a grpc server registers."""
+        unary = {
+            "ListModels": _unary(pb.ListModelsRequest, self.list_models),
+            "GetServerInfo": _unary(pb.GetServerInfoRequest, self.get_server_info),
+            "ListClips": _unary(pb.ListClipsRequest, self.list_clips),
+            "EvictClip": _unary(pb.EvictClipRequest, self.evict_clip),
+            "Drain": _unary(pb.DrainRequest, self.drain),
+        }
+        methods = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in unary.items()}
+        methods["StreamFrames"] = grpc.stream_stream_rpc_method_handler(self.stream_frames)
+        return grpc.method_handlers_generic_handler(SERVICE_NAME, methods)
+
+    # ---- the stream ----
+
+    async def stream_frames(self, _: object, context: Context) -> None:
+        """Two tasks: one reads and feeds the clip, one writes what the clip answers."""
+        session = Session(limit=self._config.window)
+        reader = asyncio.create_task(self._read(session, context))
+        try:
+            while (response := await session.next_response()) is not None:
+                await context.write(response.SerializeToString())
+        except WireError as error:
+            await _abort(context, error)
+        finally:
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader
+
+    async def _read(self, session: Session, context: Context) -> None:
+        clip: Clip | None = None
+        try:
+            clip = await self._open(session, context)
+            while clip is not None and not session.is_over:
+                await session.room()
+                data = await context.read()
+                if session.is_over:
+                    return
+                if data is _EOF:
+                    session.fail(WireError(ErrorReason.OUT_OF_ORDER, "the stream ended without end_clip"))
+                    return
+                self._feed(clip, codec.parse_request(data))
+        except WireError as error:
+            session.fail(error)
+        except Exception as error:  # noqa: BLE001 - the border of the service: the client must get an end
+            _log.error("stream failed", exc_info=error)
+            session.fail(WireError(ErrorReason.INTERNAL, "the server failed on this stream"))
+        finally:
+            if clip is not None:
+                self._hub.detach(clip, session)
+
+    async def _open(self, session: Session, context: Context) -> Clip | None:
+        data = await context.read()
+        if data is _EOF:
+            session.fail(WireError(ErrorReason.FIRST_MESSAGE, "the stream ended before open_clip"))
+            return None
+        request = codec.parse_request(data)
+        if request.WhichOneof("message") != "open_clip":
+            raise WireError(ErrorReason.FIRST_MESSAGE, "the first message must be open_clip")
+        return await self._hub.open(check_open(request.open_clip), session)
+
+    def _feed(self, clip: Clip, request: pb.StreamFramesRequest) -> None:
+        event = _event(request, clip.setup.geometry)
+        if event is not None:
+            self._hub.feed(clip, event)
+
+    # ---- the rest ----
+
+    async def list_models(self, request: pb.ListModelsRequest) -> pb.ListModelsResponse:
+        """All models, the default marked."""
+        loaded = self._engine.loaded
+        return pb.ListModelsResponse(
+            models=[
+                pb.Model(
+                    name=spec.name,
+                    description=spec.description,
+                    licence=spec.licence,
+                    weights_sha256=spec.weights_sha256,
+                    is_default=spec.name == self._hub.default_model,
+                    is_loaded=spec.name in loaded,
+                )
+                for spec in list_models()
+            ]
+        )
+
+    async def get_server_info(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
+        """Versions, device, limits."""
+        model = self._engine.model(self._hub.default_model)
+        return pb.GetServerInfoResponse(
+            version=version("kinemacolor"),
+            device=self._engine.device_name,
+            device_class=self._engine.device_class(model),
+            max_plane_samples=limits.MAX_PLANE_SAMPLES,
+            max_clips=self._config.max_clips,
+            window=self._config.window,
+            draining=self._hub.draining,
+            uptime_seconds=int(time.monotonic() - self._started),
+            resident_bytes=_resident_bytes(),
+        )
+
+    async def list_clips(self, request: pb.ListClipsRequest) -> pb.ListClipsResponse:
+        """All clips."""
+        return pb.ListClipsResponse(clips=[_describe(clip, self._hub.idle_seconds(clip)) for clip in self._hub.clips])
+
+    async def evict_clip(self, request: pb.EvictClipRequest) -> pb.EvictClipResponse:
+        """Drop one clip."""
+        self._hub.evict(self._hub.find(request.clip_key), "asked for")
+        return pb.EvictClipResponse()
+
+    async def drain(self, request: pb.DrainRequest) -> pb.DrainResponse:
+        """Begin to drain."""
+        self._drain()
+        return pb.DrainResponse(open_clips=len(self._hub.clips))
+
+
+def _event(request: pb.StreamFramesRequest, geometry: Geometry) -> ev.Event:
+    """The event that a message after open_clip stands for.
+
+    Raises:
+        WireError: a field breaks the contract, or nothing here can serve it.
+    """
+    kind = request.WhichOneof("message")
+    if kind == "frame":
+        number = codec.check_frame_number(request.frame.frame_number)
+        codec.decode_luma(request.frame.luma, geometry)
+        return ev.FrameArrived(number, request.frame.luma, request.frame.pre_roll)
+    if kind == "seek":
+        return ev.SeekRequested(codec.check_frame_number(request.seek.frame_number))
+    if kind == "shot_boundary":
+        return ev.ShotChanged(codec.check_frame_number(request.shot_boundary.frame_number))
+    if kind == "end_clip":
+        return ev.EndRequested()
+    if kind == "open_clip":
+        raise WireError(ErrorReason.ALREADY_OPEN, "this stream has opened its clip already")
+    raise WireError(ErrorReason.UNSUPPORTED, f"no model of this server takes a {kind}")
+
+
+def _unary(kind: type[Request], method: Callable[[Request], Awaitable[Message]]) -> Unary:
+    async def serve(data: bytes, context: Context) -> bytes:
+        try:
+            response = await method(kind.FromString(data))
+            return response.SerializeToString()
+        except DecodeError:
+            await _abort(context, WireError(ErrorReason.MALFORMED, f"the message is no {kind.__name__}"))
+        except WireError as error:
+            await _abort(context, error)
+        return b""
+
+    return serve
+
+
+async def _abort(context: Context, error: WireError) -> None:
+    await context.abort(status_code(error.reason), error.message, error.trailing_metadata())
+
+
+def _describe(clip: Clip, idle_seconds: float) -> pb.Clip:
+    geometry = clip.setup.geometry
+    return pb.Clip(
+        clip_key=clip.key,
+        model=clip.setup.model.spec.name,
+        client_name=clip.client_name,
+        geometry=pb.PlaneGeometry(width_px=geometry.width_px, height_px=geometry.height_px),
+        attached=clip.session is not None,
+        next_frame=clip.machine.expected,
+        frames_answered=clip.frames_answered,
+        frames_waiting=clip.machine.waiting,
+        state_bytes=clip.state_bytes,
+        idle_seconds=idle_seconds,
+    )
+
+
+def _resident_bytes() -> int:
+    """Resident memory now where the system tells it, else its high-water mark."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,51 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinemacolor.models.bins import BIN_COUNT, GRID_STEP, in_gamut_bins
+from kinemacolor.models.color import lab_to_srgb, srgb_to_lab
+
+DATA = os.environ.get("KINEMACOLOR_DATA")
+
+
+def test_bins_are_sorted_grid_points_and_distinct() -> None:
+    bins = in_gamut_bins()
+    assert bins.shape == (BIN_COUNT, 2)
+    assert torch.equal(bins, (bins / GRID_STEP).round() * GRID_STEP)
+    points = [tuple(point) for point in bins.tolist()]
+    assert points == sorted(set(points))
+    assert (0.0, 0.0) in points
+
+
+def test_every_random_colour_rounds_to_a_bin() -> None:
+    points = {tuple(point) for point in in_gamut_bins().tolist()}
+    rgb = torch.rand(3, 100, 100, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    rounded = (srgb_to_lab(rgb)[1:] / GRID_STEP).round() * GRID_STEP + 0.0
+    assert {tuple(point) for point in rounded.flatten(1).t().tolist()} <= points
+
+
+def test_a_bin_has_a_displayable_colour_within_its_cell() -> None:
+    offsets = torch.linspace(-5.0, 5.0, 11)
+    a, b = torch.meshgrid(offsets, offsets, indexing="ij")
+    lightness = torch.arange(2.0, 100.0, 2.0).view(-1, 1)
+    for bin_a, bin_b in in_gamut_bins()[::9].tolist():
+        ab = torch.stack((a.flatten() + bin_a, b.flatten() + bin_b))[:, None].expand(2, lightness.numel(), -1)
+        lab = torch.cat((lightness.expand(1, -1, ab.shape[-1]), ab))
+        back = srgb_to_lab(lab_to_srgb(lab))  # clipping moves what is outside the gamut
+        assert float((back - lab).abs().amax(dim=0).min()) < 0.6, (bin_a, bin_b)
+
+
+@pytest.mark.needs_data
+@pytest.mark.skipif(DATA is None, reason="KINEMACOLOR_DATA is not set")
+def test_the_published_table_holds_our_bins_and_a_border_of_one_more() -> None:
+    table = np.load(Path(str(DATA)) / "tables" / "pts_in_hull.npy")
+    published, ours = ({tuple(map(float, point)) for point in points} for points in (table, in_gamut_bins().numpy()))
+    assert ours < published
+    step = (-GRID_STEP, 0, GRID_STEP)
+    border = {(a + da, b + db) for a, b in ours for da in step for db in step}
+    assert published <= border
+    ordered = [tuple(map(float, point)) for point in table if tuple(map(float, point)) in ours]
+    assert ordered == [tuple(point) for point in in_gamut_bins().tolist()]

@@ -1,0 +1,83 @@
+"""Starting a server wrongly: one clear line and an exit code."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kinemacolor.server.config import ConfigError, ServerConfig
+
+
+def start(*options: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "kinemacolor.server", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:7411", "[::]:7411", "192.168.1.4:7411", "example.org:80", ":7411", "unix:relative", "nonsense"]
+)
+def test_addresses_that_others_can_reach_are_refused(listen: str) -> None:
+    with pytest.raises(ConfigError, match=r"loopback|expected"):
+        ServerConfig(listen=listen)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.3.2.1:80", "[::1]:7411", "localhost:7411", "unix:/run/s"])
+def test_local_addresses_are_accepted(listen: str) -> None:
+    assert ServerConfig(listen=listen).listen == listen
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (["--listen", "0.0.0.0:7411"], 2, "loopback"),
+        (["--window", "0"], 2, "--window must be 1 to 64"),
+        (["--device", "tpu"], 2, "--device must be auto, cpu or cuda:N"),
+        (["--device", "cuda:9"], 2, "CUDA device"),
+        (["--model", "no-such"], 2, "tiny"),
+        (["--model", "tiny", "--listen", "unix:/no/such/folder/s"], 3, "no such folder"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why_in_one_line(options: list[str], code: int, text: str) -> None:
+    status, stderr = start(*options)
+    assert (status, stderr.count("\n")) == (code, 1), stderr
+    assert text in stderr
+
+
+def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callable[..., object]) -> None:
+    first = start_server()
+    status, stderr = start("--model", "tiny", "--listen", first.address)  # type: ignore[attr-defined]
+    assert status == 3
+    assert "another server answers there" in stderr
+    assert first.process.poll() is None  # type: ignore[attr-defined]
+    tcp = start_server(listen="127.0.0.1:0")
+    status, stderr = start("--model", "tiny", "--listen", tcp.address)  # type: ignore[attr-defined]
+    assert status == 3
+    assert "in use" in stderr
+
+
+def test_the_socket_is_gone_after_the_server(start_server: Callable[..., object]) -> None:
+    server = start_server()
+    path = Path(server.address.removeprefix("unix:"))  # type: ignore[attr-defined]
+    assert path.is_socket()
+    assert path.stat().st_mode & 0o077 == 0
+    assert server.stop() == 0  # type: ignore[attr-defined]
+    assert not path.exists()
+
+
+def test_the_end_of_stdin_ends_the_server(short_folder: Path) -> None:
+    command = [sys.executable, "-m", "kinemacolor.server", "--model", "tiny", "--exit-with-stdin"]
+    process = subprocess.Popen(
+        [*command, "--listen", f"unix:{short_folder}/s"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert b"ready" in process.stdout.readline()
+        process.stdin.close()
+        assert process.wait(60) == 0
