@@ -1,6 +1,9 @@
 """The trunk against the list of operations that the decoded TFLite file has, executed one by one."""
 
 import math
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -102,3 +105,34 @@ def test_a_missing_or_misshapen_tensor_is_named() -> None:
     state["c03.weight"] = torch.zeros(96, 17, 1, 1)
     with pytest.raises(CheckpointError, match=r"c03: expected shape \(96, 16, 1, 1\), found \(96, 17, 1, 1\)"):
         MobileNetV2Encoder(3).load_dequantised(state)
+
+
+@pytest.mark.needs_data
+@pytest.mark.skipif("KINEMACOLOR_DATA" not in os.environ, reason="KINEMACOLOR_DATA is not set")
+def test_the_real_file_runs_as_its_own_list_of_operations_says() -> None:
+    path = Path(os.environ["KINEMACOLOR_DATA"]) / "weights" / "mobilenet_v2_dequant.pth"
+    content = torch.load(path, weights_only=True)
+    operations = [operation for operation in content["ops"] if operation[0] in ("conv", "add")]
+    clamps = [tuple((level - op[7][1]) * op[7][0] for level in (0, 255)) for op in operations if op[0] == "conv"]
+    encoder = MobileNetV2Encoder(3)
+    encoder.load_dequantised(content["state"], clamps[:CONV_COUNT])
+    x = torch.rand(1, 3, 97, 64, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    tensors = {content["input_id"]: x}
+    with torch.inference_mode():
+        for operation in operations:
+            if operation[1] == "c51":
+                break  # the classifier's head
+            if operation[0] == "add":
+                tensors[operation[3]] = tensors[operation[1]] + tensors[operation[2]]
+            else:
+                _run_convolution(operation, content["state"], tensors)
+        found = encoder(x)
+    for tensor_id, tap in zip((60, 73, 93, 140, 166), found, strict=True):
+        torch.testing.assert_close(tap, tensors[tensor_id], atol=2e-3, rtol=1e-3)
+
+
+def _run_convolution(operation: tuple[Any, ...], state: dict[str, Tensor], tensors: dict[int, Tensor]) -> None:
+    _, name, stride, groups, _, source, target, (scale, zero_point) = operation
+    weight, bias = state[f"{name}.weight"].float(), state[f"{name}.bias"].float()
+    y = F.conv2d(_pad_same(tensors[source], weight.shape[-1], stride), weight, bias, stride, 0, 1, groups)
+    tensors[target] = y.clamp((0 - zero_point) * scale, (255 - zero_point) * scale)

@@ -62,7 +62,7 @@ class KinemaColorizer:
         """The dtype of the frame network."""
         return self._dtype
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def propose(self, lightness: Tensor) -> list[Proposal]:
         """Colour without memory: (B, 1, H, W) float32 L* in [0, 100], H and W multiples of 32, to B proposals.
 
@@ -70,21 +70,15 @@ class KinemaColorizer:
             ValueError: The shape is another.
         """
         _check_shape(lightness)
-        logits, _ = self._net(lightness.to(self._dtype).contiguous(memory_format=torch.channels_last))
-        ab, spread = self._net.decode(logits, self._decode)
-        confidence = 1.0 / (1.0 + (spread / _SPREAD_HALF) ** 2)
-        cells = torch.cat((describe(lightness), ab, confidence), dim=1).contiguous()
-        full = _enlarge(cells[:, 4:])
-        return [
-            Proposal(light.clone(), picture[:2].clone(), cell.clone(), picture[2:].clamp(0.0, 1.0))
-            for light, picture, cell in zip(lightness, full, cells, strict=True)
-        ]
+        # On a CPU a batch is no faster per picture (measured), but float32 convolutions round differently in it.
+        size = 1 if self._device.type == "cpu" else lightness.shape[0]
+        return [proposal for part in torch.split(lightness, size) for proposal in self._propose_at_once(part)]
 
     def init_state(self) -> KinemaState:
         """The state at the start of a shot."""
         return KinemaState()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """Advance one shot by one frame; pure.
 
@@ -101,6 +95,17 @@ class KinemaColorizer:
         if after.ab is None:
             raise RuntimeError("the memory gave no colour")
         return StepResult(state=after, ab=_enlarge(after.ab.unsqueeze(0))[0])
+
+    def _propose_at_once(self, lightness: Tensor) -> list[Proposal]:
+        logits, _ = self._net(lightness.to(self._dtype).contiguous(memory_format=torch.channels_last))
+        ab, spread = self._net.decode(logits, self._decode)
+        confidence = 1.0 / (1.0 + (spread / _SPREAD_HALF) ** 2)
+        cells = torch.cat((describe(lightness), ab, confidence), dim=1).contiguous()
+        full = _enlarge(cells[:, 4:])
+        return [
+            Proposal(light.clone(), picture[:2].clone(), cell.clone(), picture[2:].clamp(0.0, 1.0))
+            for light, picture, cell in zip(lightness, full, cells, strict=True)
+        ]
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
         """The state that `KinemaState.tensors` gave, on this model's device."""

@@ -27,13 +27,13 @@ _LOWEST_RANK = -20.0  # exp(-20) is nothing, but smaller powers are denormal num
 class TemporalSettings:
     """Constants of the memory, chosen on training clips."""
 
-    radius: int = 4
+    radius: int = 3
     """Search radius in cells: a motion of up to 4 * radius pixels per frame is followed."""
     pattern: int = 3
     """Side of the compared neighbourhood in cells, odd."""
-    noise: float = 2.0
+    noise: float = 4.0
     """Difference of lightness (L* units, root mean square) that grain alone makes; matches are ranked against it."""
-    failure: float = 6.0
+    failure: float = 8.0
     """Difference at which a match is trusted by exp(-1/2) only."""
     limit: float = 8.0
     """Largest confidence of the memory, in frames: how many frames are averaged at most."""

@@ -32,8 +32,8 @@ SOURCES = (
     "Flickr8k (research and education, non-commercial), from RlNZLER/Image-Text-Matching, quantumnaan/sic_translator",
     (
         "SUN scene database (research), from Yorkbenno, akshay993 and colegulino "
-        "/Spatial-Pyramid-Matching-for-Scene-Classification, marvinbai/CMU-16720, nhantd/CMU16720-Scene-Classification, "
-        "mishra39/16720_ComputerVision"
+        "/Spatial-Pyramid-Matching-for-Scene-Classification, marvinbai/CMU-16720, "
+        "nhantd/CMU16720-Scene-Classification, mishra39/16720_ComputerVision"
     ),
     "scene photos from several sets (none stated), from andre3racks/scene-classification",
     "house fronts and interiors (asks for a citation: Ahmed and Moustafa 2016), from emanhamed/Houses-dataset",

@@ -148,12 +148,13 @@ class ClipStream:
             yield planes
 
     def send_end(self) -> None:
-        """Say that the clip is complete. Answers go on; `receive` returns None after the last one."""
+        """Say that the clip is complete, once. Answers go on; `receive` returns None after the last one."""
         with self._changed:
+            if self._end_sent:
+                return
             self._check_alive()
-            if not self._end_sent:
-                self._end_sent = True
-                self._outgoing.put(pb.StreamFramesRequest(end_clip=pb.EndClip()))
+            self._end_sent = True
+            self._outgoing.put(pb.StreamFramesRequest(end_clip=pb.EndClip()))
 
     def end(self) -> ClipSummary:
         """Say that the clip is complete and wait until the server has answered everything.

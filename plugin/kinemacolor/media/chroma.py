@@ -1,9 +1,9 @@
 """Does a picture carry colour? A measure of decoded chroma, used for one message: "its colour will be replaced".
 
-Measured: the distance of (Cb, Cr) from neutral in 8-bit codes, on a grid of at most 64 x 64 samples a picture. *Visible*
-is a 98th percentile above `VISIBLE_CODES`; codecs and tape noise leave neutral chroma within 2 or 3 codes. Visible
-chroma is *toned* (sepia, tinted stock) if it is a function of luma: after the mean (Cb, Cr) of each of 16 luma bins is
-taken away, the 95th percentile of what remains is below `TONED_CODES`.
+Measured: the distance of (Cb, Cr) from neutral in 8-bit codes, on a grid of 64 x 64 places of a picture. *Visible* is a
+98th percentile above `VISIBLE_CODES`; codecs and tape noise leave neutral chroma within 2 or 3 codes. Visible chroma
+is *toned* (sepia, tinted stock) if it is a function of luma: after the mean (Cb, Cr) of each of 16 luma bins is taken
+away, the 95th percentile of what remains is below `TONED_CODES`.
 """
 
 from collections.abc import Iterable

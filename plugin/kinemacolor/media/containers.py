@@ -54,9 +54,7 @@ CONTAINERS = (
     Container(muxer="matroska", extensions=(".mkv",), clock=Clock.MILLISECOND),
     Container(muxer="webm", extensions=(".webm",), clock=Clock.MILLISECOND),
     Container(muxer="avi", extensions=(".avi",), clock=Clock.FRAME, reorders=False, needs_rate=True),
-    Container(
-        muxer="mxf", extensions=(".mxf",), clock=Clock.FRAME, reorders=False, gaps=False, needs_rate=True
-    ),
+    Container(muxer="mxf", extensions=(".mxf",), clock=Clock.FRAME, reorders=False, gaps=False, needs_rate=True),
 )
 SEQUENCE_ENCODERS = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".dpx": "dpx"}
 
@@ -149,26 +147,27 @@ def _mxf(info: SourceInfo, lossless: bool) -> tuple[str, ...]:
 
 
 def encoder_choice(
-    codec: str, container: Container, info: SourceInfo, *, lossless: bool, bits: int | None = None
+    codec: str, container: Container, info: SourceInfo, *, lossless: bool
 ) -> EncoderChoice:
-    """The options that a codec gets by default here. `bits` is the depth to encode; None means the source's."""
+    """The options that a codec gets by default here."""
     options: dict[str, str] = {}
     if codec in ("libx264", "libx264rgb"):
-        # crf 14 costs about 48 dB of Y' on grainy film; 18, x264's "visually lossless", smears grain.
         options = {"preset": "medium", "qp": "0"} if lossless else {"preset": "medium", "crf": "14"}
         if not container.reorders:
             options["bf"] = "0"
     elif codec == "libx265":
         quality = {"x265-params": "log-level=error:lossless=1"}
-        options = {"preset": "medium"} | (
-            quality if lossless else {"crf": "14", "x265-params": "log-level=error"}
-        )
+        options = {"preset": "medium"} | (quality if lossless else {"crf": "14", "x265-params": "log-level=error"})
     elif codec == "libvpx-vp9":
         options = {"lossless": "1"} if lossless else {"crf": "14", "b": "0"}
         options |= {"deadline": "good", "cpu-used": "4", "row-mt": "1"}
     elif codec == "ffv1":
         # Level 3 with a checksum per slice and only key frames is what film archives ask for.
         options = {"level": "3", "g": "1", "slicecrc": "1"}
+        if min(info.width_px, info.height_px) < 8:
+            options = {"level": "1", "g": "1"}  # without slices, which do not fit
+        if info.width_px * info.height_px >= 1280 * 720:
+            options["slices"] = "16"  # work for the threads; on small pictures FFmpeg's 4 are enough
     return EncoderChoice(codec=codec, options=tuple(options.items()))
 
 

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 
 from kinemacolor.media.errors import SourceError, UnsupportedSourceError
 from kinemacolor.media.formats import NATIVE
-from kinemacolor.media.reader import Item, Source
+from kinemacolor.media.source import Item, Source
 from kinemacolor.media.timecode import frame_of_timecode, timecode_of_frame
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo, TrackPacket
 from kinemacolor.picture.pixel import Samples

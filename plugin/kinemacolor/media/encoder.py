@@ -153,7 +153,7 @@ class VideoEncoder:
             OutputError: The encoder failed, or the frame's time cannot be held.
         """
         tick = self._clock.tick(frame)
-        packets: list["av.Packet[Any]"] = []
+        packets: list[av.Packet[Any]] = []
         if self._segment is not None and self._frames % self._plan.segment_frames == 0:
             packets += self._stamp(self._segment.flush(), self._segment)
             self._segment = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import av
+from av.codec.codec import Properties
 
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.types import SourceInfo
@@ -23,6 +24,12 @@ class EncoderFormat:
     name: str
     """FFmpeg name of the layout the encoder is opened with."""
     planes: PixelFormat
+
+
+def has_property(codec: av.Codec, wanted: Properties) -> bool:
+    """Whether FFmpeg says that of the codec."""
+    # PyAV's enum lacks newer bits of FFmpeg and refuses them, so only the three in question are looked at.
+    return wanted in Properties(int(codec.properties) & 0b111)
 
 
 def describe(name: str) -> EncoderFormat | None:
@@ -68,15 +75,13 @@ def formats_of(codec: av.Codec, info: SourceInfo) -> list[EncoderFormat]:
 
 
 def _divides(planes: PixelFormat, info: SourceInfo) -> bool:
-    return not (
-        info.width_px % (1 << planes.log2_chroma_w) or info.height_px % (1 << planes.log2_chroma_h)
-    )
+    return not (info.width_px % (1 << planes.log2_chroma_w) or info.height_px % (1 << planes.log2_chroma_h))
 
 
 def wanted_format(info: SourceInfo, *, lossless: bool) -> PixelFormat:
     """What a perfect encoder would be given for this source.
 
-    Grey becomes yuv420p (8 bit) or yuv422p10 (deeper), the usual formats of delivery; lossless keeps the depth in 4:4:4.
+    Grey becomes yuv420p (8 bit) or yuv422p10 (deeper), the usual formats; lossless keeps its depth in 4:4:4.
     """
     source = info.pixel_format
     if source.family is not Family.GRAY:
@@ -108,9 +113,7 @@ def choose_format(
     if asked is not None:
         return _asked_format(codec, asked, available)
     if not available:
-        raise OutputError(
-            f"{codec.name} has no colour pixel format for a picture of {info.width_px}x{info.height_px}"
-        )
+        raise OutputError(f"{codec.name} has no colour pixel format for a picture of {info.width_px}x{info.height_px}")
     wanted = wanted_format(info, lossless=lossless)
     best = min(available, key=lambda found: _loss(found, wanted))
     if strict and not _holds(best.planes, wanted):
@@ -163,13 +166,13 @@ def format_notes(info: SourceInfo, chosen: PixelFormat, codec: str) -> list[str]
     """One line for everything that the chosen format does not keep of the source."""
     source, notes = info.pixel_format, []
     if chosen.bits < source.bits:
-        notes.append(f"{codec} holds {chosen.bits} bits: the {source.bits}-bit samples are rounded to {chosen.bits} bits")
+        notes.append(
+            f"{codec} holds {chosen.bits} bits: the {source.bits}-bit samples are rounded to {chosen.bits} bits"
+        )
     elif chosen.bits > source.bits:
         notes.append(f"the {source.bits}-bit samples are stored as {chosen.bits} bits, which {codec} needs")
     if source.has_alpha and not chosen.has_alpha:
-        notes.append(
-            f"alpha is lost: {codec} ({chosen.name}) has none; prores_ks in .mov and ffv1 in .mkv keep it"
-        )
+        notes.append(f"alpha is lost: {codec} ({chosen.name}) has none; prores_ks in .mov and ffv1 in .mkv keep it")
     if source.family is Family.RGB and chosen.family is Family.YUV:
         notes.append(f"{codec} has no RGB here: the picture is stored as Y'CbCr ({chosen.name})")
     if source.family is not Family.RGB and chosen.family is Family.RGB:

@@ -17,9 +17,9 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from kinemacolor.media.errors import SourceError
+from kinemacolor.media.errors import SourceError, UnsupportedSourceError
 
-__all__ = ["DecodeFailedError", "dump", "open_input", "picture_stream", "plain_reason", "reading"]
+__all__ = ["DecodeFailedError", "dump", "naming", "open_input", "picture_stream", "plain_reason", "reading"]
 
 _FFMPEG_DEFAULT_LEVEL = 32  # AV_LOG_INFO, av_log_level in libavutil/log.c
 _LOG_LEVEL = threading.Lock()  # the level belongs to the process; two probes at once would undo each other's
@@ -41,6 +41,15 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FFmpegError as error:
         raise DecodeFailedError(f"{path}: {plain_reason(error)}") from error
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before a refusal that was raised where the name is not known."""
+    try:
+        yield
+    except UnsupportedSourceError as error:
+        raise UnsupportedSourceError(f"{path}: {error}") from error
 
 
 def open_input(path: Path) -> InputContainer:

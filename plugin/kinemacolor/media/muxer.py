@@ -12,26 +12,29 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from av.format import Flags as FormatFlags
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from kinemacolor.media.containers import Clock, Container
 from kinemacolor.media.encoder import configure
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.ffmpeg_log import explained
+from kinemacolor.media.languages import quicktime_language
 from kinemacolor.media.libav import open_input, picture_stream
+from kinemacolor.media.timing import nearest_tick
 from kinemacolor.media.types import OutputPlan, SourceInfo, Track, TrackKind
 
 # Waiting track packets above this are written even if no picture has come that far (bounds memory).
 WAITING_BYTES = 64 << 20
 WRITE_BYTES = 1 << 20
+_GLOBAL_HEADER = 0x40  # AVFMT_GLOBALHEADER: parameter sets go into the file's header, not into the packets
 _MAX_TIMESCALE = 2**31 - 1
 
 # True of the file they were read from, not of the one that is written.
-_CONTAINER_KEYS = frozenset(
-    ("major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "duration")
+_CONTAINER_KEYS = frozenset(("major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "duration"))
+_PICTURE_KEYS = frozenset(
+    ("encoder", "timecode", "duration", "vendor_id", "bps", "number_of_frames", "number_of_bytes")
 )
-_PICTURE_KEYS = frozenset(("encoder", "timecode", "duration", "vendor_id", "bps", "number_of_frames", "number_of_bytes"))
 _STATISTICS = "_statistics"
 
 
@@ -57,7 +60,7 @@ def open_source(info: SourceInfo) -> SourceFile | None:
 
 
 def is_remade(track: Track, source: SourceFile) -> bool:
-    """Whether a track is written by the muxer from other knowledge: timecode from its start, chapter texts from chapters."""
+    """Whether the muxer makes a track anew: timecode from its start, chapter texts from the chapters."""
     if track.kind is not TrackKind.DATA:
         return False
     if track.codec in ("tmcd", "timecode"):
@@ -76,11 +79,11 @@ class Muxer:
         self._file = file
         self._source = source
         self._outputs: dict[int, Any] = {}
-        self._waiting: list[tuple[Fraction, int, "av.Packet[Any]"]] = []
+        self._waiting: list[tuple[Fraction, int, av.Packet[Any]]] = []
         self._waiting_bytes = 0
         self._reached: Fraction | None = None
         self._order = 0
-        self._shift = Fraction(0)
+        self._origin_ticks = 0
         self._container = av.open(
             file,
             "w",
@@ -88,8 +91,7 @@ class Muxer:
             container_options=_muxer_options(plan, container, source),
             buffer_size=WRITE_BYTES,
         )
-        flags = self._container.format.flags
-        self.global_header = bool(flags & FormatFlags.global_header.value)
+        self.global_header = bool(int(self._container.format.flags) & _GLOBAL_HEADER)
 
     def start(self) -> None:
         """Add all streams and write the header.
@@ -103,6 +105,10 @@ class Muxer:
                 self._add_track(track)
             self._add_container_data()
             self._container.start_encoding()
+
+    def set_origin(self, ticks: int) -> None:
+        """Take this many ticks of the plan's time base off all times of the copied tracks, as was done to frames."""
+        self._origin_ticks = ticks
 
     def write_picture(self, packet: "av.Packet[Any]") -> None:
         """A packet of the coloured picture, times in the plan's time base."""
@@ -121,6 +127,7 @@ class Muxer:
         time = packet.dts if packet.dts is not None else packet.pts
         base = packet.time_base
         seconds = Fraction(time or 0) * Fraction(base.numerator, base.denominator)
+        seconds -= self._origin_ticks * self._plan.time_base
         packet.stream = output
         heapq.heappush(self._waiting, (seconds, self._order, packet))
         self._order += 1
@@ -143,14 +150,24 @@ class Muxer:
     def _mux_earliest(self) -> None:
         _, _, packet = heapq.heappop(self._waiting)
         self._waiting_bytes -= packet.size
+        if self._origin_ticks:
+            self._move(packet)
         self._container.mux_one(packet)
 
+    def _move(self, packet: "av.Packet[Any]") -> None:
+        base = Fraction(packet.time_base.numerator, packet.time_base.denominator)
+        offset = nearest_tick(self._origin_ticks, self._plan.time_base, base)
+        packet.pts = None if packet.pts is None else packet.pts - offset
+        packet.dts = None if packet.dts is None else packet.dts - offset
+
     def _add_picture(self) -> Any:
-        # An encoder's settings reach a stream only through an opened encoder, so one is opened and thrown away: the real
-        # ones are made per segment.
+        # An encoder's settings reach a stream only through an opened encoder, so one is opened and thrown away: the
+        # real ones are made per segment.
         plan = self._plan
         with av.open(io.BytesIO(), "w", format="null") as box:
             model = box.add_stream(plan.codec, rate=plan.source.frame_rate)
+            if not isinstance(model, VideoStream):
+                raise OutputError(f"{plan.codec} is no video encoder")
             configure(model.codec_context, plan, global_header=self.global_header)
             box.start_encoding()
             stream = self._container.add_stream_from_template(model)
@@ -163,6 +180,7 @@ class Muxer:
             template = self._source.container.streams[self._source.picture_index]
             stream.disposition = template.disposition
             stream.metadata.update(_kept(template.metadata, _PICTURE_KEYS))
+            self._translate_language(stream)
         if plan.source.timecode is not None:
             stream.metadata["timecode"] = plan.source.timecode
         return stream
@@ -178,8 +196,14 @@ class Muxer:
         stream = self._container.add_stream_from_template(template, opaque=True)
         stream.metadata.clear()
         stream.metadata.update(_kept(template.metadata, frozenset(("timecode", "duration"))))
+        self._translate_language(stream)
         stream.disposition = template.disposition
         self._outputs[track.index] = stream
+
+    def _translate_language(self, stream: Any) -> None:
+        language = stream.metadata.get("language")
+        if language is not None and self._plan.container == "mov":
+            stream.metadata["language"] = quicktime_language(language) or "und"
 
     def _add_attachment(self, template: Any, *, is_cover: bool) -> None:
         data = _cover_bytes(self._source, template) if is_cover else template.data

@@ -37,7 +37,7 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     """Refuse an output that cannot be made.
 
     Raises:
-        OutputError: No such folder, no right to write there, a folder under that name, or a file that may not be replaced.
+        OutputError: No such folder, no right to write there, a folder of that name, or a file not to be replaced.
     """
     folder = path.parent
     if not folder.is_dir():

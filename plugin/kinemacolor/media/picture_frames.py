@@ -1,4 +1,4 @@
-"""Planes to av.VideoFrame and back, at any depth, honouring strides. The only place that knows FFmpeg's plane orders."""
+"""Planes to av.VideoFrame and back, at any depth, honouring strides. Only here are FFmpeg's plane orders known."""
 
 from typing import Any
 
@@ -49,13 +49,11 @@ def fill_frame(
 
 def _opaque(layout: str, shape: tuple[int, int]) -> Samples:
     bits = av.VideoFormat(layout, 16, 16).components[0].bits
-    dtype = np.uint8 if bits <= 8 else np.uint16
-    return np.full(shape, (1 << bits) - 1, dtype=dtype)
+    opaque = (1 << bits) - 1
+    return np.full(shape, opaque, np.uint8) if bits <= 8 else np.full(shape, opaque, np.uint16)
 
 
-def _fill_packed(
-    frame: av.VideoFrame, layout: str, planes: tuple[Samples, ...], alpha: Samples | None
-) -> None:
+def _fill_packed(frame: av.VideoFrame, layout: str, planes: tuple[Samples, ...], alpha: Samples | None) -> None:
     order = _PACKED_ORDER[layout]
     view = plane_view(frame.planes[0], packed_dtype(layout), len(order))
     height, width = planes[0].shape
@@ -86,7 +84,7 @@ def plane_view(plane: Any, dtype: Any, channels: int) -> NDArray[Any]:
 
 
 def read_planes(frame: av.VideoFrame, form: PixelFormat) -> tuple[Samples, ...]:
-    """Copies of the colour planes of a decoded frame whose samples are those of `form`: (Y', Cb, Cr) or (R', G', B')."""
+    """Copies of the colour planes of a decoded frame with samples as in `form`: (Y', Cb, Cr) or (R', G', B')."""
     layout, width, height = frame.format.name, frame.width, frame.height
     if layout in _PACKED_ORDER:
         order = _PACKED_ORDER[layout]
@@ -94,9 +92,7 @@ def read_planes(frame: av.VideoFrame, form: PixelFormat) -> tuple[Samples, ...]:
         return tuple(
             np.ascontiguousarray(view[:height, :width, order.index(name)]).astype(form.dtype) for name in "RGB"
         )
-    sizes = [(width, height)] + [
-        form.chroma_size(width, height) if form.family is Family.YUV else (width, height)
-    ] * 2
+    sizes = [(width, height)] + [form.chroma_size(width, height) if form.family is Family.YUV else (width, height)] * 2
     views = [
         np.array(plane_view(plane, form.dtype, 1)[: size[1], : size[0], 0])
         for plane, size in zip(frame.planes, sizes, strict=False)

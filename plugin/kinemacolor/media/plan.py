@@ -1,12 +1,14 @@
 """Decides everything about the output before frame 1, and refuses there what cannot be done.
 
-    plan = plan_output(info, Path("film-colour.mov"), EncodeOptions())
-    for note in plan.notes: ...        # one line each, for the person
-    with open_sink(plan, info.path) as sink: ...
+plan = plan_output(info, Path("film-colour.mov"), EncodeOptions())
+for note in plan.notes: ...        # one line each, for the person
+with open_sink(plan, info.path) as sink: ...
 """
 
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -15,6 +17,7 @@ from av.codec.codec import Properties
 from kinemacolor.colour.encoding import ColourEncoding, Range, Siting
 from kinemacolor.media.containers import (
     SEQUENCE_ENCODERS,
+    Clock,
     Container,
     EncoderChoice,
     container_for,
@@ -24,10 +27,12 @@ from kinemacolor.media.containers import (
     profile_options,
 )
 from kinemacolor.media.encoder import open_encoder
-from kinemacolor.media.encoder_formats import choose_format, format_notes
+from kinemacolor.media.encoder_formats import choose_format, format_notes, has_property
 from kinemacolor.media.errors import OutputError
+from kinemacolor.media.frame_index import index_frames
 from kinemacolor.media.output_file import check_writable
 from kinemacolor.media.sequence_writer import plan_sequence
+from kinemacolor.media.timing import nearest_tick
 from kinemacolor.media.tracks import TrackSplit, split_tracks
 from kinemacolor.media.trial import TrialResult, try_plan
 from kinemacolor.media.types import EncodeOptions, OutputPlan, SourceInfo
@@ -114,15 +119,15 @@ def _first_that_works(info: SourceInfo, path: Path, options: EncodeOptions, cont
     raise first_error or OutputError(f"{path.name}: no encoder for this container")
 
 
-def _draft(
-    info: SourceInfo, path: Path, options: EncodeOptions, container: Container, choice: EncoderChoice
-) -> _Draft:
+def _draft(info: SourceInfo, path: Path, options: EncodeOptions, container: Container, choice: EncoderChoice) -> _Draft:
     codec = find_encoder(choice.codec)
     lossless = options.lossless or is_always_lossless(codec)
     if options.lossless and not (is_always_lossless(codec) or codec.name in _LOSSLESS_BY_OPTION):
         raise OutputError(f"{codec.name} cannot be lossless; the way out: -c ffv1 with a .mkv file")
     form = choose_format(codec, info, lossless=lossless, strict=options.lossless, asked=options.pixel_format).planes
     base, exact = output_time_base(container, info)
+    if container.clock is Clock.FRAME:
+        exact = check_constant_rate(info, container, base)
     plan = OutputPlan(
         path=path,
         source=info,
@@ -212,6 +217,25 @@ def _judge_tags(plan: OutputPlan, result: TrialResult, where: str) -> list[str]:
     return [f"{where} cannot hold the colour tags of this film: {', '.join(lost)}"] if lost else []
 
 
+def check_constant_rate(info: SourceInfo, container: Container, base: Fraction) -> bool:
+    """Whether all times of the source lie on a grid of `base` seconds. Reads the file's packets once.
+
+    Raises:
+        OutputError: Two frames fall on one tick, or there are gaps where the container cannot have them.
+    """
+    if info.container == "sequence":
+        return True
+    index = index_frames(info.path)
+    ticks = [nearest_tick(pts, index.time_base, base) for pts in index.pts]
+    steps = {later - earlier for earlier, later in pairwise(ticks)}
+    if any(step < 1 or (step > 1 and not container.gaps) for step in steps):
+        raise OutputError(
+            f"{container.extensions[0]} needs a constant frame rate and the source's varies; use .mov, .mp4 or .mkv"
+        )
+    start = index.pts[0] if index.pts else 0
+    return all(((pts - start) * index.time_base / base).denominator == 1 for pts in index.pts)
+
+
 def find_encoder(name: str) -> av.Codec:
     """A video encoder by its FFmpeg name.
 
@@ -229,7 +253,7 @@ def find_encoder(name: str) -> av.Codec:
 
 def is_always_lossless(codec: av.Codec) -> bool:
     """Whether the codec has no lossy mode at all (ffv1, png, utvideo)."""
-    return bool(codec.properties & Properties.LOSSLESS.value) and not codec.properties & Properties.LOSSY.value
+    return has_property(codec, Properties.LOSSLESS) and not has_property(codec, Properties.LOSSY)
 
 
 def output_encoding(info: SourceInfo, form: PixelFormat) -> ColourEncoding:
@@ -254,9 +278,6 @@ def _codec_options(
     codec: str, choice: EncoderChoice, form: PixelFormat, options: EncodeOptions
 ) -> tuple[tuple[str, str], ...]:
     merged = dict(choice.options)
-    if codec == "ffv1":
-        # Slices let the threads work; 16 at most, or small pictures pay for their headers.
-        merged["slices"] = "4"
     full_chroma = not (form.log2_chroma_w or form.log2_chroma_h)
     merged |= profile_options(codec, bits=form.bits, full_chroma=full_chroma, has_alpha=form.has_alpha)
     asked = dict(options.codec_options)

@@ -1,8 +1,8 @@
 """What the encoder cost: PSNR of Y' between what it was given and what its packets decode to.
 
-Measured on the real packets, not asked of the encoder. To stay cheap only a sample is compared: of every clip the first
-24 frames, then one frame in 8. An encoder with references between frames must be decoded whole to reach a frame, so
-there only one segment in 8 is decoded (segments are closed and decode alone); intra-only packets are decoded one by one.
+Measured on the real packets, not asked of the encoder. To stay cheap only a sample is compared: of every clip the
+first 24 frames, then one frame in 8. An encoder with references between frames must be decoded whole to reach a frame,
+so there only one segment in 8 is decoded (segments are closed and decode alone); intra-only packets one by one.
 """
 
 import math
@@ -15,6 +15,7 @@ from av.codec.codec import Properties
 from numpy.typing import NDArray
 
 from kinemacolor.colour.matrix import luma_weights
+from kinemacolor.media.encoder_formats import has_property
 from kinemacolor.media.picture_frames import read_luma, read_planes
 from kinemacolor.media.types import OutputPlan
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
@@ -29,7 +30,7 @@ class LumaQuality:
     """The result of a measurement."""
 
     psnr_db: float
-    """10 log10(peak^2 / mean squared error of Y'), peak = largest code of the encoded depth; inf if every code is equal."""
+    """10 log10(peak^2 / mean squared error of Y'), peak = largest code of the encoded depth; inf if nothing changed."""
     frames: int
     """How many frames were compared."""
 
@@ -45,7 +46,7 @@ class LumaMeter:
         self._extradata = extradata
         codec = av.Codec(plan.codec, "w")
         self._decoder_name = codec.canonical_name
-        self._intra = bool(codec.properties & Properties.INTRA_ONLY.value)
+        self._intra = has_property(codec, Properties.INTRA_ONLY)
         self._decoder: av.VideoCodecContext | None = None
         self._decoding: int | None = None
         self._segment_of: dict[int, int] = {}

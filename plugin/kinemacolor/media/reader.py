@@ -10,12 +10,10 @@ only where one packet is one picture and every packet has its time, and `_Outsta
 
 import heapq
 import os
-from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -23,10 +21,13 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from kinemacolor.media.errors import SourceError, TruncatedSourceError
+from kinemacolor.media.file_probe import Assume, copied_streams, probe_file
 from kinemacolor.media.formats import Repacker, palette_has_alpha
 from kinemacolor.media.frame_index import PACKET_IS_PICTURE, FrameIndex, index_frames
+from kinemacolor.media.frame_numbers import sequence_pattern
 from kinemacolor.media.libav import open_input, picture_stream, plain_reason
-from kinemacolor.media.probe import Assume, copied_streams, probe
+from kinemacolor.media.sequence_reader import Missing, open_sequence
+from kinemacolor.media.source import Item, Source
 from kinemacolor.media.structure import missing_bytes
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo, TrackPacket
 
@@ -37,42 +38,6 @@ _JUMP_SECONDS = 10  # a step back in time by more than any reordering: recording
 _TIMED_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "mxf")
 _MAX_THREADS = 16  # more make no decoder faster, but each frame thread holds a picture
 
-Item = SourceFrame | TrackPacket
-
-
-class Source(ABC):
-    """A film that is open: `info`, then one iteration over its frames and packets. A context manager."""
-
-    info: SourceInfo
-
-    @abstractmethod
-    def __iter__(self) -> Iterator[Item]:
-        """Frames in presentation order, and packets of the other tracks between them. Once only."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the file. Frames that were handed out stay valid."""
-
-    def stream(self, track_index: int) -> Any:
-        """The av stream behind a track of `info.tracks`, the template for copying it; opaque to all but the writer.
-
-        Raises:
-            KeyError: no such track.
-        """
-        raise KeyError(track_index)
-
-    def chapters(self) -> list[Any]:
-        """Chapters as `av.container.OutputContainer.set_chapters` takes them."""
-        return []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def open_source(
     path: Path,
@@ -80,38 +45,59 @@ def open_source(
     info: SourceInfo | None = None,
     assume: Assume | None = None,
     threads: int = 0,
-    start_frame: int = 0,
+    start_frame: int | None = None,
+    last_frame: int | None = None,
     tracks: bool = True,
+    missing: Missing = Missing.ERROR,
 ) -> Source:
-    """Open a film file.
+    """Open a film file or an image sequence.
 
     Args:
-        path: the file.
+        path: a file, or a pattern of an image sequence if no file has that very name.
         info: what `probe` returned for it; None probes here.
         assume: what the user says about it, for the probe.
         threads: decoder threads; 0 takes as many as there are cores, at most 16.
-        start_frame: number of the first frame to yield. Packets of other tracks that lie before it may be yielded too.
+        start_frame: number of the first frame to yield, None is the first there is. Packets of other tracks that lie
+            before it may be yielded too.
+        last_frame: number of the last frame to yield, None is the last there is. Packets go on to the end of the file;
+            whoever has enough stops iterating.
         tracks: whether to yield packets of the other tracks.
+        missing: what to do about numbers that an image sequence lacks.
 
     Raises:
-        SourceError: as `probe`, or the film has no frame `start_frame`.
+        SourceError: as `probe`, or the film has no frame `start_frame`. While reading: a change of size or format.
+        TruncatedSourceError: while reading, after all good frames: damage, or the file was cut off.
     """
-    known = info or probe(path, assume=assume)
+    pattern = sequence_pattern(path)
+    if pattern is not None:
+        return open_sequence(
+            pattern, info=info, assume=assume, start_frame=start_frame, last_frame=last_frame, missing=missing
+        )
+    known = info or probe_file(path, assume or Assume())
     index = index_frames(path) if start_frame else None
-    if index is not None and start_frame >= len(index.pts):
+    if index is not None and start_frame is not None and start_frame >= len(index.pts):
         raise SourceError(f"{path}: has no frame {start_frame}; its last frame is {len(index.pts) - 1}")
-    return FileSource(known, threads=threads, start_frame=start_frame, index=index, tracks=tracks)
+    first = start_frame or 0
+    return FileSource(known, threads=threads, first=first, last=last_frame, index=index, tracks=tracks)
 
 
 class FileSource(Source):
     """A film in one file. Open it with `open_source`."""
 
     def __init__(
-        self, info: SourceInfo, *, threads: int, start_frame: int, index: FrameIndex | None, tracks: bool
+        self,
+        info: SourceInfo,
+        *,
+        threads: int,
+        first: int,
+        last: int | None,
+        index: FrameIndex | None,
+        tracks: bool,
     ) -> None:
         self.info = info
         self._threads = min(threads or os.cpu_count() or 1, _MAX_THREADS)
-        self._start_frame = start_frame
+        self._first = first
+        self._last = last
         self._with_tracks = tracks
         self._repack = Repacker(info.coded_format, info.pixel_format)
         self._missing = missing_bytes(info.path)
@@ -144,15 +130,28 @@ class FileSource(Source):
             if packet.stream_index != self._picture.index:
                 yield TrackPacket(track_index=packet.stream_index, payload=packet)
                 continue
+            if self._is_done():
+                continue
             if packet.is_corrupt:
                 yield from self._rest()
                 raise self._damaged("its data is incomplete")
             self._outstanding.sent(packet)
             yield from self._decoded(packet)
+        if not self._is_done():
+            yield from self._finish()
+
+    def _finish(self) -> Iterator[SourceFrame]:
+        """What the decoder still holds at the end of the file, and whether that was all."""
         yield from self._decoded(None)
+        if self._is_done():
+            return
         if self._outstanding.any_left():
             raise self._damaged("the decoder did not return it")
         self._check_end()
+
+    def _is_done(self) -> bool:
+        """All wanted frames were delivered; damage behind them is nobody's concern."""
+        return self._last is not None and self._numbering.upcoming > self._last
 
     def _open(self) -> None:
         """Open the file at its start."""
@@ -173,7 +172,9 @@ class FileSource(Source):
         )
         self._outstanding = _Outstanding(int(_JUMP_SECONDS / self.info.time_base), active=timed)
         self._picture.codec_context.thread_type = "AUTO" if timed else "SLICE"
-        self._picture.codec_context.thread_count = self._threads
+        # FFmpeg's H.264 decoder does not look for damage with slice threads (enable_er in libavcodec/h264dec.c)
+        blind = self.info.codec == "h264" and not timed
+        self._picture.codec_context.thread_count = 1 if blind else self._threads
 
     def _opened(self) -> InputContainer:
         if self._container is None:
@@ -208,11 +209,13 @@ class FileSource(Source):
             yield from self._decoded(None)
 
     def _frame(self, picture: VideoFrame) -> SourceFrame | None:
+        if self._is_done():
+            return None
         pts = picture.pts if picture.pts is not None else picture.dts
         if self._outstanding.skipped(pts):
             raise self._damaged("the decoder did not return it")
         number = self._numbering.next(pts, self.info.path)
-        if number < self._start_frame:
+        if number < self._first:
             return None
         if picture.is_corrupt:
             raise self._damaged("the decoder found errors in it", number)
@@ -260,7 +263,7 @@ class FileSource(Source):
 
         Returns whether the file now stands there; if not it stands at its start.
         """
-        early = index.pts[self._start_frame] - int(_SEEK_MARGIN_SECONDS / index.time_base)
+        early = index.pts[self._first] - int(_SEEK_MARGIN_SECONDS / index.time_base)
         at = bisect_right(index.key_pts, early)
         if not at:
             return False

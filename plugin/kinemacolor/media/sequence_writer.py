@@ -1,10 +1,9 @@
 """Picture sequences out: `name.%04d.png`, `.tif`, `.dpx`, one whole file per frame, numbered as the source's frames.
 
-Pictures are full-range RGB, 8 bits for 8-bit sources, else 16 (PNG, TIFF) or the source's 10, 12 or 16 (DPX). Every file
-is written under a hidden name and renamed when complete; pictures finished before a failure stay, for each is whole.
+Pictures are full-range RGB, 8 bits for 8-bit sources, else 16 (PNG, TIFF) or the source's 10, 12 or 16 (DPX). Every
+file is written under a hidden name and renamed when complete; pictures finished before a failure stay: each is whole.
 """
 
-import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,19 +18,14 @@ from kinemacolor.media.encoder import open_encoder
 from kinemacolor.media.encoder_formats import choose_format, format_notes, planar_rgb
 from kinemacolor.media.errors import OutputError, UnsupportedTrackError
 from kinemacolor.media.ffmpeg_log import writing
+from kinemacolor.media.frame_numbers import parse_pattern
 from kinemacolor.media.output_file import DiskFullPolicy, OutputFile, check_writable
 from kinemacolor.media.picture_frames import check_planes, fill_frame
 from kinemacolor.media.types import EncodeOptions, OutputFrame, OutputPlan, SinkReport, SourceInfo, TrackPacket
 from kinemacolor.picture.pixel import PixelFormat
 
-_PATTERN = re.compile(r"%0?(\d*)d")
 # DPX has no name for anything but these; PNG and TIFF know 8 and 16 only.
 _DPX_BITS = (8, 10, 12, 16)
-
-
-def frame_path(pattern: Path, number: int) -> Path:
-    """The file of one frame: `a.%04d.png`, 7 -> `a.0007.png`. Longer numbers grow, as printf's do."""
-    return pattern.with_name(_PATTERN.sub(lambda match: f"{number:0{match.group(1) or 0}d}", pattern.name))
 
 
 def plan_sequence(info: SourceInfo, path: Path, options: EncodeOptions, *, threads: int) -> OutputPlan:
@@ -41,19 +35,18 @@ def plan_sequence(info: SourceInfo, path: Path, options: EncodeOptions, *, threa
         OutputError: No frame number in the name, or a codec, pixel format or option that these files do not have.
         UnsupportedTrackError: The source has tracks, and `options.drop_unsupported` is not set.
     """
-    if len(_PATTERN.findall(path.name)) != 1:
+    if parse_pattern(path) is None:
         raise OutputError(
-            f"{path.name}: a picture sequence needs one place for the frame number, such as {path.stem}.%04d{path.suffix}"
+            f"{path.name}: a picture sequence needs a place for the frame number: {path.stem}.%04d{path.suffix}"
         )
     encoder = SEQUENCE_ENCODERS[path.suffix.lower()]
     if options.codec not in (None, encoder):
         raise OutputError(f"{path.suffix} pictures are written by {encoder}, not by {options.codec}")
-    check_writable(frame_path(path, 0), overwrite=True)
+    check_writable(_frame_path(path, 0), overwrite=True)
     dropped, notes = _side_tracks(info, path, options)
     plan = _sequence_plan(info, path, options, encoder, threads)
-    encoder_name = av.Codec(encoder, "w")
     chosen = choose_format(
-        encoder_name,
+        av.Codec(encoder, "w"),
         replace(info, pixel_format=_wanted(info, encoder)),
         lossless=True,
         strict=False,
@@ -64,9 +57,7 @@ def plan_sequence(info: SourceInfo, path: Path, options: EncodeOptions, *, threa
     return replace(plan, notes=tuple(notes + format_notes(info, plan.pixel_format, encoder)))
 
 
-def _sequence_plan(
-    info: SourceInfo, path: Path, options: EncodeOptions, encoder: str, threads: int
-) -> OutputPlan:
+def _sequence_plan(info: SourceInfo, path: Path, options: EncodeOptions, encoder: str, threads: int) -> OutputPlan:
     defaults = {"tiff": {"compression_algo": "deflate"}, "png": {"pred": "up", "compression_level": "3"}}
     asked = defaults.get(encoder, {}) | dict(options.codec_options)
     return OutputPlan(
@@ -90,11 +81,8 @@ def _sequence_plan(
 
 
 def _wanted(info: SourceInfo, encoder: str) -> PixelFormat:
-    bits = info.pixel_format.bits
-    if encoder == "dpx":
-        bits = next((depth for depth in _DPX_BITS if depth >= bits), 16)
-    else:
-        bits = 8 if bits <= 8 else 16
+    depths = _DPX_BITS if encoder == "dpx" else (8, 16)
+    bits = next(depth for depth in depths if depth >= info.pixel_format.bits)
     # DPX holds alpha with 8 and 16 bits only.
     if encoder == "dpx" and info.pixel_format.has_alpha and bits > 8:
         bits = 16
@@ -112,6 +100,11 @@ def _side_tracks(info: SourceInfo, path: Path, options: EncodeOptions) -> tuple[
             "--drop-unsupported goes on without it"
         )
     return True, [f"left out, because pictures cannot hold it: {'; '.join(lost)}"]
+
+
+def _frame_path(path: Path, number: int) -> Path:
+    pattern = parse_pattern(path)
+    return pattern.path(number) if pattern is not None else path
 
 
 class SequenceSink:
@@ -143,7 +136,7 @@ class SequenceSink:
         """
         self._check_open()
         check_planes(frame, self._plan)
-        path = frame_path(self._plan.path, frame.number)
+        path = _frame_path(self._plan.path, frame.number)
         file = OutputFile(path, overwrite=self._plan.overwrite, policy=self._policy)
         try:
             with writing(path.name):
@@ -177,9 +170,7 @@ class SequenceSink:
     def _encode(self, frame: OutputFrame) -> bytes:
         context = open_encoder(self._plan, global_header=False)
         source = self._plan.source
-        picture = fill_frame(
-            str(context.pix_fmt), frame.planes, frame.alpha, source.width_px, source.height_px
-        )
+        picture = fill_frame(str(context.pix_fmt), frame.planes, frame.alpha, source.width_px, source.height_px)
         picture.pts, picture.time_base = 0, self._plan.time_base
         picture.color_range, picture.colorspace = context.color_range, context.colorspace
         picture.color_primaries, picture.color_trc = context.color_primaries, context.color_trc

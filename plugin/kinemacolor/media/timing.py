@@ -20,10 +20,15 @@ def nearest_tick(value: int, base: Fraction, tick: Fraction) -> int:
 class FrameClock:
     """Gives every frame its tick of the output time base; refuses times that do not grow."""
 
-    def __init__(self, time_base: Fraction, frame_rate: Fraction | None, *, gaps: bool = True) -> None:
+    def __init__(
+        self, time_base: Fraction, frame_rate: Fraction | None, *, gaps: bool = True, from_zero: bool = False
+    ) -> None:
         self._time_base = time_base
         self._frame_seconds = 1 / frame_rate if frame_rate else None
         self._gaps = gaps
+        self._from_zero = from_zero
+        self.origin_ticks = 0
+        """What is taken off every time so that the first frame is at 0; known after the first frame."""
         self._last: int | None = None
         self._position = 0
 
@@ -39,6 +44,9 @@ class FrameClock:
             OutputError: The time is not after the previous frame's, or leaves a gap where none can be.
         """
         tick = self._exact(frame)
+        if self._from_zero and self._last is None:
+            self.origin_ticks = tick
+        tick -= self.origin_ticks
         if self._last is not None and tick <= self._last:
             raise OutputError(
                 f"frame {frame.number} would be shown at or before the frame ahead of it "

@@ -11,6 +11,7 @@ import av
 from kinemacolor.media.containers import CONTAINERS, Container, default_encoders, output_time_base
 from kinemacolor.media.encoder_formats import choose_format
 from kinemacolor.media.errors import OutputError, UnsupportedTrackError
+from kinemacolor.media.languages import quicktime_language
 from kinemacolor.media.muxer import Muxer, SourceFile, is_remade, open_source
 from kinemacolor.media.types import OutputPlan, Track, TrackKind
 
@@ -27,10 +28,10 @@ class TrackSplit:
 class _Scratch(io.BytesIO):
     """A file for headers. `abandoned` keeps PyAV from writing the end of a film that never began."""
 
-    closed = False  # type: ignore[assignment]  # PyAV reads the attribute
+    closed = False  # PyAV reads the attribute
 
     def abandon(self) -> None:
-        self.closed = True  # type: ignore[assignment]
+        self.closed = True
 
 
 def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool, drop: bool) -> TrackSplit:
@@ -54,7 +55,14 @@ def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool,
             )
     kept = tuple(track for track in copied if track not in refused)
     notes = (f"left out, because {plan.path.suffix} cannot hold it: {'; '.join(lost)}",) if lost else ()
-    return TrackSplit(kept, tuple(refused), notes)
+    return TrackSplit(kept, tuple(refused), (*notes, *_language_notes(plan, kept)))
+
+
+def _language_notes(plan: OutputPlan, tracks: tuple[Track, ...]) -> list[str]:
+    if plan.container != "mov":
+        return []
+    unknown = [t for t in tracks if t.language is not None and quicktime_language(t.language) is None]
+    return [f".mov has no code for the language {t.language} of {t.kind.value} track {t.index}" for t in unknown]
 
 
 def describe(track: Track) -> str:
@@ -72,9 +80,7 @@ def _closing(source: SourceFile) -> Iterator[None]:
             source.container.close()
 
 
-def _refused(
-    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
-) -> list[Track]:
+def _refused(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> list[Track]:
     if not tracks or _takes(plan, container, source, tracks):
         return []
     refused = [track for track in tracks if not _takes(plan, container, source, (track,))]
@@ -85,9 +91,7 @@ def _refused(
     return refused
 
 
-def _overflow(
-    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
-) -> list[Track]:
+def _overflow(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> list[Track]:
     kept: tuple[Track, ...] = ()
     over = []
     for track in tracks:
@@ -127,9 +131,7 @@ def _way_out(plan: OutputPlan, source: SourceFile, tracks: tuple[Track, ...]) ->
     return "no container here holds all tracks of this film; --drop-unsupported goes on without it"
 
 
-def _could_hold(
-    plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]
-) -> bool:
+def _could_hold(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> bool:
     info = plan.source
     with suppress(OutputError):
         base, exact = output_time_base(container, info)

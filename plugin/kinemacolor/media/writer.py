@@ -12,6 +12,7 @@ from kinemacolor.media.containers import container_for
 from kinemacolor.media.encoder import VideoEncoder
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.ffmpeg_log import writing
+from kinemacolor.media.matroska_aspect import HEAD_BYTES, set_display_size
 from kinemacolor.media.muxer import Muxer, SourceFile, open_source
 from kinemacolor.media.output_file import DiskFullPolicy, OutputFile
 from kinemacolor.media.picture_frames import check_planes
@@ -31,8 +32,10 @@ class Sink(Protocol):
     ) -> None: ...
 
     def write_frame(self, frame: OutputFrame) -> None:
-        """Take the next frame in presentation order, in the plan's pixel format; its planes may be reused afterwards
-        only if they are not changed (they are held until the encoder is through with them)."""
+        """Take the next frame in presentation order, in the plan's pixel format.
+
+        Its planes must not be changed afterwards: some are held until the encoder is through with them.
+        """
 
     def write_packet(self, packet: TrackPacket) -> None:
         """Take a packet of a copied track (the payload is taken over); those of other tracks are ignored."""
@@ -86,8 +89,10 @@ class FilmSink:
         self._file = OutputFile(plan.path, overwrite=plan.overwrite, policy=self._policy)
         self._source = open_source(plan.source)
         self._muxer = Muxer(plan, container, self._file, self._source)
-        clock = FrameClock(plan.time_base, plan.source.frame_rate, gaps=container.gaps)
-        self._encoder = VideoEncoder(plan, clock, global_header=self._muxer.global_header)
+        self._clock = FrameClock(
+            plan.time_base, plan.source.frame_rate, gaps=container.gaps, from_zero=container.needs_rate
+        )
+        self._encoder = VideoEncoder(plan, self._clock, global_header=self._muxer.global_header)
         self._meter: LumaMeter | None = None
         self._muxer.start()
 
@@ -102,6 +107,8 @@ class FilmSink:
         muxer = self._opened()
         with writing(self._plan.path.name):
             tick, packets = self._encoder.encode_timed(frame)
+            if not self._frames:
+                muxer.set_origin(self._clock.origin_ticks)
             self._measure(frame, tick)
             self._write(packets, muxer)
         self._frames += 1
@@ -124,7 +131,17 @@ class FilmSink:
         with writing(self._plan.path.name):
             self._write(self._encoder.flush(), muxer)
             muxer.close()
+        self._set_display_size()
         return self._complete()
+
+    def _set_display_size(self) -> None:
+        if self._file is None:
+            return
+        head = self._file.read_at(0, HEAD_BYTES)
+        changed = set_display_size(head, self._plan)
+        if changed is not head:
+            self._file.seek(0)
+            self._file.write(changed)
 
     def _complete(self) -> SinkReport:
         if self._file is None:

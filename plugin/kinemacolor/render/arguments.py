@@ -11,11 +11,11 @@ from typing import NoReturn, TypeVar
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.frame_times import parse_frame_range, parse_time
+from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import (
     FrameRange,
-    Missing,
     ProgressStyle,
     Quality,
     RenderOptions,

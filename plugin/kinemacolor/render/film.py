@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,15 @@ from numpy.typing import NDArray
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.deinterlace import BobSource
 from kinemacolor.media.errors import SourceError, UnsupportedSourceError
-from kinemacolor.media.frame_index import FrameIndex, index_frames
+from kinemacolor.media.frame_index import index_frames
+from kinemacolor.media.frame_numbers import expand, sequence_pattern
 from kinemacolor.media.frame_times import frame_range_of_times
 from kinemacolor.media.probe import Assume, probe
 from kinemacolor.media.reader import Source, open_source
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import FrameRange, RenderOptions, TimeRange
+from kinemacolor.render.piece import Piece
 from kinemacolor.wire.shots import is_cut
 
 _SEARCH_FRAMES = 250
@@ -30,20 +34,21 @@ class Film:
     def __init__(self, options: RenderOptions) -> None:
         self._path = options.source
         self._bob = options.bob
-        self._coded = probe(options.source, assume=Assume(transfer=options.transfer))
+        self._missing = options.missing
+        assume = Assume(transfer=options.transfer, frame_rate=options.sequence_rate)
+        self._coded = probe(options.source, assume=assume)
         _check_supported(self._coded, options)
+        self.info = self._coded
         if self._bob:
             with self.open(tracks=False) as source:
                 self.info = source.info
-        else:
-            self.info = self._coded
 
     @property
     def path(self) -> Path:
         """The input as the user named it."""
         return self._path
 
-    def open(self, start_frame: int = 0, tracks: bool = True) -> Source:
+    def open(self, start_frame: int | None = None, tracks: bool = True) -> Source:
         """The film from a frame on. Frames and packets before it may come too.
 
         Raises:
@@ -52,16 +57,29 @@ class Film:
         if self._bob:
             # The filter looks at neighbouring fields: only from the beginning it always sees the same ones.
             return BobSource(open_source(self._path, info=self._coded, tracks=tracks))
-        return open_source(self._path, info=self._coded, start_frame=start_frame, tracks=tracks)
+        return open_source(self._path, info=self._coded, start_frame=start_frame, tracks=tracks, missing=self._missing)
 
     @cached_property
-    def _index(self) -> FrameIndex:
-        return index_frames(self._path)
+    def _timeline(self) -> "_Timeline":
+        pattern = sequence_pattern(self._path)
+        if pattern is not None:
+            numbers = expand(pattern)
+            count = numbers[-1] - numbers[0] + 1
+            return _Timeline(numbers[0], tuple(number * self.info.time_base for number in range(count)), True)
+        index = index_frames(self._path)
+        if not self._bob:
+            return _Timeline(0, index.times, index.is_exact)
+        return _Timeline(0, _field_times(index.times), False)
 
     @property
     def can_seek(self) -> bool:
         """True if `open` does not have to decode what lies before the start frame."""
-        return not self._bob and self._index.is_exact
+        return self._timeline.can_seek
+
+    @property
+    def first_number(self) -> int:
+        """Number of the first frame: 0, or that in the name of a sequence's first picture."""
+        return self._timeline.first if sequence_pattern(self._path) is not None else 0
 
     def select(self, wanted: FrameRange | TimeRange) -> FrameRange:
         """The frames that are meant.
@@ -69,17 +87,54 @@ class Film:
         Raises:
             UsageError: The film does not have them.
         """
-        fields = 2 if self._bob else 1
+        timeline = self._timeline
         if isinstance(wanted, TimeRange):
             try:
-                first, last = frame_range_of_times(self._index.times, wanted.start, wanted.end)
+                first, last = frame_range_of_times(timeline.times, wanted.start, wanted.end)
             except ValueError as error:
                 raise UsageError(str(error)) from error
-            return FrameRange(first * fields, (last + 1) * fields - 1)
-        count = len(self._index.pts) * fields
-        if wanted.last >= count:
-            raise UsageError(f"{self._path} has the frames 0-{count - 1}, asked for {wanted.first}-{wanted.last}")
+            return FrameRange(timeline.first + first, timeline.first + last)
+        if wanted.first < timeline.first or wanted.last > timeline.last:
+            has = f"the frames {timeline.first}-{timeline.last}"
+            raise UsageError(f"{self._path} has {has}, asked for {wanted.first}-{wanted.last}")
         return wanted
+
+    def piece(self, frames: FrameRange, shot_start: int) -> Piece:
+        """The frames as a piece whose shot begins at `shot_start`."""
+        timeline = self._timeline
+        behind = frames.last + 1
+        return Piece(
+            first=frames.first,
+            last=frames.last,
+            film_first=timeline.first,
+            start_seconds=timeline.time(frames.first),
+            end_seconds=timeline.time(behind) if behind <= timeline.last else None,
+            shot_start=shot_start,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """Which frames there are, and when each begins."""
+
+    first: int
+    times: tuple[Fraction, ...]
+    """Seconds, in the film's own time."""
+    can_seek: bool
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.times) - 1
+
+    def time(self, number: int) -> Fraction:
+        return self.times[number - self.first]
+
+
+def _field_times(times: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+    """Times of fields: the second one lies in the middle between its frame and the next."""
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    steps.append(steps[-1] if steps else Fraction(1, 25))
+    return tuple(time + step * half for time, step in zip(times, steps, strict=True) for half in (0, Fraction(1, 2)))
 
 
 def _check_supported(info: SourceInfo, options: RenderOptions) -> None:
@@ -114,12 +169,14 @@ class ShotSearch:
         Raises:
             SourceError: The film cannot be read up to there.
         """
-        last = number
+        beginning, last = self.film.first_number, number
         while True:
-            first = max(0, last - _SEARCH_FRAMES) if self.film.can_seek else 0
+            first = max(beginning, last - _SEARCH_FRAMES) if self.film.can_seek else beginning
             cut = self._last_cut(first, last)
-            if cut is not None or first == 0:
-                return cut or 0
+            if cut is not None:
+                return cut
+            if first == beginning:
+                return beginning
             last = first
 
     def _last_cut(self, first: int, last: int) -> int | None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.colour.encoding import Transfer
+from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
+from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX
 
 
 class Quality(Enum):
@@ -20,18 +22,7 @@ class Quality(Enum):
     @property
     def short_side_px(self) -> int:
         """Short side of the luma that goes to the network."""
-        return _SHORT_SIDES[self]
-
-
-_SHORT_SIDES = {Quality.DRAFT: 192, Quality.STANDARD: 240, Quality.HIGH: 288}
-
-
-class Missing(Enum):
-    """What stands for a number that an image sequence lacks."""
-
-    ERROR = "error"
-    HOLD = "hold"
-    BLACK = "black"
+        return QUALITY_SHORT_SIDE_PX[self.value]
 
 
 class ProgressStyle(Enum):

@@ -80,7 +80,7 @@ class TinyColorizer:
         """Always float32."""
         return torch.float32
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def propose(self, lightness: Tensor) -> list[Proposal]:
         """Colour from luma alone: (B, 1, H, W) L* in [0, 100], H and W multiples of 4, to B proposals.
 
@@ -98,7 +98,7 @@ class TinyColorizer:
         """The state at the start of a shot."""
         return TinyState()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, state: AnyState, proposal: Proposal) -> StepResult:
         """Mix the frame with the memory; pure.
 

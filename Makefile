@@ -1,0 +1,72 @@
+# Everything a person needs: `make render IN=film.mov OUT=film-colour.mov` and `make test`. Both make their own virtual
+# environment in .venv. PYTHON chooses the interpreter (3.11 or newer), ARGS goes to the command as it is.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGES := plugin server protos models
+RENDERER := $(VENV)/.installed-renderer
+DEVELOPER := $(VENV)/.installed-developer
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+
+.PHONY: help render demo serve test test-slow check format protos bench clean
+
+help:
+	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
+	@echo "make demo        colour a short clip made here and draw a side-by-side picture in demo-out/"
+	@echo "make serve       run the colour server on this machine"
+	@echo "make test        install the tools and run the quick tests"
+	@echo "make test-slow   the tests that take minutes"
+	@echo "make check       ruff, mypy, import contracts"
+	@echo "make bench       frames per second, split by stage"
+	@echo "make format      let ruff format the code"
+	@echo "make protos      regenerate the code of the contract"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Kinemacolor needs Python 3.11 or newer; set PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RENDERER): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[render,server]'
+	@touch $@
+
+$(DEVELOPER): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[render,server,demo,dev]'
+	@touch $(RENDERER) $@
+
+render: $(RENDERER)
+	@test -n "$(IN)" && test -n "$(OUT)" || { echo "usage: make render IN=film.mov OUT=film-colour.mov" >&2; exit 2; }
+	@$(BIN)/kinemacolor render "$(IN)" "$(OUT)" $(ARGS)
+
+demo: $(DEVELOPER)
+	@$(BIN)/kinemacolor demo --out demo-out $(ARGS)
+
+serve: $(RENDERER)
+	@$(BIN)/kinemacolor serve $(ARGS)
+
+check: $(DEVELOPER)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/lint-imports
+
+test: $(DEVELOPER)
+	$(PYTEST) -n $(WORKERS) -m 'not slow' $(ARGS)
+
+test-slow: $(DEVELOPER)
+	$(PYTEST) -m slow $(ARGS)
+
+bench: $(RENDERER)
+	@$(BIN)/kinemacolor bench $(ARGS)
+
+format: $(DEVELOPER)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+protos: $(DEVELOPER)
+	$(BIN)/python protos/generate.py
+
+clean:
+	rm -rf $(VENV) build dist demo-out

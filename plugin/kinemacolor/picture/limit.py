@@ -1,0 +1,144 @@
+"""Quantised chroma that does not fit the gamut at the luma it shares is scaled toward neutral; luma is only read.
+
+Every pair of chroma codes allows luma codes from a lowest (the darkest channel at 0) to a highest (the brightest at 1).
+Both come from a table over the eight high bits of Cb and Cr, which is exact at 8 bits and on the safe side above; what
+fails the table is computed exactly. Those few are scaled by the exact factor and rounded; where rounding made one step
+out of the gamut again, a factor with half a code in reserve is taken.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.colour.encoding import Matrix
+from kinemacolor.colour.gamut import gamut_scale, rgb_offsets
+from kinemacolor.colour.matrix import CodeScale, chroma_to_rgb_weights
+
+from .pixel import Samples
+
+Float32 = NDArray[np.float32]
+
+_FITS = 1.0 - 1e-4
+"""Factor from which chroma counts as fitting: float32 noise, far below one code of 16 bits at any chroma that matters."""
+
+
+class GamutLimiter:
+    """The limit for one kind of chroma plane.
+
+    Args:
+        matrix: Of the clip.
+        scale: Codes of the target, for luma and chroma.
+        log2_chroma_w: Horizontal subsampling of the target.
+        log2_chroma_h: Vertical subsampling of the target.
+    """
+
+    def __init__(self, matrix: Matrix, scale: CodeScale, log2_chroma_w: int, log2_chroma_h: int) -> None:
+        self._matrix = matrix
+        self._scale = scale
+        self._steps = (1 << log2_chroma_w, 1 << log2_chroma_h)
+        self._lowest, self._highest = _luma_tables(matrix, scale)
+        self._reserve = _rounding_reserve(matrix, scale)
+
+    def apply(self, luma: Samples, cb: Samples, cr: Samples) -> int:
+        """Limit contiguous chroma planes in place.
+
+        Args:
+            luma: (H, W) codes of the target's depth.
+            cb: (chroma height, chroma width) codes; changed.
+            cr: Same; changed.
+
+        Returns:
+            How many chroma samples were changed.
+        """
+        darkest, brightest = shared_extremes(luma, *self._steps)
+        index = self._table_index(cb, cr)
+        suspect = darkest < np.take(self._lowest, index)
+        suspect |= brightest > np.take(self._highest, index)
+        where = np.flatnonzero(suspect)
+        if where.size == 0:
+            return 0
+        flat_cb, flat_cr = cb.reshape(-1), cr.reshape(-1)
+        codes = np.stack([flat_cb[where], flat_cr[where]])
+        fitted = self._fit(codes, darkest.ravel()[where], brightest.ravel()[where])
+        flat_cb[where], flat_cr[where] = fitted
+        return int(np.count_nonzero((codes != fitted).any(axis=0)))
+
+    def _table_index(self, cb: Samples, cr: Samples) -> NDArray[np.intp]:
+        shift = self._scale.bits - 8
+        high_cb, high_cr = (plane if shift == 0 else (plane >> shift).astype(np.uint8) for plane in (cb, cr))
+        pairs = cv2.merge([high_cr, high_cb])  # low byte first, so that two bytes read as one number
+        return pairs.view(np.dtype("<u2")).reshape(cb.shape).astype(np.intp)
+
+    def _fit(self, codes: Samples, darkest: Samples, brightest: Samples) -> Samples:
+        """Codes (2, n) that fit; those that did already come back as they are."""
+        low, high = self._luma(darkest), self._luma(brightest)
+        offsets = codes.astype(np.float32) - np.float32(self._scale.chroma_mid)
+        factor = self._factor(offsets, low, high)
+        rounded = np.rint(offsets * factor)
+        out = self._factor(rounded, low, high) < np.float32(_FITS)
+        if out.any():
+            reserve = np.float32(self._reserve)
+            safe = self._factor(offsets[:, out], low[out] - reserve, high[out] + reserve)
+            rounded[:, out] = np.rint(offsets[:, out] * safe)
+        fitted = (rounded + np.float32(self._scale.chroma_mid)).astype(codes.dtype)
+        return np.where(factor < np.float32(_FITS), fitted, codes)
+
+    def _luma(self, code: Samples) -> Float32:
+        return (code.astype(np.float32) - np.float32(self._scale.luma_black)) / np.float32(self._scale.luma_span)
+
+    def _factor(self, offsets: Float32, low: Float32, high: Float32) -> Float32:
+        """Largest factor that fits both the darkest and the brightest luma."""
+        cbcr = offsets / np.float32(self._scale.chroma_span)
+        return np.minimum(gamut_scale(low, cbcr, self._matrix), gamut_scale(high, cbcr, self._matrix))
+
+
+def shared_extremes(luma: Samples, step_x: int, step_y: int) -> tuple[Samples, Samples]:
+    """Smallest and largest of the luma codes that share a chroma sample, each (chroma height, chroma width)."""
+    height, width = luma.shape
+    pad = (-height % step_y, -width % step_x)
+    if any(pad):
+        luma = np.pad(luma, ((0, pad[0]), (0, pad[1])), mode="edge")
+    lowest, highest = luma, luma
+    for axis, step in ((0, step_y), (1, step_x)):
+        for power in range(step.bit_length() - 1):
+            del power
+            lowest, highest = _halve(lowest, axis, np.minimum), _halve(highest, axis, np.maximum)
+    return np.ascontiguousarray(lowest), np.ascontiguousarray(highest)
+
+
+def _halve(plane: Samples, axis: int, combine: np.ufunc) -> Samples:
+    if axis == 0:
+        return combine(plane[0::2], plane[1::2])
+    return combine(plane[:, 0::2], plane[:, 1::2])
+
+
+@lru_cache(maxsize=8)
+def _luma_tables(matrix: Matrix, scale: CodeScale) -> tuple[Samples, Samples]:
+    """Lowest and highest luma code for each (Cb >> n, Cr >> n), both (65536,)."""
+    cell = 1 << (scale.bits - 8)
+    start = np.arange(256) * cell
+    corners = [np.stack([cb, cr]) for cb in _ends(start[:, None], cell) for cr in _ends(start[None, :], cell)]
+    lowest = np.zeros((256, 256))
+    highest = np.full((256, 256), float(scale.max_code))
+    for corner in corners:
+        offsets = rgb_offsets((corner - scale.chroma_mid) / scale.chroma_span, matrix)
+        black = scale.luma_black - scale.luma_span * np.minimum(offsets.min(axis=0), 0.0)
+        white = scale.luma_white - scale.luma_span * np.maximum(offsets.max(axis=0), 0.0)
+        lowest = np.maximum(lowest, np.ceil(black - 1e-6))
+        highest = np.minimum(highest, np.floor(white + 1e-6))
+    dtype = np.uint8 if scale.bits <= 8 else np.uint16
+    limits = [np.clip(table, 0, scale.max_code).astype(dtype).ravel() for table in (lowest, highest)]
+    return limits[0], limits[1]
+
+
+def _ends(start: NDArray[np.intp], cell: int) -> list[NDArray[np.intp]]:
+    shape = np.zeros((256, 256), dtype=np.intp)
+    return [start + shape, start + shape + cell - 1]
+
+
+def _rounding_reserve(matrix: Matrix, scale: CodeScale) -> float:
+    """How far R', G' or B' can move when Cb and Cr are each rounded by half a code."""
+    red, green, blue = chroma_to_rgb_weights(matrix)
+    return 0.5 / scale.chroma_span * max(red, abs(green[0]) + abs(green[1]), blue)

@@ -1,0 +1,222 @@
+"""Colour joined to the film's own luma. Y' is read here and never written.
+
+For Y'CbCr and gray: a*b* is solved at constant Y' on the proxy grid, the chroma is upsampled beside the full-size luma,
+limited to the gamut of every luma sample that shares it, and quantised. For R'G'B': the same on the full grid, then
+chroma is added to the Y' of each pixel; Y' differs by float rounding only until the codes are rounded, and by at most
+half a code after that (the weights of luma are positive and sum to 1).
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.colour.encoding import ColourEncoding, Range, Siting
+from kinemacolor.colour.gamut import gamut_scale, rgb_offsets
+from kinemacolor.colour.matrix import CodeScale, code_scale
+from kinemacolor.colour.solve import ChromaSolver
+
+from .limit import GamutLimiter
+from .pixel import Family, PixelFormat, Samples
+from .proxy import luma_of_rgb, proxy_of_float, proxy_of_wide, widen
+from .upsample import ChromaUpsampler
+
+Float32 = NDArray[np.float32]
+Ab = NDArray[np.int16]
+"""(2, h, w) a* and b* in units of 1/256, on the proxy grid."""
+
+AB_SCALE = 256
+"""Units of the wire's chroma per unit of a*, b*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedChroma:
+    """Chroma planes that go beside the untouched luma."""
+
+    cb: Samples
+    cr: Samples
+    limited_samples: int
+    """Chroma samples that lost saturation because a luma sample sharing them had no room for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedRgb:
+    """R'G'B' planes whose luma is the source's."""
+
+    planes: tuple[Samples, Samples, Samples]
+    limited_pixels: int
+    """Pixels that lost saturation because their luma had no room for it."""
+
+
+def requantise_luma(luma: Samples, from_bits: int, to_bits: int, range_: Range = Range.LIMITED) -> Samples:
+    """Luma codes of one depth as codes of another, the same Y'.
+
+    Args:
+        luma: Any shape.
+        from_bits: Depth of `luma`, 8 to 16.
+        to_bits: Depth wanted, 8 to 16.
+        range_: Limited range is a shift (BT.2100: codes of depths differ by powers of two), full range stretches
+            0..max to 0..max.
+
+    Returns:
+        `luma` itself when the depths are equal; upward exact and reversible, downward rounded to nearest.
+
+    Raises:
+        ValueError: A depth is unknown.
+    """
+    old, new = code_scale(from_bits, range_), code_scale(to_bits, range_)
+    if from_bits == to_bits:
+        return luma
+    # Integers: floats of 24 bits would still do, but their rounding at .5 depends on the machine.
+    up = luma.astype(np.uint32) * np.uint32(new.luma_span) + np.uint32(old.luma_span // 2)
+    codes = np.minimum(up // np.uint32(old.luma_span), np.uint32(new.max_code))
+    return codes.astype(np.uint8 if to_bits <= 8 else np.uint16)
+
+
+class ChromaMerger:
+    """The merge for one clip. Holds work arrays, so use one per thread.
+
+    Args:
+        source: Format of the luma (GRAY, YUV) or of the planes (RGB) that come in.
+        target: Format of what goes out: YUV for GRAY and YUV sources, RGB for RGB.
+        encoding: Of source and target alike.
+        siting: Of the target's chroma; without effect on 4:4:4 and RGB.
+        size: (width, height) of the full-size luma.
+        proxy_size: (width, height) of the chroma that comes in, as `proxy_size` gave it.
+
+    Raises:
+        ValueError: The families do not belong together, or the proxy is larger than the picture.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: PixelFormat,
+        target: PixelFormat,
+        encoding: ColourEncoding,
+        siting: Siting,
+        size: tuple[int, int],
+        proxy_size: tuple[int, int],
+    ) -> None:
+        _check_formats(source, target, size, proxy_size)
+        self._source, self._target, self._encoding = source, target, encoding
+        self._size, self._proxy_size = size, proxy_size
+        self._source_scale = code_scale(source.bits, encoding.range)
+        self._target_scale = code_scale(target.bits, encoding.range)
+        subsampling = (target.log2_chroma_w, target.log2_chroma_h)
+        self._solver = ChromaSolver(encoding)
+        self._upsampler = ChromaUpsampler(
+            proxy_size=proxy_size,
+            luma_size=size,
+            log2_chroma_w=subsampling[0],
+            log2_chroma_h=subsampling[1],
+            siting=siting,
+        )
+        self._limiter = GamutLimiter(encoding.matrix, self._target_scale, *subsampling)
+        self._wide = np.empty((size[1], size[0]), dtype=np.uint16)
+
+    def merge(self, luma: Samples, ab: Ab, amount: float = 1.0) -> MergedChroma:
+        """Chroma for one luma plane.
+
+        Args:
+            luma: (H, W) codes of the source's depth; only read.
+            ab: (2, h, w) a* and b* in 1/256 units.
+            amount: Factor on a* and b*; 0 gives neutral chroma.
+
+        Returns:
+            New planes in the target's depth. Where the depths of source and target differ, the gamut is that of
+            `requantise_luma(luma, ...)`.
+
+        Raises:
+            ValueError: A shape or type differs from what the merger was made for, or `amount` is negative.
+        """
+        if self._target.family is not Family.YUV:
+            raise ValueError(f"expected a YUV target for merge(), found {self._target.name}; use merge_rgb()")
+        self._check(luma, ab, amount)
+        scale = self._source_scale
+        wide = widen(luma, scale.bits, out=self._wide)
+        proxy = proxy_of_wide(wide, scale, self._proxy_size)
+        unit = 1 << (16 - scale.bits)
+        gain = 1 / (scale.luma_span * unit)
+        guide = self._upsampler.mean_at_chroma(wide, gain, -scale.luma_black * unit * gain)
+        target = self._target_scale
+        codes = self._chroma(proxy, ab, amount, guide, target.chroma_span, target.chroma_mid)
+        cb, cr = round_to_codes(codes[0], target), round_to_codes(codes[1], target)
+        target_luma = requantise_luma(luma, self._source.bits, self._target.bits, self._encoding.range)
+        limited = self._limiter.apply(target_luma, cb, cr)
+        return MergedChroma(cb=cb, cr=cr, limited_samples=limited)
+
+    def merge_rgb(self, planes: tuple[Samples, ...], ab: Ab, amount: float = 1.0) -> MergedRgb:
+        """Colour for one R'G'B' picture; its own chroma, if it has any, is replaced.
+
+        Args:
+            planes: (R', G', B') codes of the source's depth; only read.
+            ab: (2, h, w) a* and b* in 1/256 units.
+            amount: Factor on a* and b*; 0 gives a neutral picture.
+
+        Returns:
+            New planes in the target's depth; Y' of each pixel within half a code of the source's.
+
+        Raises:
+            ValueError: As of `merge`.
+        """
+        if self._target.family is not Family.RGB:
+            raise ValueError(f"expected an RGB target for merge_rgb(), found {self._target.name}; use merge()")
+        luma = luma_of_rgb(planes, self._source.bits, self._encoding.matrix, self._encoding.range)
+        self._check(planes[0], ab, amount)
+        cbcr = self._chroma(proxy_of_float(luma, self._proxy_size), ab, amount, luma)
+        factor = gamut_scale(luma, cbcr, self._encoding.matrix)
+        limited = int(np.count_nonzero(factor < 1))
+        cbcr *= factor
+        rgb = rgb_offsets(cbcr, self._encoding.matrix)
+        rgb += luma
+        target = self._target_scale
+        rgb *= np.float32(target.luma_span)
+        rgb += np.float32(target.luma_black)
+        red, green, blue = (round_to_codes(plane, target) for plane in rgb)
+        return MergedRgb(planes=(red, green, blue), limited_pixels=limited)
+
+    def _chroma(
+        self, proxy: NDArray[np.uint16], ab: Ab, amount: float, guide: Float32, gain: float = 1.0, bias: float = 0.0
+    ) -> Float32:
+        """Chroma on the target's grid, times `gain` plus `bias` (cheaper on the proxy grid than afterwards)."""
+        proxy_luma = proxy * np.float32(1 / 65535)
+        solved = self._solver.solve(proxy_luma, ab * np.float32(amount / AB_SCALE))
+        if gain != 1.0 or bias != 0.0:
+            solved *= np.float32(gain)
+            solved += np.float32(bias)
+        return self._upsampler.upsample(solved, proxy_luma, guide)
+
+    def _check(self, luma: Samples, ab: Ab, amount: float) -> None:
+        if luma.shape != (self._size[1], self._size[0]) or luma.dtype != self._source.dtype:
+            raise ValueError(
+                f"expected {self._source.name} luma of {self._size[0]} x {self._size[1]}, "
+                f"found {luma.dtype} of shape {luma.shape}"
+            )
+        if ab.shape != (2, self._proxy_size[1], self._proxy_size[0]) or ab.dtype != np.int16:
+            raise ValueError(
+                f"expected int16 a*b* of {self._proxy_size[0]} x {self._proxy_size[1]}, "
+                f"found {ab.dtype} of shape {ab.shape}"
+            )
+        if not 0 <= amount < float("inf"):
+            raise ValueError(f"expected an amount of 0 or more, found {amount}")
+
+
+def round_to_codes(plane: Float32, scale: CodeScale) -> Samples:
+    """Values in code units rounded to nearest and clipped to the depth. (h, w) -> (h, w)."""
+    if scale.bits <= 8:
+        eight = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_8U)
+        return np.asarray(eight, dtype=np.uint8).reshape(plane.shape)
+    wide = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_16U)
+    return np.minimum(np.asarray(wide, dtype=np.uint16), np.uint16(scale.max_code)).reshape(plane.shape)
+
+
+def _check_formats(
+    source: PixelFormat, target: PixelFormat, size: tuple[int, int], proxy_size: tuple[int, int]
+) -> None:
+    wanted = Family.RGB if source.family is Family.RGB else Family.YUV
+    if target.family is not wanted:
+        raise ValueError(f"expected a {wanted.value} target for {source.name}, found {target.name}")
+    if not (1 <= proxy_size[0] <= size[0] and 1 <= proxy_size[1] <= size[1]):
+        raise ValueError(f"expected a proxy within {size[0]} x {size[1]}, found {proxy_size[0]} x {proxy_size[1]}")

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinemacolor.models.checkpoint import load_weights
+from kinemacolor.models.networks.kinema import KinemaNet
+from kinemacolor.training.degradation import FilmModel
+from kinemacolor.training.export_kinema import export
+from kinemacolor.training.kinema_frame import Recipe, Trainer, learning_rate_factor, make_batch
+from kinemacolor.training.photos import CropSettings, Picture
+
+
+def _pictures(count: int = 6) -> list[Picture]:
+    """Blue above, green below: what a network can learn in a few steps."""
+    rng = np.random.default_rng(0)
+    pictures = []
+    for _ in range(count):
+        picture = np.zeros((48, 64, 3), dtype=np.uint8)
+        picture[:24], picture[24:] = (90, 140, 220), (60, 150, 40)
+        pictures.append((picture * rng.uniform(0.7, 1.1, (48, 64, 1))).clip(0, 255).astype(np.uint8))
+    return pictures
+
+
+def _recipe(steps: int) -> Recipe:
+    crops = CropSettings(count=4, side_px=32)
+    return Recipe(minutes=60.0, steps=steps, warm_up_steps=1, small=crops, large=crops, old_film_share=0.0)
+
+
+def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path, _recipe(3), (_pictures(), []), None)
+    losses = [trainer.train_step() for _ in range(4)]
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_a_run_leaves_a_log_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    Trainer(tmp_path, _recipe(2), (_pictures(), _pictures(2)), None).run(log_every=1)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    again = Trainer(tmp_path, _recipe(3), (_pictures(), []), None)
+    assert again.resume()
+    assert again.step == 2
+    again.run(log_every=1)
+    assert again.step == 3
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    assert not Trainer(tmp_path / "new", _recipe(1), (_pictures(), []), None).resume()
+
+
+def test_export_folds_the_run(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path, _recipe(2), (_pictures(), []), None)
+    trainer.run()
+    (tmp_path / "recipe.json").write_text("{}")
+    card = json.loads(export(tmp_path, tmp_path / "weights").read_text())
+    net = KinemaNet(norm=False)
+    assert load_weights(tmp_path / "weights" / "kinema.safetensors", net) == card["sha256"]
+    lightness = torch.rand(1, 1, 32, 32) * 100
+    with torch.inference_mode():
+        expected, _ = trainer.net.eval()(lightness)
+        found, _ = net.eval()(lightness)
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.02)  # half precision
+
+
+@pytest.mark.parametrize(
+    ("step", "share", "expected"), [(0, 0.0, 0.005), (199, 0.0, 1.0), (500, 0.5, 0.5), (500, 1.0, 0.0), (9, 2.0, 0.0)]
+)
+def test_the_rate_follows_the_clock(step: int, share: float, expected: float) -> None:
+    assert learning_rate_factor(step, share, 200) == pytest.approx(expected)
+
+
+def test_a_batch_shows_luma_and_asks_for_chroma() -> None:
+    rgb = torch.rand(3, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    batch = make_batch(rgb, 0.0, FilmModel(), torch.Generator().manual_seed(1))
+    assert batch.lightness.shape == (3, 1, 32, 48)
+    assert batch.ab.shape == (3, 2, 8, 12)
+    grey = make_batch(rgb.mean(dim=1, keepdim=True).expand_as(rgb), 0.5, FilmModel(), torch.Generator().manual_seed(1))
+    assert float(grey.ab.abs().max()) < 1e-3
