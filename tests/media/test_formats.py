@@ -3,32 +3,32 @@
 import av
 import numpy as np
 import pytest
+from tests.media import make
 
 from kinemacolor.media.errors import UnsupportedSourceError
 from kinemacolor.media.formats import Repacker, planar_format
 from kinemacolor.picture.pixel import Family
-from tests.media import make
 
 WIDTH, HEIGHT = 23, 13
 """Odd on purpose: rows have padding, chroma is rounded up, pairs of pixels have a half one at the end."""
 
 # Formats that swscale can make without loss from planar samples of the same depth (it only moves them).
 MOVED_BY_SWSCALE = """
-    0bgr 0rgb abgr argb ayuv ayuv64be ayuv64le bgr0 bgr24 bgr48be bgr48le bgra bgra64be bgra64le gbrap10be gbrap12be
-    gbrap16be gbrp10be gbrp10msble gbrp12be gbrp14be gbrp16be gbrp9be gray10be gray12be gray14be gray16be gray9be nv12
-    nv16 nv20be nv20le nv21 nv24 nv42 p010be p010le p012be p012le p016be p016le p210be p210le p212le p216le p410be
-    p410le p412le p416le rgb0 rgb24 rgb48be rgb48le rgba rgba64be rgba64le uyva uyvy422 v30xle vuya vuyx vyu444
-    x2bgr10le x2rgb10le xv30le xv36be xv36le xv48be xv48le y210le y212le y216le yuv420p10be yuv420p12be yuv420p14be
-    yuv420p16be yuv420p9be yuv422p10be yuv422p12be yuv422p16be yuv440p10be yuv444p10be yuv444p10msble yuv444p12be
-    yuv444p16be yuva420p10be yuva422p12be yuva444p10be yuva444p16be yuvj411p yuvj420p yuvj422p yuvj440p yuvj444p
-    yuyv422 yvyu422
-""".split()
+    0bgr 0rgb abgr argb ayuv ayuv64be ayuv64le bgr0 bgr24 bgr48be bgr48le bgra bgra64be bgra64le gbrap10be
+    gbrap12be gbrap16be gbrp10be gbrp10msble gbrp12be gbrp14be gbrp16be gbrp9be gray10be gray12be gray14be
+    gray16be gray9be nv12 nv16 nv20be nv20le nv21 nv24 nv42 p010be p010le p012be p012le p016be p016le p210be
+    p210le p212le p216le p410be p410le p412le p416le rgb0 rgb24 rgb48be rgb48le rgba rgba64be rgba64le uyva
+    uyvy422 v30xle vuya vuyx vyu444 x2bgr10le x2rgb10le xv30le xv36be xv36le xv48be xv48le y210le y212le y216le
+    yuv420p10be yuv420p12be yuv420p14be yuv420p16be yuv420p9be yuv422p10be yuv422p12be yuv422p16be yuv440p10be
+    yuv444p10be yuv444p10msble yuv444p12be yuv444p16be yuva420p10be yuva422p12be yuva444p10be yuva444p16be
+    yuvj411p yuvj420p yuvj422p yuvj440p yuvj444p yuyv422 yvyu422
+""".split()  # noqa: SIM905
 
 PLANAR = """
     gray gray9le gray10le gray12le gray14le gray16le yuv420p yuv422p yuv444p yuv440p yuv411p yuv410p yuv420p9le
     yuv420p10le yuv422p10le yuv444p10le yuv444p12le yuv422p12le yuv420p14le yuv420p16le yuv444p16le gbrp gbrp9le
     gbrp10le gbrp12le gbrp14le gbrp16le gbrap gbrap10le gbrap16le yuva420p yuva444p10le yuva444p16le
-""".split()
+""".split()  # noqa: SIM905
 
 
 def unpacked(frame: av.VideoFrame, name: str, **options: bool) -> list[np.ndarray]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.media import make
 
 from kinemacolor.colour.encoding import Matrix, Primaries, Range, Siting, Transfer
 from kinemacolor.media.errors import UnsupportedSourceError
 from kinemacolor.media.probe import Assume, probe
 from kinemacolor.media.types import FieldOrder, Track, TrackKind
 from kinemacolor.picture.pixel import Family, PixelFormat
-from tests.media import make
 
 FIFTH = Fraction(1, 5)
 

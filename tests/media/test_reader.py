@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.media import make
 
 from kinemacolor.media.errors import SourceError
 from kinemacolor.media.frame_index import count_frames, index_frames
 from kinemacolor.media.probe import probe
 from kinemacolor.media.reader import open_source
 from kinemacolor.media.types import SourceFrame, TrackPacket
-from tests.media import make
 
 VFR = [0, 40, 100, 107, 300, 1001]
 MILLISECOND = Fraction(1, 1000)
@@ -43,9 +43,7 @@ def colour_planes(film: make.Film, number: int) -> Sequence[np.ndarray]:
 def test_lossless_films_come_back_sample_for_sample(
     tmp_path: Path, name: str, pixel_format: str, size: tuple[int, int]
 ) -> None:
-    film = make.film(
-        tmp_path / name, pixel_format=pixel_format, width=size[0], height=size[1], frames=4, colour=True
-    )
+    film = make.film(tmp_path / name, pixel_format=pixel_format, width=size[0], height=size[1], frames=4, colour=True)
     frames = frames_of(film.path)
     assert [frame.number for frame in frames] == [0, 1, 2, 3]
     for frame in frames:
@@ -90,9 +88,7 @@ def test_reordered_pictures_come_in_presentation_order(tmp_path: Path, name: str
 def test_variable_frame_rate_keeps_its_times(
     tmp_path: Path, name: str, codec: str, container_options: dict[str, str]
 ) -> None:
-    film = make.film(
-        tmp_path / name, codec=codec, pts=VFR, time_base=MILLISECOND, container_options=container_options
-    )
+    film = make.film(tmp_path / name, codec=codec, pts=VFR, time_base=MILLISECOND, container_options=container_options)
     frames = frames_of(film.path)
     assert [frame.pts * frame.time_base for frame in frames if frame.pts is not None] == film.times
 
@@ -178,9 +174,7 @@ CODECS = [
 def test_starting_later_gives_the_frames_of_a_whole_reading(
     tmp_path: Path, name: str, codec: str, options: dict[str, str], start: int
 ) -> None:
-    film = make.film(
-        tmp_path / name, codec=codec, codec_options=options, frames=120, audio=(make.Audio(),)
-    )
+    film = make.film(tmp_path / name, codec=codec, codec_options=options, frames=120, audio=(make.Audio(),))
     whole = frames_of(film.path)
     part = frames_of(film.path, start_frame=start)
     assert [frame.number for frame in part] == list(range(start, 120))
@@ -215,9 +209,7 @@ def test_a_frame_behind_the_end_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "codec", "options"), CODECS)
-def test_the_index_counts_what_a_decoder_gives(
-    tmp_path: Path, name: str, codec: str, options: dict[str, str]
-) -> None:
+def test_the_index_counts_what_a_decoder_gives(tmp_path: Path, name: str, codec: str, options: dict[str, str]) -> None:
     film = make.film(tmp_path / name, codec=codec, codec_options=options, frames=30)
     index = index_frames(film.path)
     assert [frame.pts for frame in frames_of(film.path)] == list(index.pts)
@@ -234,6 +226,25 @@ def test_a_recording_that_starts_between_key_frames(tmp_path: Path) -> None:
     assert [frame.number for frame in whole] == list(range(len(whole)))
     part = frames_of(cut, start_frame=9)
     assert [frame.pts for frame in part] == [frame.pts for frame in whole[9:]]
+
+
+def test_frames_without_a_packet_of_their_own_are_counted(tmp_path: Path) -> None:
+    """VP8 packs hidden pictures into packets of their own; the index has to decode."""
+    film = make.film(
+        tmp_path / "a.mkv", codec="libvpx", frames=40,
+        codec_options={"auto-alt-ref": "1", "lag-in-frames": "16", "g": "12"},
+    )  # fmt: skip
+    assert len(make.packets_of(film.path, 0)) > 40
+    assert count_frames(film.path) == 40
+    assert [frame.number for frame in frames_of(film.path, start_frame=30)] == list(range(30, 40))
+
+
+def test_a_source_is_read_once(tmp_path: Path) -> None:
+    film = make.film(tmp_path / "a.mkv", frames=2)
+    with open_source(film.path) as source:
+        list(source)
+        with pytest.raises(ValueError, match="once"):
+            list(source)
 
 
 @pytest.mark.parametrize("name", ["with space.mkv", "q'uo\"te.mkv", "Фильм é 映画.mkv", "100%d #1 %04d.mkv", "a:b.mkv"])

@@ -16,11 +16,12 @@ import make
 import passing
 import pytest
 from kinemacolor.media import output_file
-from kinemacolor.media.encoder import SegmentEncoder
+from kinemacolor.media.encoder import SegmentEncoder, VideoEncoder
 from kinemacolor.media.errors import DiskFullError, OutputError
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
+from kinemacolor.media.timing import FrameClock
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.media.writer import open_sink
 
@@ -52,6 +53,15 @@ def test_two_runs_give_the_same_file(tmp_path, name, codec):
     assert files[0] == files[1]
 
 
+@pytest.mark.parametrize("size", [(192, 96), (400, 300)])
+def test_h264_does_not_depend_on_what_memory_held_before(tmp_path, size):
+    # fails within a few runs on a CPU with AVX-512 if x264 may use it (see encoder._without_avx512)
+    film = make.film(tmp_path / "a.mov", codec="libx264", audio=(make.Audio(),), frames=30, width=size[0], height=size[1])
+    options = EncodeOptions(overwrite=True)
+    contents = {passing.carry(film.path, tmp_path / "o.mov", options).path.read_bytes() for _ in range(12)}
+    assert len(contents) == 1
+
+
 def test_two_runs_with_tracks_give_the_same_file(tmp_path):
     film = make.film(tmp_path / "a.mov", codec="libx264", audio=(make.Audio(), make.Audio(codec="ac3")), frames=40)
     for target in ("o.mov", "o.mp4", "o.mkv"):
@@ -67,15 +77,16 @@ def test_a_segment_alone_has_the_bytes_it_has_in_the_film(tmp_path, name, codec)
     options = EncodeOptions(codec=codec, segment_frames=24, threads=2)
     plan = plan_for(tmp_path / name, options=options)
     frames = soft_film(plan, 60)
-    passing.write(plan, frames)
-    inside = [p[0] for p in make.packets_of(tmp_path / name, 0)]
+    whole = VideoEncoder(plan, FrameClock(plan.time_base, Fraction(25)), global_header=True)
+    inside = [packet for frame in frames for packet in whole.encode(frame)] + whole.flush()
     ticks = Fraction(1, 25) / plan.time_base
     alone = SegmentEncoder(plan, global_header=True)
     packets = []
     for frame in frames[24:48]:
         packets += alone.encode(frame, round(frame.pts * ticks), round(ticks))
     packets += alone.flush()
-    assert [bytes(p) for p in packets] == inside[24:48]
+    assert [bytes(p) for p in packets] == [bytes(p) for p in inside[24:48]]
+    assert [p.pts for p in packets] == [p.pts for p in inside[24:48]]
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mov", "o.mkv"])
@@ -84,7 +95,7 @@ def test_every_segment_starts_with_a_key_frame_and_decodes_alone(tmp_path, name)
     passing.write(plan, soft_film(plan, 25))
     with av.open(str(tmp_path / name)) as film:
         packets = [p for p in film.demux(film.streams.video[0]) if p.size]
-        dts = [p.dts for p in packets]
+        dts = [p.dts for p in packets if p.dts is not None]  # Matroska stores none, FFmpeg guesses most
         assert [i for i in (0, 10, 20) if not packets[i].is_keyframe] == []
         assert sorted(p.pts for p in packets[:10]) < sorted(p.pts for p in packets[10:])
     assert dts == sorted(set(dts))
@@ -220,7 +231,8 @@ def test_kill_leaves_nothing_under_the_final_name(tmp_path):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         import itertools, pathlib, passing
         from kinemacolor.media.plan import plan_output
-        from kinemacolor.media.types import EncodeOptions
+        from kinemacolor.media.timing import FrameClock
+from kinemacolor.media.types import EncodeOptions
         from kinemacolor.media.writer import open_sink
         plan = plan_output(passing.source_info(), pathlib.Path({str(tmp_path / "o.mov")!r}), EncodeOptions())
         with open_sink(plan, plan.source.path) as sink:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,28 @@ def test_a_batch_shows_luma_and_asks_for_chroma() -> None:
     assert batch.ab.shape == (3, 2, 8, 12)
     grey = make_batch(rgb.mean(dim=1, keepdim=True).expand_as(rgb), 0.5, FilmModel(), torch.Generator().manual_seed(1))
     assert float(grey.ab.abs().max()) < 1e-3
+
+
+@pytest.mark.slow
+def test_two_workers_stay_one_network(tmp_path: Path) -> None:
+    """Each worker draws its own pictures, yet after every step both hold the same weights."""
+    code = (
+        "import sys, hashlib, torch, torch.distributed as dist, numpy as np; from pathlib import Path; "
+        "from kinemacolor.training.kinema_frame import Recipe, Trainer; "
+        "from kinemacolor.training.photos import CropSettings; "
+        "rank, out = int(sys.argv[1]), Path(sys.argv[2]); torch.set_num_threads(1); "
+        "dist.init_process_group('gloo', init_method=f'file://{out}/store', rank=rank, world_size=2); "
+        "c = CropSettings(count=4, side_px=32); "
+        "r = Recipe(minutes=60.0, steps=2, warm_up_steps=1, small=c, large=c); "
+        "p = [np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)]; "
+        "t = Trainer(out, r, (p, []), None, rank=rank, workers=2); t.run(); "
+        "w = torch.cat([v.detach().flatten() for v in t.net.parameters()]); "
+        "print(t.step, hashlib.sha256(w.numpy().tobytes()).hexdigest())"
+    )
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, str(rank), str(tmp_path)], stdout=subprocess.PIPE)
+        for rank in range(2)
+    ]
+    outputs = [run.communicate(timeout=240)[0] for run in runs]
+    assert outputs[0].startswith(b"2 ")
+    assert outputs[0] == outputs[1]

@@ -4,6 +4,10 @@ The schedule follows the wall clock, not the step count: the learning rate is a 
 time budget, so a run on a busy machine still ends in time with its rate at zero. A checkpoint holds everything that
 a resume needs and is written every few minutes; a run whose folder has one goes on from there.
 
+With --workers the batch is split over processes of one thread each, which meet once a step to average gradients: on
+a busy machine that is several times faster than threads, which meet thousands of times a step and wait for the one
+that is not running.
+
 The pictures come from the folder that the environment variable KINEMACOLOR_DATA names (or --data).
 """
 
@@ -12,15 +16,18 @@ import json
 import logging
 import math
 import os
+import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import start_processes
 
 from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
 from kinemacolor.models.networks.kinema import STRIDE_OUT, KinemaNet
@@ -105,13 +112,23 @@ class Trainer:
         recipe: What to do.
         photos: Small pictures and large pictures (the second may be empty).
         trunk: `state` of the decoded MobileNetV2, or None to start the trunk from noise (tests).
+        rank: Number of this process among those that share the batch.
+        workers: How many there are; a torch.distributed group exists if it is above 1.
     """
 
     def __init__(
-        self, out: Path, recipe: Recipe, photos: tuple[list[Picture], list[Picture]], trunk: dict[str, Tensor] | None
+        self,
+        out: Path,
+        recipe: Recipe,
+        photos: tuple[list[Picture], list[Picture]],
+        trunk: dict[str, Tensor] | None,
+        *,
+        rank: int = 0,
+        workers: int = 1,
     ) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.out, self.recipe, self.photos = out, recipe, photos
+        self.rank, self.workers = rank, workers
         torch.manual_seed(recipe.seed)
         self.net = KinemaNet(norm=True)
         if trunk is not None:
@@ -120,8 +137,8 @@ class Trainer:
         self.optimiser = _optimiser(self.net, recipe)
         self.encoder = SoftEncoder(self.net.bins)
         self.step, self.minutes = 0, 0.0
-        self._rng = np.random.default_rng(recipe.seed)
-        self._generator = torch.Generator().manual_seed(recipe.seed)
+        self._generator = torch.Generator()
+        self._seed_draws()
         self._film = FilmModel()
         self.net.class_log_weight.copy_(self._measure_class_weights().log())
 
@@ -137,6 +154,7 @@ class Trainer:
         loss = rebalanced_cross_entropy(logits, *self.encoder(batch.ab), self.net.class_log_weight.exp())
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self._average_gradients()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -148,7 +166,9 @@ class Trainer:
         saved, losses, mark = self.minutes, [], time.monotonic()
         while not self._finished():
             losses.append(self.train_step())
-            self.minutes = before + (time.monotonic() - started) / 60.0
+            self.minutes = self._agree(before + (time.monotonic() - started) / 60.0)
+            if self.rank > 0:
+                continue
             if self.step % log_every == 0:
                 rate = len(losses) / (time.monotonic() - mark)
                 self._log_line(loss=sum(losses) / len(losses), steps_per_second=rate)
@@ -156,7 +176,8 @@ class Trainer:
             if self.minutes - saved >= save_minutes:
                 self.save()
                 saved = self.minutes
-        self.save()
+        if self.rank == 0:
+            self.save()
 
     def save(self) -> None:
         """Write the checkpoint of the run, replacing the last one in one move."""
@@ -179,9 +200,32 @@ class Trainer:
         self.net.load_state_dict(content["net"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.step, self.minutes = int(content["step"]), float(content["minutes"])
-        self._rng = np.random.default_rng((self.recipe.seed, self.step))
-        self._generator.manual_seed(self.recipe.seed + self.step)
+        self._seed_draws()
         return True
+
+    def _seed_draws(self) -> None:
+        """Pictures and film differ from worker to worker; the kind of batch is drawn alike, so none waits."""
+        self._rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
+        self._kind_rng = np.random.default_rng((self.recipe.seed, self.step))
+        self._generator.manual_seed(self.recipe.seed + 1_000_003 * self.step + self.rank)
+
+    def _average_gradients(self) -> None:
+        if self.workers == 1:
+            return
+        gradients = [parameter.grad for parameter in self.net.parameters() if parameter.grad is not None]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+        dist.all_reduce(flat)
+        parts = torch.split(flat / self.workers, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def _agree(self, minutes: float) -> float:
+        """The first worker's clock, so that all follow one schedule and stop at the same step."""
+        if self.workers == 1:
+            return minutes
+        clock = torch.tensor(minutes, dtype=torch.float64)
+        dist.broadcast(clock, src=0)
+        return float(clock)
 
     def _finished(self) -> bool:
         enough = self.recipe.steps is not None and self.step >= self.recipe.steps
@@ -190,9 +234,10 @@ class Trainer:
     def _crops(self) -> Tensor:
         first, last = self.recipe.large_share
         share = first + (last - first) * min(1.0, self.minutes / self.recipe.minutes)
-        large = bool(self.photos[1]) and self._rng.random() < share
+        large = bool(self.photos[1]) and self._kind_rng.random() < share
         settings = self.recipe.large if large else self.recipe.small
-        return sample_crops(self.photos[1] if large else self.photos[0], settings, self._rng)
+        mine = replace(settings, count=settings.count // self.workers)
+        return sample_crops(self.photos[1] if large else self.photos[0], mine, self._rng)
 
     def _measure_class_weights(self, batches: int = 60) -> Tensor:
         """Count bins over a sample of crops; one count is added to each bin so that none is impossible."""
@@ -229,7 +274,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, required=True, help="time budget; the learning rate follows it")
     parser.add_argument("--steps", type=int, help="stop after that many steps even if time is left")
     parser.add_argument("--data", type=Path, default=os.environ.get("KINEMACOLOR_DATA"), help="folder of the data")
-    parser.add_argument("--threads", type=int, default=2, help="threads of the network")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread that share the batch")
     parser.add_argument("--limit", type=int, help="read at most that many photos of each kind, for quick runs")
     parser.add_argument("--seed", type=int, default=Recipe(minutes=1.0).seed, help="seed of all draws")
     arguments = parser.parse_args()
@@ -242,18 +287,39 @@ def main() -> None:
     """Read the photos, go on where the folder's run stopped, train."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
     data = Path(arguments.data)
     small = read_photos(sorted((data / "train_photos").glob("*.tar.gz")), arguments.limit)
     large = read_photos(sorted((data / "train_photos_192").glob("*.tar")), arguments.limit)
     _log.info("%d small and %d large photos", len(small), len(large))
     trunk = torch.load(data / "weights" / "mobilenet_v2_dequant.pth", weights_only=True)["state"]
     recipe = Recipe(minutes=arguments.minutes, steps=arguments.steps, seed=arguments.seed)
-    trainer = Trainer(arguments.out, recipe, (small, large), trunk)
-    resumed = trainer.resume()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
-    _log.info("%s at step %d", "resumed" if resumed else "started", trainer.step)
+    with tempfile.TemporaryDirectory() as meeting:
+        job = (arguments.workers, Path(meeting) / "store", arguments.out, recipe, (small, large), trunk)
+        # Forked, so that the workers share the pictures' memory. torch leaves the function untyped.
+        start_processes(_work, job, arguments.workers, start_method="fork")  # type: ignore[no-untyped-call]
+
+
+def _work(
+    rank: int,
+    workers: int,
+    store: Path,
+    out: Path,
+    recipe: Recipe,
+    photos: tuple[list[Picture], list[Picture]],
+    trunk: dict[str, Tensor],
+) -> None:
+    torch.set_num_threads(1)
+    if workers > 1:
+        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=workers)
+    trainer = Trainer(out, recipe, photos, trunk, rank=rank, workers=workers)
+    resumed = trainer.resume()
+    _log.info("worker %d %s at step %d", rank, "resumed" if resumed else "started", trainer.step)
     trainer.run()
+    if workers > 1:
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

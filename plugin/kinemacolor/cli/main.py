@@ -35,6 +35,7 @@ COMMANDS = {
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
     "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
+    "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
     "bench": Command("kinemacolor.cli.bench:main", "render", "measure the speed of this machine"),
 }
 

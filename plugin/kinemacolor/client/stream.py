@@ -120,6 +120,8 @@ class ClipStream:
                 self._heard_at = time.monotonic()
             flight.sent(frame_number, pre_roll)
             self._outgoing.put(pb.StreamFramesRequest(frame=message))
+            # A receiver that waits for nobody's frame waits for the server's answer from now on.
+            self._changed.notify_all()
 
     def receive(self) -> ColorPlanes | None:
         """The colour of the next frame, or None after the last one of a clip that `send_end` closed.

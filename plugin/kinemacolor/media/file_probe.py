@@ -27,6 +27,7 @@ from kinemacolor.media.colour_tags import RawTags, encoding_of
 from kinemacolor.media.errors import SourceError
 from kinemacolor.media.formats import Repacker, palette_has_alpha, planar_format
 from kinemacolor.media.libav import dump, naming, open_input, picture_stream, reading
+from kinemacolor.media.structure import missing_bytes
 from kinemacolor.media.timecode import find_timecode
 from kinemacolor.media.types import FieldOrder, SourceInfo, Track, TrackKind
 from kinemacolor.picture.pixel import PixelFormat
@@ -139,7 +140,8 @@ def _look(container: InputContainer, stream: VideoStream, path: Path) -> _Look:
     frames = _first_frames(container, stream)
     middle = _middle_frame(container, stream) if frames else []
     if not frames:
-        raise SourceError(f"{path}: has a picture track, but not one frame of it can be decoded")
+        cut = "; the file was cut off" if missing_bytes(path) else ""
+        raise SourceError(f"{path}: has a picture track, but not one frame of it can be decoded{cut}")
     first = frames[0]
     form = planar_format(first.format.name, palette_alpha=any(palette_has_alpha(frame) for frame in frames))
     repack = Repacker(first.format.name, form)

@@ -1,15 +1,17 @@
-"""The presentation time of every frame of a file, read from its packets without decoding one.
+"""The presentation time of every frame of a film file.
 
-An index is *exact* if frame n of a linear decode is certain to be the n-th packet in order of presentation time. Only
-then may the reader seek; otherwise it decodes from the start. See `_is_exact` for the conditions.
+It is read from the packets without decoding one, if frame n of a linear decode is certain to be the n-th packet in order
+of presentation time; such an index is *exact*, and the reader may seek by it. Otherwise the film is decoded once for its
+times, and read from its start.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from kinemacolor.media.libav import open_input, picture_stream, reading
@@ -22,6 +24,8 @@ PACKET_IS_PICTURE = frozenset({
     "utvideo", "ffvhuff", "huffyuv", "qtrle", "png", "tiff", "dpx", "cfhd", "dvvideo", "hap", "magicyuv",
 })  # fmt: skip
 """Codecs (FFmpeg's canonical names) of which every packet gives one picture."""
+
+_PROGRESSIVE = (0, 1)  # AVFieldOrder unknown and progressive; else the two fields of a frame may be two packets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +46,18 @@ class FrameIndex:
 
 
 def index_frames(path: Path) -> FrameIndex:
-    """Index a film file; reads it once, decodes nothing.
+    """Index a film file; reads it once, and decodes it only where its packets do not tell.
 
     Raises:
         SourceError: as `probe`.
     """
-    with open_input(path) as container:
-        stream = picture_stream(container, path)
-        with reading(path):
-            return _index(container, stream)
+    with open_input(path) as container, reading(path):
+        index = _index(container, picture_stream(container, path))
+    return index if index.is_exact else replace(index, pts=_decoded_pts(path) or index.pts)
 
 
 def count_frames(path: Path) -> int:
-    """Number of frames of a film file, by its packets.
+    """Number of frames of a film file.
 
     Raises:
         SourceError: as `probe`.
@@ -80,7 +83,12 @@ def _index(container: InputContainer, stream: VideoStream) -> FrameIndex:
         pts=tuple(times),
         key_pts=tuple(sorted(time for time, is_key in shown if is_key)),
         time_base=stream.time_base or Fraction(1, av.time_base),
-        is_exact=complete and codec in PACKET_IS_PICTURE and _starts_cleanly(shown, times),
+        is_exact=(
+            complete
+            and codec in PACKET_IS_PICTURE
+            and stream.codec_context.field_order in _PROGRESSIVE
+            and _starts_cleanly(shown, times)
+        ),
     )
 
 
@@ -90,3 +98,17 @@ def _starts_cleanly(shown: list[tuple[int, bool]], times: list[int]) -> bool:
     Otherwise a decoder leaves out pictures at the beginning that refer to others before the cut.
     """
     return bool(shown) and shown[0][1] and shown[0][0] == times[0] and len(set(times)) == len(times)
+
+
+def _decoded_pts(path: Path) -> tuple[int, ...]:
+    """Times of all pictures up to the first damage, as the reader finds them."""
+    found: list[int] = []
+    with open_input(path) as container:
+        stream = picture_stream(container, path)
+        try:
+            for picture in container.decode(stream):
+                time = picture.pts if picture.pts is not None else picture.dts
+                found.append(time if time is not None else len(found))
+        except FFmpegError:
+            pass
+    return tuple(found)

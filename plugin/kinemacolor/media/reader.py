@@ -5,10 +5,9 @@ writes needs no buffer; nothing is held but what the decoder holds. What was del
 pictures before it are handed out and then `TruncatedSourceError` is raised; nothing after it is shown.
 
 PyAV drops a decoder's error if the same call also gave pictures, which happens with frame threads. So these are used
-only where one packet is one picture and every packet has its time, and `_Outstanding` then checks that each came out.
+only where one packet is one picture and every packet has its time, and `Outstanding` then checks that each came out.
 """
 
-import heapq
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -21,10 +20,12 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from kinemacolor.media.errors import SourceError, TruncatedSourceError
+from kinemacolor.media.ffv1 import SliceChecker
 from kinemacolor.media.file_probe import Assume, copied_streams, probe_file
 from kinemacolor.media.formats import Repacker, palette_has_alpha
 from kinemacolor.media.frame_index import PACKET_IS_PICTURE, FrameIndex, index_frames
 from kinemacolor.media.frame_numbers import sequence_pattern
+from kinemacolor.media.frame_order import Counting, Lookup, Numbering, Outstanding
 from kinemacolor.media.libav import open_input, picture_stream, plain_reason
 from kinemacolor.media.sequence_reader import Missing, open_sequence
 from kinemacolor.media.source import Item, Source
@@ -36,6 +37,7 @@ __all__ = ["FileSource", "Source", "open_source"]
 _SEEK_MARGIN_SECONDS = 2  # muxers put sound up to about a second before the picture it belongs to
 _JUMP_SECONDS = 10  # a step back in time by more than any reordering: recordings that were joined
 _TIMED_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "mxf")
+_SMALLEST_PICTURE_BYTES = 8  # what is smaller is an end mark of H.264 or MPEG-2 and gives no picture
 _MAX_THREADS = 16  # more make no decoder faster, but each frame thread holds a picture
 
 
@@ -98,14 +100,18 @@ class FileSource(Source):
         self._threads = min(threads or os.cpu_count() or 1, _MAX_THREADS)
         self._first = first
         self._last = last
+        self._last_pts: int | None = None
+        self._checker = SliceChecker() if info.codec == "ffv1" else None
         self._with_tracks = tracks
         self._repack = Repacker(info.coded_format, info.pixel_format)
         self._missing = missing_bytes(info.path)
-        self._numbering: _Numbering = _Counting()
+        self._numbering: Numbering = Counting()
         self._container: InputContainer | None = None
+        self._held: Any = None
+        self._was_read = False
         self._open()
         if index is not None and index.is_exact and self._seek(index):
-            self._numbering = _Lookup(index)
+            self._numbering = Lookup(index.pts)
 
     def close(self) -> None:
         """Let go of the file. Frames that were handed out stay valid."""
@@ -126,19 +132,32 @@ class FileSource(Source):
 
     def __iter__(self) -> Iterator[Item]:
         """See `Source.__iter__`."""
+        if self._was_read:
+            raise ValueError("a source can be read once; open it again")
+        self._was_read = True
         for packet in self._packets(self._opened()):
             if packet.stream_index != self._picture.index:
                 yield TrackPacket(track_index=packet.stream_index, payload=packet)
-                continue
-            if self._is_done():
-                continue
-            if packet.is_corrupt:
-                yield from self._rest()
-                raise self._damaged("its data is incomplete")
-            self._outstanding.sent(packet)
-            yield from self._decoded(packet)
+            elif not self._is_done():
+                yield from self._picture_packet(packet)
         if not self._is_done():
             yield from self._finish()
+
+    def _picture_packet(self, packet: Any) -> Iterator[SourceFrame]:
+        if self._is_stream and self._missing:
+            # the last picture of a stream that was cut off is cut off too, and nothing in it says so
+            packet, self._held = self._held, packet
+            if packet is None:
+                return
+        if packet.is_corrupt and not self._is_stream:  # in a stream it means a join: the decoder finds the damage
+            yield from self._rest()
+            raise self._damaged("its data is incomplete")
+        if self._checker is not None and self._checker.is_damaged(bytes(packet)):
+            yield from self._rest()
+            raise self._damaged("its checksum is wrong")
+        if not packet.is_discard and packet.size >= _SMALLEST_PICTURE_BYTES:
+            self._outstanding.sent(packet.pts)
+        yield from self._decoded(packet)
 
     def _finish(self) -> Iterator[SourceFrame]:
         """What the decoder still holds at the end of the file, and whether that was all."""
@@ -165,12 +184,15 @@ class FileSource(Source):
         for stream in container.streams:
             if stream.index not in kept:
                 stream.discard = av.stream.Discard.all
+        self._is_stream = container.format.name == "mpegts"
+        progressive = self._picture.codec_context.field_order in (0, 1)  # unknown or so, whatever the user says
         timed = (
             container.format.name in _TIMED_CONTAINERS
             and self.info.codec in PACKET_IS_PICTURE
-            and self.info.field_order is FieldOrder.PROGRESSIVE  # the two fields of a frame may be two packets
+            and self.info.field_order is FieldOrder.PROGRESSIVE
+            and progressive  # else the two fields of a frame may be two packets
         )
-        self._outstanding = _Outstanding(int(_JUMP_SECONDS / self.info.time_base), active=timed)
+        self._outstanding = Outstanding(int(_JUMP_SECONDS / self.info.time_base), active=timed)
         self._picture.codec_context.thread_type = "AUTO" if timed else "SLICE"
         # FFmpeg's H.264 decoder does not look for damage with slice threads (enable_er in libavcodec/h264dec.c)
         blind = self.info.codec == "h264" and not timed
@@ -214,12 +236,16 @@ class FileSource(Source):
         pts = picture.pts if picture.pts is not None else picture.dts
         if self._outstanding.skipped(pts):
             raise self._damaged("the decoder did not return it")
-        number = self._numbering.next(pts, self.info.path)
+        try:
+            number = self._numbering.next(pts)
+        except SourceError as error:
+            raise SourceError(f"{self.info.path}: {error}") from error
         if number < self._first:
             return None
         if picture.is_corrupt:
             raise self._damaged("the decoder found errors in it", number)
         self._check_unchanged(picture, number)
+        self._check_time(pts, number)
         planes, alpha = self._repack(picture)
         return SourceFrame(
             number=number,
@@ -244,6 +270,14 @@ class FileSource(Source):
             )
         if not info.pixel_format.has_alpha and palette_has_alpha(picture):
             raise SourceError(f"{info.path}: frame {number} is transparent, the frames before it are not")
+
+    def _check_time(self, pts: int | None, number: int) -> None:
+        if pts is not None and self._last_pts is not None and pts < self._last_pts:
+            raise SourceError(
+                f"{self.info.path}: frame {number} lies before the one before it in time; "
+                "the file joins several recordings, convert it first"
+            )
+        self._last_pts = pts
 
     def _damaged(self, reason: str, number: int | None = None) -> TruncatedSourceError:
         at = self._numbering.upcoming if number is None else number
@@ -282,69 +316,3 @@ class FileSource(Source):
         for packet in self._opened().demux(self._picture):
             return packet.pts
         return None
-
-
-class _Outstanding:
-    """Presentation times of the packets whose pictures have not come out of the decoder yet."""
-
-    def __init__(self, jump: int, *, active: bool) -> None:
-        self.active = active
-        self._jump = jump
-        self._waiting: list[int] = []
-        self._last: int | None = None
-        """Of the last picture; before the first one a decoder may leave out what it cannot decode."""
-
-    def sent(self, packet: Any) -> None:
-        if not self.active or packet.is_discard:
-            return
-        if packet.pts is None or (self._last is not None and packet.pts < self._last - self._jump):
-            self.active = False
-        elif self._last is None or packet.pts > self._last:
-            heapq.heappush(self._waiting, packet.pts)
-
-    def skipped(self, pts: int | None) -> bool:
-        """Take note of a picture; True if one that should have come before it did not."""
-        if not self.active or pts is None:
-            return False
-        missed = False
-        while self._waiting and self._waiting[0] <= pts:
-            missed |= heapq.heappop(self._waiting) < pts and self._last is not None
-        self._last = pts
-        return missed
-
-    def any_left(self) -> bool:
-        return self.active and bool(self._waiting)
-
-
-class _Numbering:
-    """Which number the next decoded picture has."""
-
-    upcoming = 0
-
-    def next(self, pts: int | None, path: Path) -> int:
-        raise NotImplementedError
-
-
-class _Counting(_Numbering):
-    """From the start of the file: one after the other."""
-
-    def next(self, pts: int | None, path: Path) -> int:
-        number = self.upcoming
-        self.upcoming += 1
-        return number
-
-
-class _Lookup(_Numbering):
-    """After a seek: by the exact presentation time, and then one after the other, which is checked."""
-
-    def __init__(self, index: FrameIndex) -> None:
-        self._number_of = {pts: number for number, pts in enumerate(index.pts)}
-        self._started = False
-
-    def next(self, pts: int | None, path: Path) -> int:
-        number = self._number_of.get(pts) if pts is not None else None
-        if number is None or (self._started and number != self.upcoming):
-            raise SourceError(f"{path}: the picture at pts {pts} does not fit the file's index; the file is damaged")
-        self._started = True
-        self.upcoming = number + 1
-        return number
