@@ -1,6 +1,6 @@
 """Carries a film through the real reader and the real sink as a renderer would, with neutral or given chroma."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from kinemacolor.colour.encoding import ColourEncoding, Matrix, Primaries, Range, Transfer
+from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
 from kinemacolor.media.reader import open_source
@@ -38,7 +39,12 @@ class Passed:
 
 
 def source_info(
-    path: Path = Path("film.mkv"), *, form: PixelFormat | None = None, width: int = 64, height: int = 48, **changes: object
+    path: Path = Path("film.mkv"),
+    *,
+    form: PixelFormat | None = None,
+    width: int = 64,
+    height: int = 48,
+    **changes: object,
 ) -> SourceInfo:
     """A source that exists on paper only; `container="sequence"` keeps the plan from opening it."""
     info = SourceInfo(
@@ -86,9 +92,7 @@ def random_planes(plan: OutputPlan, seed: int) -> tuple[Samples, ...]:
     form, info = plan.pixel_format, plan.source
     random = np.random.default_rng(seed)
     width, height = info.width_px, info.height_px
-    sizes = [(width, height)] + [
-        form.chroma_size(width, height) if form.family is Family.YUV else (width, height)
-    ] * 2
+    sizes = [(width, height)] + [form.chroma_size(width, height) if form.family is Family.YUV else (width, height)] * 2
     return tuple(random.integers(0, form.max_code + 1, (h, w)).astype(form.dtype) for w, h in sizes)
 
 
@@ -107,9 +111,7 @@ def soft_planes(plan: OutputPlan, number: int) -> tuple[Samples, ...]:
 
 def output_frame(plan: OutputPlan, number: int, planes: tuple[Samples, ...], pts: int | None = None) -> OutputFrame:
     base = 1 / (plan.source.frame_rate or Fraction(25))
-    return OutputFrame(
-        number=number, pts=number if pts is None else pts, duration=1, time_base=base, planes=planes
-    )
+    return OutputFrame(number=number, pts=number if pts is None else pts, duration=1, time_base=base, planes=planes)
 
 
 def write(plan: OutputPlan, frames: Iterator[OutputFrame] | list[OutputFrame]) -> SinkReport:
@@ -117,6 +119,21 @@ def write(plan: OutputPlan, frames: Iterator[OutputFrame] | list[OutputFrame]) -
         for frame in frames:
             sink.write_frame(frame)
         return sink.finish()
+
+
+def write_and_fail(
+    plan: OutputPlan,
+    frames: list[OutputFrame],
+    *,
+    disk_full: DiskFullPolicy | None = None,
+    before_finish: Callable[[], object] = lambda: None,
+) -> None:
+    """As `write`, for what is expected to fail; `before_finish` may do what makes it fail."""
+    with open_sink(plan, plan.source.path, disk_full) as sink:
+        for frame in frames:
+            sink.write_frame(frame)
+        before_finish()
+        sink.finish()
 
 
 def carry(source: Path, target: Path, options: EncodeOptions | None = None) -> Passed:

@@ -1,5 +1,6 @@
 """Bad input: one clear line, before the first frame where it can be known then, after the good frames where not."""
 
+import os
 from pathlib import Path
 
 import av
@@ -51,6 +52,11 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "open", denied)
     assert "permission denied" in refusal(film.path)
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mkv")
+    assert "pipes" in refusal(tmp_path / "a.mkv")
 
 
 def test_an_empty_file(tmp_path: Path) -> None:

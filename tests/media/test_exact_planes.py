@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import passing
 import pytest
+
 from kinemacolor.colour.encoding import Range
 from kinemacolor.media.picture_frames import read_planes
 from kinemacolor.media.plan import plan_output

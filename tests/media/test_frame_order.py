@@ -78,9 +78,10 @@ def test_numbers_after_a_seek() -> None:
     assert lookup.upcoming == 4
 
 
-@pytest.mark.parametrize("times", [[41], [None], [0, 100], [100, 40]])
-def test_pictures_that_the_index_does_not_expect(times: list[int | None]) -> None:
+@pytest.mark.parametrize(("known", "unexpected"), [([], 41), ([], None), ([0], 100), ([100], 40)])
+def test_pictures_that_the_index_does_not_expect(known: list[int], unexpected: int | None) -> None:
     lookup = Lookup([0, 40, 100, 107])
+    for pts in known:
+        lookup.next(pts)
     with pytest.raises(SourceError, match="index"):
-        for pts in times:
-            lookup.next(pts)
+        lookup.next(unexpected)

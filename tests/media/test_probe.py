@@ -10,6 +10,7 @@ import pytest
 from tests.media import make
 
 from kinemacolor.colour.encoding import Matrix, Primaries, Range, Siting, Transfer
+from kinemacolor.media import file_probe
 from kinemacolor.media.errors import UnsupportedSourceError
 from kinemacolor.media.probe import Assume, probe
 from kinemacolor.media.types import FieldOrder, Track, TrackKind
@@ -151,6 +152,22 @@ def test_rotation_and_its_matrix(tmp_path: Path, container: str) -> None:
     assert info.display_matrix != plain.display_matrix
     assert len(info.display_matrix) == 9
     assert (info.width_px, info.height_px) == (64, 48)
+
+
+def test_a_still_with_exif_is_a_film_of_one_frame(tmp_path: Path) -> None:
+    """FFmpeg hands out EXIF as side data that PyAV does not know."""
+    rows = make.random_rows("rgb24", 32, 20, 1)
+    info = probe(make.still(tmp_path / "a.tif", "rgb24", rows, 32, 20))
+    assert (info.codec, info.display_matrix, info.rotation_degrees) == ("tiff", None, 0)
+
+
+@pytest.mark.parametrize("degrees", [90, -90, 180, 45])
+def test_the_matrix_of_a_rotation_is_ffmpegs(tmp_path: Path, degrees: int) -> None:
+    info = probe(make.film(tmp_path / "a.mp4", codec="libx264", rotation=degrees, frames=1).path)
+    ours = file_probe._rotation_matrix(info.rotation_degrees)
+    assert ours is not None
+    assert info.display_matrix is not None
+    assert np.abs(np.subtract(ours, info.display_matrix)).max() <= 1
 
 
 def test_sample_aspect_ratio(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import av
 import make
 import passing
 import pytest
+
 from kinemacolor.media.errors import UnsupportedTrackError
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
@@ -207,8 +208,8 @@ def test_cover_in_mp4(tmp_path):
     passing.carry(film.path, tmp_path / "o.mp4")
     with av.open(str(tmp_path / "o.mp4")) as out:
         cover = [s for s in out.streams.video if s.disposition & av.stream.Disposition.attached_pic]
-        assert len(cover) == 1
-    assert make.packets_of(tmp_path / "o.mp4", cover[0].index)[0][0] == make.packets_of(film.path, 2)[0][0]
+        assert [s.index for s in cover] == [2]
+    assert make.packets_of(tmp_path / "o.mp4", 2)[0][0] == make.packets_of(film.path, 2)[0][0]
 
 
 def test_second_picture_track_is_copied(tmp_path):
@@ -299,3 +300,54 @@ def _copy_with_disposition(source: Path, target: Path, disposition: int) -> None
             if packet.size:
                 packet.stream = streams[packet.stream_index]
                 out.mux(packet)
+
+
+@pytest.mark.parametrize(("target", "codec"), [("o.mxf", "pcm_s16le"), ("o.avi", "pcm_s16le"), ("o.avi", "ac3")])
+@pytest.mark.parametrize("start_frames", [0, 5])
+def test_sound_in_containers_that_count_frames(tmp_path, target, codec, start_frames):
+    film = make.film(
+        tmp_path / "a.mov", codec="libx264", width=256, height=144, frames=20,
+        pts=[start_frames + i for i in range(20)], audio=(make.Audio(codec=codec, start=Fraction(start_frames, 25)),),
+    )  # fmt: skip
+    passing.carry(film.path, tmp_path / target)
+    before, after = packets(film.path, "audio")[0], packets(tmp_path / target, "audio")[0]
+    length = len(b"".join(p[0] for p in after))
+    assert b"".join(p[0] for p in before)[:length] == b"".join(p[0] for p in after)
+    picture_bytes = 20 * 1920 * 4 if codec == "pcm_s16le" else 0
+    assert length == len(b"".join(p[0] for p in before)) if target == "o.avi" else length == picture_bytes
+    # the first frame is at 0 there, and everything else keeps its distance to it
+    assert passing.times(tmp_path / target) == [Fraction(i, 25) for i in range(20)]
+    assert abs(after[0][1] - (before[0][1] - Fraction(start_frames, 25))) <= Fraction(1, 25)
+
+
+@pytest.mark.parametrize("target", ["o.mxf", "o.avi"])
+def test_late_sound_is_refused_where_it_would_lose_its_place(tmp_path, target):
+    late = make.Audio(codec="pcm_s16le", start=Fraction(123, 1000))
+    film = make.film(
+        tmp_path / "a.mov",
+        codec="libx264",
+        width=256,
+        height=144,
+        frames=20,
+        audio=(make.Audio(codec="pcm_s16le"), late),
+    )
+    with pytest.raises(UnsupportedTrackError, match=r"audio track 2 .*\+0\.123 s.*\.mov can"):
+        plan_output(probe(film.path), tmp_path / target, EncodeOptions())
+
+
+@pytest.mark.parametrize("target", ["o.mp4", "o.mkv", "o.mov"])
+def test_a_transport_stream_keeps_its_distances(tmp_path, target):
+    film = make.film(tmp_path / "a.ts", codec="libx264", frames=25, audio=(make.Audio(), make.Audio(codec="ac3")))
+    passing.carry(film.path, tmp_path / target)
+    tick = MS if target == "o.mkv" else Fraction(1, 44100)
+    assert_same_times(film.path, tmp_path / target, MS if target == "o.mkv" else Fraction(0))
+    for before, after in zip(packets(film.path, "audio"), packets(tmp_path / target, "audio"), strict=True):
+        assert len(before) == len(after)
+        assert all(new[0] in old[0] for old, new in zip(before, after, strict=True))  # without the ADTS headers
+        assert max(abs(old[1] - new[1]) for old, new in zip(before, after, strict=True)) <= tick
+
+
+def test_a_data_track_is_refused_by_name(tmp_path):
+    film = make.film(tmp_path / "a.ts", codec="libx264", frames=25, data=(b"klv one", b"klv two"))
+    with pytest.raises(UnsupportedTrackError, match="data track 1"):
+        plan_output(probe(film.path), tmp_path / "o.mp4", EncodeOptions())

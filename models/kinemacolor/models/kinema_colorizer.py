@@ -91,7 +91,7 @@ class KinemaColorizer:
         if proposal.features is None:
             raise ValueError("expected a proposal of kinema, found one without features")
         descriptor, ab, confidence = torch.split(proposal.features, [4, 2, 1])
-        after = advance(state, descriptor.clone(), ab, confidence.clone(), self._temporal)
+        after = advance(state, descriptor, ab, confidence, self._temporal)
         if after.ab is None:
             raise RuntimeError("the memory gave no colour")
         return StepResult(state=after, ab=_enlarge(after.ab.unsqueeze(0))[0])

@@ -70,7 +70,7 @@ def describe(lightness: Tensor) -> Tensor:
     """Lightness patterns of cells: the four means of 2 x 2 pixels in each.
 
     Args:
-        lightness: (..., 1, H, W) CIE L*, sides multiples of 4; 4 axes.
+        lightness: (B, 1, H, W) CIE L*, sides multiples of 4.
 
     Returns:
         (B, 4, H / 4, W / 4) float32 in L* units.
@@ -97,7 +97,7 @@ def advance(
         ValueError: The state is of a frame of another size.
     """
     if state.descriptor is None or state.ab is None or state.confidence is None:
-        return KinemaState(descriptor, ab, confidence)
+        return KinemaState(descriptor.clone(), ab.clone(), confidence.clone())  # the state owns its tensors
     if state.descriptor.shape != descriptor.shape:
         expected, found = tuple(state.descriptor.shape), tuple(descriptor.shape)
         raise ValueError(f"expected a frame of {expected} cells like the state's, found {found}")
@@ -107,7 +107,7 @@ def advance(
     old = carried[2:] * trust
     total = old + confidence
     mixed = (carried[:2] * old + ab * confidence) / total
-    return KinemaState(descriptor, mixed, total.clamp_max(settings.limit))
+    return KinemaState(descriptor.clone(), mixed, total.clamp_max(settings.limit))
 
 
 def _match(previous: Tensor, present: Tensor, settings: TemporalSettings) -> tuple[Tensor, Tensor]:

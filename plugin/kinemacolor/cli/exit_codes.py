@@ -1,6 +1,6 @@
 """Which exit code an error has, and its one line."""
 
-from kinemacolor.client.errors import ClientError, one_line
+from kinemacolor.client.errors import ClientError, ServerStartError, one_line
 from kinemacolor.media.errors import MediaError, SourceError
 from kinemacolor.render.errors import RenderError, UsageError
 from kinemacolor.wire.reasons import ErrorReason
@@ -24,6 +24,9 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> int:
+    if isinstance(error, ServerStartError) and error.exit_status == USAGE:
+        # Server and client share the meaning of exit codes: its arguments were the user's.
+        return USAGE
     if isinstance(error, ClientError):
         return _BY_REASON.get(error.reason, SERVER) if error.reason is not None else SERVER
     if isinstance(error, SourceError):

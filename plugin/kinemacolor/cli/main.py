@@ -5,16 +5,18 @@ a command needs only the packages of its own extra.
 """
 
 import importlib
-import importlib.metadata
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn, cast
 
 USAGE = 2
 INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(_help())
         return 0 if words else USAGE
     if words[0] == "--version":
-        sys.stdout.write(f"kinemacolor {importlib.metadata.version('kinemacolor')}\n")
-        return 0
+        return _print_version()
     if words[0] not in COMMANDS:
         return _fail(f"no command {words[0]!r}; there are: {', '.join(COMMANDS)}", USAGE)
-    _install_signals()
-    return _run(words[0], words[1:], debug)
+    with _signals_in_order():
+        return _run(words[0], words[1:], debug)
+
+
+def _print_version() -> int:
+    # Slow to import, and needed nowhere else.
+    from importlib.metadata import version
+
+    sys.stdout.write(f"kinemacolor {version('kinemacolor')}\n")
+    return 0
 
 
 def _run(name: str, arguments: list[str], debug: bool) -> int:
@@ -93,16 +102,27 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
-def _install_signals() -> None:
+@contextmanager
+def _signals_in_order() -> Iterator[None]:
     """SIGTERM and SIGHUP end a command as Ctrl-C does: in order. Only the first one counts, cleaning up is bounded."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Whoever started us with a signal ignored (nohup) meant it.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    # Only the main thread may do this, and whoever started us with a signal ignored (nohup) meant it.
+    taken = [number for number in _SIGNALS if _is_main_thread() and before[number] is not signal.SIG_IGN]
+    for number in taken:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ignored in _SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     raise KeyboardInterrupt
 

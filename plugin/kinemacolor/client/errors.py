@@ -63,7 +63,11 @@ class ServerFaultError(ClientError):
 
 
 class ServerStartError(ServerFaultError):
-    """The private server did not come up; the text carries the reason it gave."""
+    """The private server did not come up; the text carries the reason it gave, `exit_status` how it ended if it did."""
+
+    def __init__(self, message: str, exit_status: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 class EndedCall(Protocol):

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,10 +59,20 @@ class PrivateServer:
         """The last lines of the server's log."""
         return tuple(self._log)
 
-    @property
-    def is_running(self) -> bool:
-        """False once the process has ended."""
-        return self._process.poll() is None
+    def exit_status(self, wait_seconds: float = 0.0) -> int | None:
+        """How the process ended, negative for a signal; None if it still runs after that wait."""
+        try:
+            return self._process.wait(wait_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def last_words(self, status: int) -> str:
+        """Why the process ended, as far as it said so."""
+        if status == -signal.SIGKILL:
+            return "it was killed, perhaps for lack of memory"
+        # A traceback's last line is its error too.
+        said = next((one_line(line) for line in reversed(self._log) if line.strip()), "")
+        return said.removeprefix("kinemacolor serve: ") or f"exit status {status}"
 
     def wait_ready(self, timeout: float) -> ServerAddress:
         """Wait for the server's word on where it listens.
@@ -80,8 +91,7 @@ class PrivateServer:
             raise ServerStartError(f"the private server was not ready within {timeout:.0f} s")
         status = self._process.wait(STOP_TIMEOUT_SECONDS)
         self._pumps[0].join(STOP_TIMEOUT_SECONDS)
-        reason = _last_words(self.log) or f"exit status {status}"
-        raise ServerStartError(f"the private server did not start: {reason}")
+        raise ServerStartError(f"the private server did not start: {self.last_words(status)}", status)
 
     def stop(self) -> None:
         """Stop the process and remove its folder. Never raises for a process that is gone already."""
@@ -189,8 +199,3 @@ def _ready_address(line: str) -> ServerAddress:
         return ServerAddress.parse(event["address"])
     except (ValueError, KeyError, TypeError) as error:
         raise ServerStartError(f"the private server said {one_line(line)!r} instead of being ready") from error
-
-
-def _last_words(log: Sequence[str]) -> str:
-    """The last line that says something: a traceback's last line is its error too."""
-    return next((one_line(line) for line in reversed(log) if line.strip()), "")

@@ -13,6 +13,19 @@ from kinemacolor.media.errors import OutputError
 from kinemacolor.media.types import SourceInfo
 from kinemacolor.picture.pixel import Family
 
+__all__ = [
+    "CONTAINERS",
+    "SEQUENCE_ENCODERS",
+    "Clock",
+    "Container",
+    "EncoderChoice",
+    "container_for",
+    "default_encoders",
+    "encoder_choice",
+    "output_time_base",
+    "profile_options",
+]
+
 
 class Clock(Enum):
     """What times of frames a container can hold."""
@@ -146,9 +159,7 @@ def _mxf(info: SourceInfo, lossless: bool) -> tuple[str, ...]:
     return ("ffv1",) if lossless else ("dnxhd", "libx264")
 
 
-def encoder_choice(
-    codec: str, container: Container, info: SourceInfo, *, lossless: bool
-) -> EncoderChoice:
+def encoder_choice(codec: str, container: Container, info: SourceInfo, *, lossless: bool) -> EncoderChoice:
     """The options that a codec gets by default here."""
     options: dict[str, str] = {}
     if codec in ("libx264", "libx264rgb"):

@@ -5,6 +5,7 @@ again, or made elsewhere, and joined. What that needs: key frame first, no refer
 count, no wall clock, the same extradata everywhere (checked).
 """
 
+import os
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
@@ -17,10 +18,12 @@ from av.codec.context import Flags, ThreadType
 from kinemacolor.media.encoder_formats import EncoderFormat, describe, formats_of
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.ffmpeg_log import explained
-from kinemacolor.media.picture_frames import fill_frame
+from kinemacolor.media.picture_frames import FrameFiller
 from kinemacolor.media.timing import DecodeTimes, FrameClock
 from kinemacolor.media.types import OutputFrame, OutputPlan
 from kinemacolor.picture.pixel import Family
+
+__all__ = ["SegmentEncoder", "VideoEncoder", "configure", "encoder_layout", "open_encoder"]
 
 # These cut a picture into slices (deterministic, no delay); libx264 and libx265 run frames in parallel instead.
 _SLICE_THREADED = frozenset(("ffv1", "prores_ks", "dnxhd", "mpeg2video", "mpeg4"))
@@ -49,6 +52,8 @@ def open_encoder(plan: OutputPlan, *, global_header: bool) -> av.VideoCodecConte
     context = av.CodecContext.create(plan.codec, "w")
     if not isinstance(context, av.VideoCodecContext):
         raise OutputError(f"{plan.codec} is not a video encoder")
+    if plan.codec == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only; it writes to stderr past FFmpeg's log
     configure(context, plan, global_header=global_header)
     options = dict(context.options)
     with explained(f"{plan.codec} refuses these settings"):
@@ -74,8 +79,7 @@ def configure(context: av.VideoCodecContext, plan: OutputPlan, *, global_header:
     context.field_order = 1  # AV_FIELD_PROGRESSIVE
     context.thread_count = plan.threads
     context.thread_type = ThreadType.SLICE if plan.codec in _SLICE_THREADED else ThreadType.FRAME
-    flags = Flags.bitexact | Flags.closed_gop | (Flags.global_header if global_header else 0)
-    context.flags |= int(flags)
+    context.flags |= int(Flags.bitexact | (Flags.global_header if global_header else 0))
     context.options = dict(plan.codec_options)
     if plan.codec in ("libx264", "libx264rgb") and _has_avx512():
         context.options |= {"x264-params": _without_avx512(context.options.get("x264-params", ""))}
@@ -104,7 +108,7 @@ class SegmentEncoder:
 
     def __init__(self, plan: OutputPlan, *, global_header: bool) -> None:
         self._plan = plan
-        self._layout = encoder_layout(plan).name
+        self._filler = FrameFiller(encoder_layout(plan).name, plan.source.width_px, plan.source.height_px)
         self._context = open_encoder(plan, global_header=global_header)
         self._submitted: list[int] = []
 
@@ -115,9 +119,8 @@ class SegmentEncoder:
 
     def encode(self, frame: OutputFrame, tick: int, duration: int) -> list["av.Packet[Any]"]:
         """Packets that are ready, in decoding order; pts in ticks of the plan's time base."""
-        plan, source = self._plan, self._plan.source
-        picture = fill_frame(self._layout, frame.planes, frame.alpha, source.width_px, source.height_px)
-        picture.pts, picture.time_base, picture.duration = tick, plan.time_base, duration
+        picture = self._filler.fill(frame.planes, frame.alpha)
+        picture.pts, picture.time_base, picture.duration = tick, self._plan.time_base, duration
         picture.color_range = self._context.color_range
         picture.colorspace = self._context.colorspace
         picture.color_primaries = self._context.color_primaries

@@ -9,6 +9,19 @@ from kinemacolor.media.errors import OutputError
 from kinemacolor.media.types import SourceInfo
 from kinemacolor.picture.pixel import Family, PixelFormat
 
+__all__ = [
+    "PACKED",
+    "WHOLE_CHROMA_ONLY",
+    "EncoderFormat",
+    "choose_format",
+    "describe",
+    "format_notes",
+    "formats_of",
+    "has_property",
+    "planar_rgb",
+    "wanted_format",
+]
+
 # Packed RGB layouts that `picture_frames` can fill. 8-bit ffv1 has bgr0, PNG is big-endian.
 PACKED = frozenset(
     ("rgb24", "bgr24", "bgr0", "rgba", "bgra", "argb", "abgr", "rgb48le", "rgb48be", "rgba64le", "rgba64be")

@@ -10,6 +10,8 @@ import av.logging
 from kinemacolor.media.errors import DiskFullError, OutputError
 from kinemacolor.media.output_file import FULL_DISK
 
+__all__ = ["explained", "writing"]
+
 _LEVEL = threading.RLock()  # PyAV's log level belongs to the process
 
 
@@ -21,14 +23,16 @@ def explained(what: str) -> Iterator[None]:
         OutputError: FFmpeg or PyAV refused.
     """
     with _LEVEL, av.logging.Capture() as messages:
-        before = av.logging.get_level()
+        before, skipping = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_level(av.logging.ERROR)
+        av.logging.set_skip_repeated(False)  # or the same refusal twice would be explained with an older message
         try:
             yield
         except (av.FFmpegError, ValueError, TypeError, OverflowError) as error:
             raise OutputError(f"{what}: {_reason(messages, error)}") from error
         finally:
             av.logging.set_level(before)
+            av.logging.set_skip_repeated(skipping)
 
 
 @contextmanager

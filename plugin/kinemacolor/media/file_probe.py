@@ -5,9 +5,11 @@ what the decoder was told by the stream itself. Nothing is guessed silently: see
 `ColourEncoding.assumed` for those that were used.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from kinemacolor.media.chroma import ChromaMeasure, measure_chroma
 from kinemacolor.media.colour_tags import RawTags, encoding_of
 from kinemacolor.media.errors import SourceError
 from kinemacolor.media.formats import Repacker, palette_has_alpha, planar_format
-from kinemacolor.media.libav import dump, naming, open_input, picture_stream, reading
+from kinemacolor.media.libav import demux, dump, naming, open_input, picture_stream, reading
 from kinemacolor.media.structure import missing_bytes
 from kinemacolor.media.timecode import find_timecode
 from kinemacolor.media.types import FieldOrder, SourceInfo, Track, TrackKind
@@ -35,7 +37,7 @@ from kinemacolor.picture.pixel import PixelFormat
 __all__ = ["Assume", "copied_streams", "encoding_of_picture", "probe_file"]
 
 _LOOK_FRAMES = 8  # pictures decoded for flags and chroma; a codec's delay is at most 16 frames more
-_LOOK_PACKETS = 512  # bound of the search for them in files with many tracks
+_LOOK_PACKETS = 512  # bound of the search for them in a damaged file
 
 # AVFieldOrder in libavcodec/defs.h: 2 and 4 are coded top first, but 4 is displayed bottom first; 3 and 5 mirror that.
 _FIELD_ORDERS = {
@@ -154,24 +156,26 @@ def _first_frames(container: InputContainer, stream: VideoStream, count: int = _
     """Up to `count` pictures; what is damaged is for the reader to report at its place."""
     frames: list[VideoFrame] = []
     try:
-        for number, packet in enumerate(container.demux(stream)):
-            frames += stream.codec_context.decode(packet if packet.size else None)
-            if len(frames) >= count or number >= _LOOK_PACKETS:
+        for packet in islice(demux(container, [stream]), _LOOK_PACKETS):
+            frames += stream.codec_context.decode(packet)
+            if len(frames) >= count:
                 break
+        else:
+            frames += stream.codec_context.decode(None)
     except FFmpegError:
         pass
-    return frames[:count]
+    return [frame for frame in frames if not frame.is_corrupt][:count] or frames[:1]
 
 
 def _middle_frame(container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
     """One picture from the middle of the film, for its chroma: films begin in black. None where seeking fails."""
-    if stream.duration is None or stream.start_time is None or stream.duration * (stream.time_base or 0) < 1:
+    if container.duration is None or container.duration < av.time_base:
         return []
     try:
-        container.seek(stream.start_time + stream.duration // 2, stream=stream)
+        container.seek((container.start_time or 0) + container.duration // 2)
     except (FFmpegError, OSError):
         return []
-    return [frame for frame in _first_frames(container, stream, count=1) if frame.key_frame and not frame.is_corrupt]
+    return [frame for frame in _first_frames(container, stream, count=1) if frame.key_frame]
 
 
 def encoding_of_picture(
@@ -257,12 +261,23 @@ def _codec_name(stream: Stream) -> str:
         return "tmcd"
     if stream.codec_context is not None:
         return str(stream.codec_context.codec.canonical_name)
-    return stream.name or "unknown"
+    return getattr(stream, "name", None) or "unknown"  # PyAV has no name for a codec without a decoder
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    entries: Any = frame.side_data  # PyAV's stubs call it a dictionary of motion vectors
+    try:
+        entries: list[Any] = list(frame.side_data)  # PyAV's stubs call it a dictionary of motion vectors
+    except ValueError:  # FFmpeg knows kinds that PyAV does not (EXIF) and then shows none at all
+        return _rotation_matrix(frame.rotation)
     for entry in entries:
         if entry.type is SideDataType.DISPLAYMATRIX:
             return tuple(int(value) for value in np.frombuffer(bytes(entry), dtype=np.int32))
     return None
+
+
+def _rotation_matrix(degrees: int) -> tuple[int, ...] | None:
+    """As av_display_rotation_set makes it (libavutil/display.c), in 16.16 fixed point; flips cannot be known."""
+    if not degrees:
+        return None
+    cosine, sine = (round(65536 * turn(math.radians(degrees))) for turn in (math.cos, math.sin))
+    return (cosine, -sine, 0, sine, cosine, 0, 0, 0, 1 << 30)

@@ -1,12 +1,13 @@
 """The presentation time of every frame of a film file.
 
-It is read from the packets without decoding one, if frame n of a linear decode is certain to be the n-th packet in order
-of presentation time; such an index is *exact*, and the reader may seek by it. Otherwise the film is decoded once for its
-times, and read from its start.
+It is read from the packets without decoding one, if frame n of a linear decode is certain to be the n-th packet in
+order of presentation time; such an index is *exact*, and the reader may seek by it. Otherwise the film is decoded once
+for its times, and read from its start.
 """
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from kinemacolor.media.libav import open_input, picture_stream, reading
+from kinemacolor.media.libav import demux, open_input, picture_stream, reading
 
 __all__ = ["PACKET_IS_PICTURE", "FrameIndex", "count_frames", "index_frames"]
 
@@ -71,8 +72,8 @@ def _index(container: InputContainer, stream: VideoStream) -> FrameIndex:
             other.discard = av.stream.Discard.all
     shown: list[tuple[int, bool]] = []
     complete = True
-    for packet in container.demux(stream):
-        if not packet.size or packet.is_discard:
+    for packet in demux(container, [stream]):
+        if packet.is_discard:
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         complete = complete and packet.pts is not None
@@ -106,9 +107,10 @@ def _decoded_pts(path: Path) -> tuple[int, ...]:
     with open_input(path) as container:
         stream = picture_stream(container, path)
         try:
-            for picture in container.decode(stream):
-                time = picture.pts if picture.pts is not None else picture.dts
-                found.append(time if time is not None else len(found))
+            for packet in chain(demux(container, [stream]), [None]):
+                for picture in stream.codec_context.decode(packet):
+                    time = picture.pts if picture.pts is not None else picture.dts
+                    found.append(time if time is not None else len(found))
         except FFmpegError:
             pass
     return tuple(found)

@@ -5,14 +5,15 @@ all 17576 three-letter codes with FFmpeg 8.1 and reading them back) and silently
 the list calls `ger`. .mp4 and .mkv hold every three-letter code.
 """
 
-QUICKTIME = frozenset(
-    (
-        "alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra geo ger gre grn guj "
-        "heb hin hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao lat lav lit mac mal mar may mlg mlt mol "
-        "mon nep nor nya ori orm per pol por pus que ron run rus san sin slk slv smi snd som spa sve swa tam tat tel tgk "
-        "tgl tha tib tir tuk tur uig ukr urd uzb vie wel yid"
-    ).split()
-)
+__all__ = ["QUICKTIME", "quicktime_language"]
+
+_CODES = """
+    alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra geo ger gre grn guj heb
+    hin hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao lat lav lit mac mal mar may mlg mlt mol mon nep
+    nor nya ori orm per pol por pus que ron run rus san sin slk slv smi snd som spa sve swa tam tat tel tgk tgl tha tib
+    tir tuk tur uig ukr urd uzb vie wel yid
+"""
+QUICKTIME = frozenset(_CODES.split())
 # ISO 639-2 has two codes for twenty languages; these are the ones the list spells the other way, and its own "sve".
 _SAME_LANGUAGE = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "per", "fre": "fra",

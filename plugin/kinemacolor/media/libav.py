@@ -7,19 +7,21 @@ sets a level, for the few microseconds in which FFmpeg describes a file.
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 import av.logging
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from kinemacolor.media.errors import SourceError, UnsupportedSourceError
 
-__all__ = ["DecodeFailedError", "dump", "naming", "open_input", "picture_stream", "plain_reason", "reading"]
+__all__ = ["DecodeFailedError", "demux", "dump", "naming", "open_input", "picture_stream", "plain_reason", "reading"]
 
 _FFMPEG_DEFAULT_LEVEL = 32  # AV_LOG_INFO, av_log_level in libavutil/log.c
 _LOG_LEVEL = threading.Lock()  # the level belongs to the process; two probes at once would undo each other's
@@ -73,12 +75,14 @@ def _check_file(path: Path) -> None:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise SourceError(f"{path}: is a directory; give a film file or a sequence pattern such as name.%04d.png")
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(f"{path}: is not a file; pipes and devices cannot be read")
         with path.open("rb"):
             pass
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise SourceError(f"{path}: {reason}") from error
-    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+    if status.st_size == 0:
         raise SourceError(f"{path}: the file is empty")
 
 
@@ -110,6 +114,21 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     if chosen.codec_context.codec_tag in ("encv", "drmi"):
         raise SourceError(f"{path}: the picture is encrypted")
     return chosen
+
+
+def demux(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Any]:
+    """The packets of some tracks that carry a payload, in the order of the file.
+
+    PyAV's empty ones at the end are left out: who decodes flushes the decoder himself, once.
+    """
+    try:
+        for packet in container.demux(list(streams)):
+            if packet.size:
+                yield packet
+    except IndexError:
+        # A track that appeared in mid-file (MPEG-TS) is unknown to PyAV, which stumbles over it when it flushes. By
+        # then all packets have been read.
+        return
 
 
 def dump(container: InputContainer) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.types import OutputPlan
 
+__all__ = ["HEAD_BYTES", "display_size", "set_display_size"]
+
 HEAD_BYTES = 4 << 20
 """Enough to reach behind Tracks; code tables of tracks are a few kilobytes."""
 

@@ -24,6 +24,8 @@ from kinemacolor.media.libav import open_input, picture_stream
 from kinemacolor.media.timing import nearest_tick
 from kinemacolor.media.types import OutputPlan, SourceInfo, Track, TrackKind
 
+__all__ = ["WAITING_BYTES", "WRITE_BYTES", "Muxer", "SourceFile", "is_remade", "open_source"]
+
 # Waiting track packets above this are written even if no picture has come that far (bounds memory).
 WAITING_BYTES = 64 << 20
 WRITE_BYTES = 1 << 20
@@ -114,7 +116,7 @@ class Muxer:
         """A packet of the coloured picture, times in the plan's time base."""
         if packet.dts is None:
             raise OutputError("a picture packet has no decoding time")
-        self._reached = packet.dts * self._plan.time_base
+        self._reached = (packet.dts + self._origin_ticks) * self._plan.time_base
         self._release(self._reached)
         packet.stream = self._picture
         self._container.mux_one(packet)
@@ -127,7 +129,6 @@ class Muxer:
         time = packet.dts if packet.dts is not None else packet.pts
         base = packet.time_base
         seconds = Fraction(time or 0) * Fraction(base.numerator, base.denominator)
-        seconds -= self._origin_ticks * self._plan.time_base
         packet.stream = output
         heapq.heappush(self._waiting, (seconds, self._order, packet))
         self._order += 1

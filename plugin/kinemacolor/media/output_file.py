@@ -15,6 +15,8 @@ from pathlib import Path
 
 from kinemacolor.media.errors import DiskFullError, OutputError
 
+__all__ = ["FULL_DISK", "DiskFullPolicy", "OutputFile", "check_writable"]
+
 FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 _log = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ class OutputFile:
         self._size = 0
         self.closed = False
         """PyAV asks this before it writes the trailer of an abandoned file."""
+        self.interruption: BaseException | None = None
+        """A KeyboardInterrupt or SystemExit that came while FFmpeg was writing; to be raised by the sink."""
         self._fd = self._create()
 
     def _create(self) -> int:
@@ -105,8 +109,18 @@ class OutputFile:
 
         Raises:
             DiskFullError: Still no room after the policy's time.
-            OutputError: Any other failure of the file system.
+            OutputError: Any other failure of the file system, or an interruption (see `interruption`).
         """
+        try:
+            return self._write(data)
+        except Exception:
+            raise
+        except BaseException as error:
+            # PyAV lets only Exceptions through a file object and swallows a Ctrl-C, so it is kept for the sink.
+            self.interruption = error
+            raise OutputError(f"{self.path}: interrupted") from error
+
+    def _write(self, data: bytes) -> int:
         rest = memoryview(data)
         waited = 0.0
         while rest:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from kinemacolor.media.types import OutputFrame, OutputPlan
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 
+__all__ = ["FrameFiller", "check_planes", "packed_dtype", "plane_view", "read_luma", "read_planes"]
+
 # FFmpeg keeps planar RGB as G, B, R; ours is (R', G', B').
 _RGB_TO_GBR = (1, 2, 0)
 _PACKED_ORDER = {
@@ -26,25 +28,34 @@ _PACKED_ORDER = {
 }
 
 
-def fill_frame(
-    layout: str, planes: tuple[Samples, ...], alpha: Samples | None, width_px: int, height_px: int
-) -> av.VideoFrame:
-    """A new frame of an FFmpeg layout that holds these planes; one copy per plane.
+class FrameFiller:
+    """Makes av.VideoFrames of one layout and size.
 
-    `planes` are (Y', Cb, Cr) or (R', G', B'), each (H, W) of its own size. Alpha that the layout has and the caller
-    does not is opaque.
+    The same memory is used again once the encoder has let go of it (fresh memory costs as much as the copying).
     """
-    frame = av.VideoFrame(width_px, height_px, layout)
-    if layout in _PACKED_ORDER:
-        _fill_packed(frame, layout, planes, alpha)
+
+    def __init__(self, layout: str, width_px: int, height_px: int) -> None:
+        self._layout = layout
+        self._frame = av.VideoFrame(width_px, height_px, layout)
+
+    def fill(self, planes: tuple[Samples, ...], alpha: Samples | None) -> av.VideoFrame:
+        """The frame with these planes; valid until the next call, unless an encoder holds it.
+
+        `planes` are (Y', Cb, Cr) or (R', G', B'), each (H, W) of its own size. Alpha that the layout has and the
+        caller does not is opaque.
+        """
+        frame, layout = self._frame, self._layout
+        frame.make_writable()
+        if layout in _PACKED_ORDER:
+            _fill_packed(frame, layout, planes, alpha)
+            return frame
+        ordered = [planes[i] for i in _RGB_TO_GBR] if layout.startswith("gbr") else list(planes)
+        if len(frame.planes) > len(ordered):
+            ordered.append(_opaque(layout, (frame.height, frame.width)) if alpha is None else alpha)
+        for plane, samples in zip(frame.planes, ordered, strict=True):
+            height, width = samples.shape
+            plane_view(plane, samples.dtype, 1)[:height, :width, 0] = samples
         return frame
-    ordered = [planes[i] for i in _RGB_TO_GBR] if layout.startswith("gbr") else list(planes)
-    if len(frame.planes) > len(ordered):
-        ordered.append(_opaque(layout, (height_px, width_px)) if alpha is None else alpha)
-    for plane, samples in zip(frame.planes, ordered, strict=True):
-        height, width = samples.shape
-        plane_view(plane, samples.dtype, 1)[:height, :width, 0] = samples
-    return frame
 
 
 def _opaque(layout: str, shape: tuple[int, int]) -> Samples:

@@ -38,6 +38,16 @@ from kinemacolor.media.trial import TrialResult, try_plan
 from kinemacolor.media.types import EncodeOptions, OutputPlan, SourceInfo
 from kinemacolor.picture.pixel import Family, PixelFormat
 
+__all__ = [
+    "MAX_THREADS",
+    "check_constant_rate",
+    "find_encoder",
+    "is_always_lossless",
+    "output_encoding",
+    "plan_output",
+    "thread_count",
+]
+
 # More encoder threads than this gain nothing at film sizes and cost memory.
 MAX_THREADS = 16
 # Encoders that are lossless only when told so; all others are asked what they are.
@@ -106,7 +116,7 @@ def _assumption_notes(encoding: ColourEncoding) -> list[str]:
 def _first_that_works(info: SourceInfo, path: Path, options: EncodeOptions, container: Container) -> _Draft:
     if options.codec is not None:
         choices: tuple[EncoderChoice, ...] = (
-            encoder_choice(options.codec, container, info, lossless=options.lossless),
+            encoder_choice(find_encoder(options.codec).name, container, info, lossless=options.lossless),
         )
     else:
         choices = default_encoders(container, info, lossless=options.lossless)
@@ -148,10 +158,10 @@ def _draft(info: SourceInfo, path: Path, options: EncodeOptions, container: Cont
     )
     open_encoder(plan, global_header=False)
     notes = format_notes(info, form, codec.name)
-    return _tried(plan, container, notes)
+    return _tried(plan, container, notes, must_be_lossless=options.lossless)
 
 
-def _tried(plan: OutputPlan, container: Container, notes: list[str]) -> _Draft:
+def _tried(plan: OutputPlan, container: Container, notes: list[str], *, must_be_lossless: bool) -> _Draft:
     try:
         result = try_plan(plan, container)
     except OutputError:
@@ -160,13 +170,14 @@ def _tried(plan: OutputPlan, container: Container, notes: list[str]) -> _Draft:
         # A timecode that does not fit the rate makes the header fail: then the rest must still be possible.
         result = try_plan(replace(plan, source=replace(plan.source, timecode=None)), container)
     kept = plan.source.timecode is None or result.timecode == plan.source.timecode
-    return _Draft(plan, notes + _judge(plan, result), kept)
+    notes += _judge(plan, result, must_be_lossless=must_be_lossless)
+    return _Draft(replace(plan, lossless=plan.lossless and result.samples_kept), notes, kept)
 
 
-def _judge(plan: OutputPlan, result: TrialResult) -> list[str]:
+def _judge(plan: OutputPlan, result: TrialResult, *, must_be_lossless: bool) -> list[str]:
     """Refuse what would come out wrong; return a line for what only gets lost."""
     where = f"{plan.codec} in {plan.path.suffix}"
-    if plan.lossless and not result.samples_kept:
+    if must_be_lossless and not result.samples_kept:
         raise OutputError(
             f"{where} does not return every sample of {plan.pixel_format.name} with these options; "
             "the way out: -c ffv1 with a .mkv file"

@@ -26,7 +26,7 @@ from kinemacolor.media.formats import Repacker, palette_has_alpha
 from kinemacolor.media.frame_index import PACKET_IS_PICTURE, FrameIndex, index_frames
 from kinemacolor.media.frame_numbers import sequence_pattern
 from kinemacolor.media.frame_order import Counting, Lookup, Numbering, Outstanding
-from kinemacolor.media.libav import open_input, picture_stream, plain_reason
+from kinemacolor.media.libav import demux, open_input, picture_stream, plain_reason
 from kinemacolor.media.sequence_reader import Missing, open_sequence
 from kinemacolor.media.source import Item, Source
 from kinemacolor.media.structure import missing_bytes
@@ -132,10 +132,11 @@ class FileSource(Source):
 
     def __iter__(self) -> Iterator[Item]:
         """See `Source.__iter__`."""
+        container = self._opened()
         if self._was_read:
             raise ValueError("a source can be read once; open it again")
         self._was_read = True
-        for packet in self._packets(self._opened()):
+        for packet in self._packets(container):
             if packet.stream_index != self._picture.index:
                 yield TrackPacket(track_index=packet.stream_index, payload=packet)
             elif not self._is_done():
@@ -204,11 +205,8 @@ class FileSource(Source):
         return self._container
 
     def _packets(self, container: InputContainer) -> Iterator[Any]:
-        """Packets with a payload; the empty ones at the end are PyAV's sign to flush, which is done here once."""
         try:
-            for packet in container.demux([self._picture, *self._wanted]):
-                if packet.size:
-                    yield packet
+            yield from demux(container, [self._picture, *self._wanted])
         except FFmpegError as error:
             raise self._damaged(plain_reason(error)) from error
 
@@ -313,6 +311,5 @@ class FileSource(Source):
         return False
 
     def _next_picture_pts(self) -> int | None:
-        for packet in self._opened().demux(self._picture):
-            return packet.pts
-        return None
+        packet = next(demux(self._opened(), [self._picture]), None)
+        return None if packet is None else packet.pts

@@ -20,9 +20,11 @@ from kinemacolor.media.errors import OutputError, UnsupportedTrackError
 from kinemacolor.media.ffmpeg_log import writing
 from kinemacolor.media.frame_numbers import parse_pattern
 from kinemacolor.media.output_file import DiskFullPolicy, OutputFile, check_writable
-from kinemacolor.media.picture_frames import check_planes, fill_frame
+from kinemacolor.media.picture_frames import FrameFiller, check_planes
 from kinemacolor.media.types import EncodeOptions, OutputFrame, OutputPlan, SinkReport, SourceInfo, TrackPacket
 from kinemacolor.picture.pixel import PixelFormat
+
+__all__ = ["SequenceSink", "plan_sequence"]
 
 # DPX has no name for anything but these; PNG and TIFF know 8 and 16 only.
 _DPX_BITS = (8, 10, 12, 16)
@@ -170,7 +172,8 @@ class SequenceSink:
     def _encode(self, frame: OutputFrame) -> bytes:
         context = open_encoder(self._plan, global_header=False)
         source = self._plan.source
-        picture = fill_frame(str(context.pix_fmt), frame.planes, frame.alpha, source.width_px, source.height_px)
+        filler = FrameFiller(str(context.pix_fmt), source.width_px, source.height_px)
+        picture = filler.fill(frame.planes, frame.alpha)
         picture.pts, picture.time_base = 0, self._plan.time_base
         picture.color_range, picture.colorspace = context.color_range, context.colorspace
         picture.color_primaries, picture.color_trc = context.color_primaries, context.color_trc

@@ -6,6 +6,8 @@ from fractions import Fraction
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.types import OutputFrame
 
+__all__ = ["DecodeTimes", "FrameClock", "nearest_tick"]
+
 
 def nearest_tick(value: int, base: Fraction, tick: Fraction) -> int:
     """`value * base` in whole ticks, halves away from zero as FFmpeg's AV_ROUND_NEAR_INF does.

@@ -4,7 +4,9 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -14,6 +16,8 @@ from kinemacolor.media.errors import OutputError, UnsupportedTrackError
 from kinemacolor.media.languages import quicktime_language
 from kinemacolor.media.muxer import Muxer, SourceFile, is_remade, open_source
 from kinemacolor.media.types import OutputPlan, Track, TrackKind
+
+__all__ = ["TrackSplit", "describe", "split_tracks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,12 @@ def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool,
         return TrackSplit((), ())
     with _closing(source):
         copied = tuple(track for track in plan.source.tracks if not is_remade(track, source))
-        refused = _refused(plan, container, source, copied)
-        lost = [describe(track) for track in refused]
+        delayed = _delayed(container, source, copied)
+        punctual = tuple(track for track in copied if track not in delayed)
+        refused = [*_refused(plan, container, source, punctual), *delayed]
+        lost = [describe(track) + delayed.get(track, "") for track in refused]
         lost += [] if timecode_kept else [f"the timecode {plan.source.timecode}"]
+        lost += [describe(track) for track in _unreadable_timecodes(plan, source)]
         lost += [] if _holds_chapters(plan, source) else [f"{plan.source.chapters} chapters"]
         if lost and not drop:
             raise UnsupportedTrackError(
@@ -55,7 +62,40 @@ def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool,
             )
     kept = tuple(track for track in copied if track not in refused)
     notes = (f"left out, because {plan.path.suffix} cannot hold it: {'; '.join(lost)}",) if lost else ()
-    return TrackSplit(kept, tuple(refused), (*notes, *_language_notes(plan, kept)))
+    return TrackSplit(kept, tuple(refused), (*notes, *_language_notes(plan, kept), *_ending_notes(plan, kept)))
+
+
+def _delayed(container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> dict[Track, str]:
+    """Sound that does not start with the picture, where a container has no times: it would be moved there."""
+    if not container.needs_rate:
+        return {}
+    picture = source.container.streams[source.picture_index]
+    tolerance = 1 / (2 * picture.average_rate) if picture.average_rate else Fraction(0)
+    start, delayed = _start_seconds(picture), {}
+    for track in tracks:
+        if track.kind is TrackKind.AUDIO:
+            late = _start_seconds(source.container.streams[track.index]) - start
+            if abs(late) > tolerance:
+                delayed[track] = f", which starts {float(late):+.3f} s from the picture"
+    return delayed
+
+
+def _start_seconds(stream: Any) -> Fraction:
+    base = stream.time_base
+    return (stream.start_time or 0) * Fraction(base.numerator, base.denominator)
+
+
+def _ending_notes(plan: OutputPlan, tracks: tuple[Track, ...]) -> list[str]:
+    if plan.container != "mxf" or not any(track.kind is TrackKind.AUDIO for track in tracks):
+        return []
+    return [".mxf ends with the last picture: sound that goes on after it is cut off"]
+
+
+def _unreadable_timecodes(plan: OutputPlan, source: SourceFile) -> list[Track]:
+    """Timecode tracks whose start nobody could read, so that it cannot be written again."""
+    if plan.source.timecode is not None:
+        return []
+    return [t for t in plan.source.tracks if t.codec == "tmcd" and is_remade(t, source)]
 
 
 def _language_notes(plan: OutputPlan, tracks: tuple[Track, ...]) -> list[str]:
@@ -133,6 +173,8 @@ def _way_out(plan: OutputPlan, source: SourceFile, tracks: tuple[Track, ...]) ->
 
 def _could_hold(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> bool:
     info = plan.source
+    if _delayed(container, source, tracks):
+        return False
     with suppress(OutputError):
         base, exact = output_time_base(container, info)
         choice = default_encoders(container, info, lossless=False)[0]

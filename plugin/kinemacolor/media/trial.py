@@ -23,6 +23,8 @@ from kinemacolor.media.timing import FrameClock
 from kinemacolor.media.types import OutputFrame, OutputPlan
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 
+__all__ = ["FRAMES", "TrialResult", "try_plan"]
+
 FRAMES = 4
 _NOISE_PX = 64
 

@@ -1,7 +1,7 @@
 """The sink: takes coloured frames and copied packets in, leaves one whole file or nothing."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,6 +20,8 @@ from kinemacolor.media.quality import LumaMeter
 from kinemacolor.media.sequence_writer import SequenceSink
 from kinemacolor.media.timing import FrameClock
 from kinemacolor.media.types import OutputFrame, OutputPlan, SinkReport, TrackPacket
+
+__all__ = ["FilmSink", "Sink", "open_sink"]
 
 
 class Sink(Protocol):
@@ -105,7 +107,7 @@ class FilmSink:
         """
         check_planes(frame, self._plan)
         muxer = self._opened()
-        with writing(self._plan.path.name):
+        with self._writing():
             tick, packets = self._encoder.encode_timed(frame)
             if not self._frames:
                 muxer.set_origin(self._clock.origin_ticks)
@@ -116,7 +118,7 @@ class FilmSink:
     def write_packet(self, packet: TrackPacket) -> None:
         """See `Sink`."""
         muxer = self._opened()
-        with writing(self._plan.path.name):
+        with self._writing():
             muxer.write_track(packet.track_index, packet.payload)
 
     def finish(self) -> SinkReport:
@@ -128,7 +130,7 @@ class FilmSink:
         muxer = self._opened()
         if not self._frames:
             raise OutputError(f"{self._plan.path}: no frame was written")
-        with writing(self._plan.path.name):
+        with self._writing():
             self._write(self._encoder.flush(), muxer)
             muxer.close()
         self._set_display_size()
@@ -155,6 +157,16 @@ class FilmSink:
             y_psnr_db=quality.psnr_db if quality else None,
             y_psnr_frames=quality.frames if quality else 0,
         )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with writing(self._plan.path.name):
+                yield
+        except OutputError as error:
+            if self._file is not None and self._file.interruption is not None:
+                raise self._file.interruption from error
+            raise
 
     def _measure(self, frame: OutputFrame, tick: int) -> None:
         if self._plan.lossless:

@@ -86,6 +86,7 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         sequence_rate=values.rate,
         missing=Missing(values.missing),
         disk_full_wait_seconds=values.disk_full_wait,
+        keep_going=values.keep_going,
         dry_run=values.dry_run,
         progress=ProgressStyle(values.progress),
         quiet=values.quiet,
@@ -119,6 +120,7 @@ def _add_files(parser: OneLineParser) -> None:
     add("-to", dest="end", type=_checked(parse_time), metavar="TIME", help="up to this time")
     add("--rate", type=_checked(_rate), metavar="FPS", help="of an image sequence (24, 24000/1001)")
     add("--missing", choices=[item.value for item in Missing], default="error", help="numbers a sequence lacks")
+    add("--keep-going", action="store_true", help="if IN breaks off, keep what is good as OUT's NAME.partial.EXT")
     add("--field", choices=["bob"], help="interlaced film: every field becomes a frame")
     add("--transfer", choices=list(TRANSFER_NAMES), metavar="NAME", help=", ".join(TRANSFER_NAMES))
 

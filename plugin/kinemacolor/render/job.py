@@ -8,10 +8,11 @@ from pathlib import Path
 
 from kinemacolor.client.connection import ColorizeClient
 from kinemacolor.client.requests import OpenRequest
+from kinemacolor.media.errors import TruncatedSourceError
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.types import OutputPlan, SinkReport, SourceInfo
-from kinemacolor.media.writer import open_sink
+from kinemacolor.media.writer import Sink, open_sink
 from kinemacolor.render.colouring import Colouring
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film, ShotSearch
@@ -29,6 +30,7 @@ from kinemacolor.render.report import (
     started_values,
 )
 from kinemacolor.render.server_choice import check_model, open_server
+from kinemacolor.render.target import Target
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
 
 
@@ -110,25 +112,35 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
 
 def _render_with(prepared: Prepared, client: ColorizeClient, model: str, display: Display) -> RenderReport:
     piece = _find_piece(prepared)
-    plan, colouring, film = prepared.plan, prepared.colouring, prepared.film
+    target = Target(prepared.plan, prepared.options.keep_going)
+    colouring, film = prepared.colouring, prepared.film
     started = time.monotonic()
-    # The sink outlives the stream: nothing is named before the server has confirmed the end of the clip.
     waiter = _DiskWaiter(display)
     sink_policy = waiter.policy(prepared.options.disk_full_wait_seconds)
     with (
         film.open(piece.shot_start if piece is not None else None) as source,
-        open_sink(plan, prepared.options.source, sink_policy) as sink,
+        open_sink(target.plan, prepared.options.source, sink_policy) as sink,
         client.open_clip(_open_request(prepared, piece, model)) as stream,
     ):
-        display.event(started_values(film.info, plan, stream.info, colouring.geometry, prepared.frames_total))
+        display.event(started_values(film.info, prepared.plan, stream.info, colouring.geometry, prepared.frames_total))
         pipeline = FilmPipeline(source, colouring, stream, sink, piece)
         waiter.sleep = pipeline.stages.abort.sleep
         pipeline.run(lambda: display.update(pipeline.tally, prepared.frames_total))
         waiter.sleep = time.sleep
-        if pipeline.truncated is not None:
-            raise pipeline.truncated
-        report = sink.finish()
+        report = _finish(sink, target, pipeline.truncated)
     return _report(prepared, pipeline, report, time.monotonic() - started)
+
+
+def _finish(sink: Sink, target: Target, truncated: TruncatedSourceError | None) -> SinkReport:
+    """Name the film if its input was whole; keep or drop what there is otherwise."""
+    if truncated is None:
+        report = sink.finish()
+        target.publish()
+        return report
+    if target.partial is None:
+        raise TruncatedSourceError(f"{truncated}; --keep-going keeps the film up to there") from truncated
+    report = sink.finish()
+    raise TruncatedSourceError(f"{truncated}; the {report.frames} frames before are in {target.partial}") from truncated
 
 
 def _find_piece(prepared: Prepared) -> Piece | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, connect
+from kinemacolor.client.errors import ServerFaultError, ServerUnreachableError
 from kinemacolor.client.private_server import PrivateServer, private_server
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
@@ -45,7 +46,14 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
             yield ServerSession(client, None)
         return
     with private_server(_server_arguments(options, model)) as private, connect(_ready(private)) as client:
-        yield ServerSession(client, private)
+        try:
+            yield ServerSession(client, private)
+        except ServerUnreachableError as error:
+            # The connection breaks a moment before the process can be asked how it ended.
+            status = private.exit_status(wait_seconds=2.0)
+            if status is None:
+                raise
+            raise ServerFaultError(f"the private server ended: {private.last_words(status)}") from error
 
 
 def check_model(client: ColorizeClient, model: str) -> str:

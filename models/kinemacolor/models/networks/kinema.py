@@ -32,9 +32,9 @@ _LIGHTNESS_HALF = 50.0  # L* / 50 - 1 lies in [-1, 1], the range the trunk was t
 class DecodeSettings:
     """How a posterior becomes one colour."""
 
-    beta: float = 0.9
+    beta: float = 0.5
     """Power to which the training's class weight is divided out, in [0, 1]."""
-    temperature: float = 0.6
+    temperature: float = 0.4
     """Temperature of the annealed mean, above 0: near 0 takes the mode, 1 the mean."""
 
 

@@ -1,0 +1,54 @@
+"""`kinemacolor models list`: what a server can run. Without --server a private one is asked."""
+
+from kinemacolor.cli.parser import add_server, command_parser, server_options
+from kinemacolor.client.connection import ModelInfo
+from kinemacolor.render import console
+from kinemacolor.render.server_choice import open_server
+
+
+def main(arguments: list[str]) -> int:
+    """Print them.
+
+    Raises:
+        ClientError: No server answers.
+    """
+    parser = command_parser("models", "List the models of a server.")
+    parser.add_argument("action", choices=["list"])
+    add_server(parser)
+    values = parser.parse_args(arguments)
+    with open_server(server_options(values), model="") as session:
+        models = session.client.list_models()
+    if values.json:
+        console.put_json([model_values(model) for model in models])
+    else:
+        console.put("\n".join(model_lines(models)))
+    return 0
+
+
+def model_values(model: ModelInfo) -> dict[str, object]:
+    """For a machine."""
+    return {
+        "name": model.name,
+        "description": model.description,
+        "licence": model.licence,
+        "weights_sha256": model.weights_sha256 or None,
+        "is_installed": bool(model.weights_sha256),
+        "is_default": model.is_default,
+        "takes_references": model.takes_references,
+        "takes_hints": model.takes_hints,
+        "has_confidence": model.has_confidence,
+    }
+
+
+def model_lines(models: tuple[ModelInfo, ...]) -> list[str]:
+    """For a person."""
+    width = max((len(model.name) for model in models), default=0)
+    return [
+        f"{'*' if model.is_default else ' '} {model.name:<{width}}  {_state(model)}  "
+        f"{model.description} [{model.licence}]"
+        for model in models
+    ]
+
+
+def _state(model: ModelInfo) -> str:
+    return model.weights_sha256[:12] if model.weights_sha256 else "not installed"

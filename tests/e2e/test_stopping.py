@@ -1,0 +1,139 @@
+"""Renders that end before their end: by a person, by the system, by the server. Nothing is left behind."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import make
+import pytest
+
+INTERRUPTED, SERVER = 130, 3
+
+
+@pytest.fixture
+def long_film(tmp_path):
+    """Long enough that it is not through before it is stopped."""
+    return make.film(tmp_path / "in.mkv", frames=1500, width=160, height=120, pixel_format="gray").path
+
+
+def wait_until(condition, seconds=60.0):
+    give_up = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < give_up, "the condition did not come true in time"
+        time.sleep(0.02)
+    return found
+
+
+def server_of(process):
+    """The pid of the private server that a render started, or None while there is none."""
+    for task in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in task.read_text().split():
+                if b"kinemacolor.server" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+    return None
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def frames_done(process):
+    """Reads progress lines until the first frames are through."""
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "progress" and event["frames_done"] > 0:
+            return event["frames_done"]
+    pytest.fail(f"the render ended early: {process.stderr.read()}")
+
+
+@pytest.fixture
+def running(tmp_path, long_film, start, monkeypatch):
+    """A render on a private server that has done some frames: (process, server's pid, folder for temporary files)."""
+    scratch = tmp_path / "t"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    arguments = ["--model", "tiny", "--threads", "1", "--progress", "json"]
+    process = start("render", long_film, tmp_path / "out.mkv", *arguments)
+    assert frames_done(process) < 1500
+    return process, server_of(process)
+
+
+def leftovers(tmp_path):
+    return sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.name != "in.mkv")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_in_order(tmp_path, running, number):
+    process, server = running
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert err.splitlines()[-1] == "kinemacolor: interrupted"
+    assert "Traceback" not in err
+    assert is_gone(server)
+    assert leftovers(tmp_path) == []
+    assert not list((tmp_path / "t").iterdir())
+
+
+def test_ctrl_c_of_a_terminal_reaches_only_the_client(tmp_path, running):
+    process, server = running
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does: the whole foreground group
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert is_gone(server)
+    assert "Traceback" not in err
+
+
+def test_a_second_signal_does_not_break_the_cleaning_up(tmp_path, running):
+    process, server = running
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert is_gone(server)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_killed_client_takes_its_server_along(running):
+    process, server = running
+    process.kill()
+    process.communicate()
+    wait_until(lambda: is_gone(server))
+
+
+def test_a_killed_server_fails_the_render_aloud(tmp_path, running):
+    process, server = running
+    os.kill(server, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SERVER
+    assert "private server ended" in err.splitlines()[-1]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_foreign_server_that_goes_away_fails_the_render_aloud(tmp_path, long_film, start, start_server):
+    server = start_server()
+    process = start("render", long_film, tmp_path / "out.mkv", "--progress", "json", "--server", server.address)
+    frames_done(process)
+    server.process.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == SERVER
+    assert "no server at" in err.splitlines()[-1]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_render_leaves_a_foreign_server_running(tmp_path, start, start_server):
+    server = start_server()
+    film = make.film(tmp_path / "in.mkv", frames=3).path
+    for name in ("a.mkv", "b.mkv"):
+        process = start("render", film, tmp_path / name, "-q", "--server", server.address)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert server.process.poll() is None
