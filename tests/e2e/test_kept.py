@@ -78,9 +78,7 @@ def test_a_rounded_clock_is_said_once_and_at_most_half_a_tick_off(tmp_path, run,
     done = run("render", source.path, tmp_path / "out.mkv", "--server", tiny_server)
     assert done.code == 0
     assert done.err.count("times are rounded") == 1
-    differences = [
-        abs(after - number / rate) for number, after in enumerate(films.times_of(tmp_path / "out.mkv"))
-    ]
+    differences = [abs(after - number / rate) for number, after in enumerate(films.times_of(tmp_path / "out.mkv"))]
     assert max(differences) <= Fraction(1, 2000)
 
 

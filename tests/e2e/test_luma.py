@@ -78,7 +78,9 @@ def test_lossless_grey_becomes_444_of_the_same_depth(tmp_path, render):
     assert films.frames_of(tmp_path / "out.mkv")[0].format.name == "yuv444p10le"
 
 
-@pytest.mark.parametrize(("pixel_format", "width", "height"), [("yuv420p", 51, 37), ("gray", 1, 1), ("yuv420p", 9, 200)])
+@pytest.mark.parametrize(
+    ("pixel_format", "width", "height"), [("yuv420p", 51, 37), ("gray", 1, 1), ("yuv420p", 9, 200)]
+)
 def test_odd_and_tiny_sizes(tmp_path, render, pixel_format, width, height):
     source = make.film(tmp_path / "in.mkv", frames=2, width=width, height=height, pixel_format=pixel_format)
     done = render(source.path, tmp_path / "out.mkv", "-c", "ffv1")

@@ -42,7 +42,9 @@ def whole(tmp_path, film, render):
 
 
 def same(left, right):
-    return all(np.array_equal(a, b) for old, new in zip(left, right, strict=True) for a, b in zip(old, new, strict=True))
+    return all(
+        np.array_equal(a, b) for old, new in zip(left, right, strict=True) for a, b in zip(old, new, strict=True)
+    )
 
 
 @pytest.mark.parametrize(("first", "last"), [(25, 34), (0, 3), (18, 22), (20, 20), (39, 39)])

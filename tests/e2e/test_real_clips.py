@@ -13,10 +13,10 @@ from pathlib import Path
 
 import av
 import cv2
+import films
 import numpy as np
 import pytest
 
-import films
 from kinemacolor.cli.main import main
 from kinemacolor.media.made_film import write_grey_film
 

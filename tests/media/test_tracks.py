@@ -1,5 +1,6 @@
 """Everything beside the picture: copied packet for packet, at the same times, or refused before frame 1."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -351,3 +352,20 @@ def test_a_data_track_is_refused_by_name(tmp_path):
     film = make.film(tmp_path / "a.ts", codec="libx264", frames=25, data=(b"klv one", b"klv two"))
     with pytest.raises(UnsupportedTrackError, match="data track 1"):
         plan_output(probe(film.path), tmp_path / "o.mp4", EncodeOptions())
+
+
+@pytest.mark.parametrize(
+    ("target", "timecode", "way_out"),
+    [("o.mov", "00:00:00;02", ".mkv can"), ("o.mp4", "01:00:00:99", ".mkv can"), ("o.avi", "01:00:00:00", ".mov can")],
+)
+def test_a_timecode_that_cannot_be_held_is_refused_or_dropped(tmp_path, target, timecode, way_out):
+    film = make.film(tmp_path / "a.mov", codec="libx264", width=256, height=144, audio=(make.Audio(codec="pcm_s16le"),))
+    info = replace(probe(film.path), timecode=timecode)
+    with pytest.raises(UnsupportedTrackError, match=timecode) as refusal:
+        plan_output(info, tmp_path / target, EncodeOptions())
+    assert way_out in str(refusal.value)
+    plan = plan_output(info, tmp_path / target, EncodeOptions(drop_unsupported=True))
+    assert [track.codec for track in plan.copied_tracks] == ["pcm_s16le"]
+    assert any(timecode in note for note in plan.notes)
+    passing.write(plan, [passing.output_frame(plan, 0, passing.soft_planes(plan, 0))])
+    assert probe(tmp_path / target).timecode is None

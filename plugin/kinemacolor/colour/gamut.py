@@ -17,12 +17,11 @@ _TINY = 1e-9
 def rgb_offsets(cbcr: NDArray[FloatT], matrix: Matrix) -> NDArray[FloatT]:
     """(R' - Y', G' - Y', B' - Y') that chroma adds to luma. (2, ...) -> (3, ...)."""
     red, green, blue = chroma_to_rgb_weights(matrix)
-    cb, cr = cbcr
-    offsets = np.empty((3, *cb.shape), dtype=cbcr.dtype)
-    np.multiply(cr, red, out=offsets[0])
-    np.multiply(cb, green[0], out=offsets[1])
-    offsets[1] += cr * cbcr.dtype.type(green[1])
-    np.multiply(cb, blue, out=offsets[2])
+    offsets = np.empty((3, *cbcr.shape[1:]), dtype=cbcr.dtype)
+    np.multiply(cbcr[1], red, out=offsets[0])
+    np.multiply(cbcr[0], green[0], out=offsets[1])
+    offsets[1] += cbcr[1] * cbcr.dtype.type(green[1])
+    np.multiply(cbcr[0], blue, out=offsets[2])
     return offsets
 
 
@@ -43,4 +42,5 @@ def gamut_scale(luma: NDArray[FloatT], cbcr: NDArray[FloatT], matrix: Matrix) ->
     highest = np.maximum(np.maximum(red, green), blue)
     below = luma / np.maximum(-lowest, one(_TINY))
     above = (one(1) - luma) / np.maximum(highest, one(_TINY))
-    return np.clip(np.minimum(below, above), one(0), one(1))
+    factor: NDArray[FloatT] = np.clip(np.minimum(below, above), one(0), one(1))
+    return factor

@@ -72,11 +72,12 @@ def lab_function(ratio: NDArray[FloatT]) -> NDArray[FloatT]:
 
 
 def lab_inverse(value: NDArray[FloatT]) -> NDArray[FloatT]:
-    """t of f(t). Same shape and dtype."""
+    """The t of f(t). Same shape and dtype."""
     one = value.dtype.type
     # The line is the tangent of the cube at the knee, so cube(max) + line(rest) needs no mask.
     high = np.maximum(value, one(LAB_KNEE))
-    return high * high * high + one(LAB_SLOPE) * (value - high)
+    result: NDArray[FloatT] = high * high * high + one(LAB_SLOPE) * (value - high)
+    return result
 
 
 def linear_rgb_to_lab(rgb: NDArray[FloatT], primaries: Primaries) -> NDArray[FloatT]:

@@ -101,9 +101,7 @@ def code_scale(bits: int, range_: Range) -> CodeScale:
         peak = (1 << bits) - 1
         return CodeScale(bits=bits, luma_black=0, luma_span=peak, chroma_mid=mid, chroma_span=peak)
     unit = 1 << (bits - 8)
-    return CodeScale(
-        bits=bits, luma_black=16 * unit, luma_span=219 * unit, chroma_mid=mid, chroma_span=224 * unit
-    )
+    return CodeScale(bits=bits, luma_black=16 * unit, luma_span=219 * unit, chroma_mid=mid, chroma_span=224 * unit)
 
 
 def luma_to_code(luma: NDArray[FloatT], scale: CodeScale) -> NDArray[np.uint16]:

@@ -25,7 +25,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .arrays import Float32
 from .encoding import ColourEncoding, Matrix, Primaries, Transfer
@@ -70,15 +69,17 @@ class _LumaModel:
 
     def signal(self, linear: Float32) -> Float32:
         """R'G'B', odd in its argument."""
-        return np.copysign(from_linear(np.abs(linear), self.transfer), linear)
+        result: Float32 = np.copysign(from_linear(np.abs(linear), self.transfer), linear)
+        return result
 
     def luma(self, signal: Float32) -> Float32:
         """Y' of (3, ...) R'G'B'."""
         red, green, blue = self.weights
-        return signal[0] * red + signal[1] * green + signal[2] * blue
+        result: Float32 = signal[0] * red + signal[1] * green + signal[2] * blue
+        return result
 
     def bisect(self, luma: Float32, ab: Float32, low: Float32, high: Float32, steps: int) -> Float32:
-        """f between `low` and `high` where Y' is `luma`, to (high - low) / 2**steps / 2."""
+        """The f between `low` and `high` where Y' is `luma`, to (high - low) / 2**steps / 2."""
         width = (high - low) * np.float32(0.5)
         f = low + width
         for _ in range(steps):
@@ -89,7 +90,7 @@ class _LumaModel:
 
 
 class _Tables(NamedTuple):
-    """What the solve reads for one encoding. The tables are (_LUMA_NODES * _CHROMA_NODES**2,), in the order Y', a*, b*."""
+    """What the solve reads for one encoding. Tables are (_LUMA_NODES * _CHROMA_NODES**2,), in the order Y', a*, b*."""
 
     model: _LumaModel
     root: Float32
@@ -147,7 +148,7 @@ class ChromaSolver:
         return cbcr.reshape(lab_ab.shape)
 
     def _start(self, y: Float32, ab: Float32) -> Float32:
-        """f of the nearest node, carried on along its slopes."""
+        """The f of the nearest node, carried on along its slopes."""
         node = np.zeros(y.shape, dtype=np.int32)
         steps = []
         for values, low, high, count in (
@@ -168,9 +169,7 @@ class ChromaSolver:
             f += step
         return f
 
-    def _refine(
-        self, y: Float32, ab: Float32, f: Float32, linear: Float32, signal: Float32, residual: Float32
-    ) -> None:
+    def _refine(self, y: Float32, ab: Float32, f: Float32, linear: Float32, signal: Float32, residual: Float32) -> None:
         """Bisect where the table was not good enough; changes the last three in place."""
         where = np.flatnonzero(np.abs(residual) > np.float32(_LARGE_RESIDUAL))
         if where.size == 0:

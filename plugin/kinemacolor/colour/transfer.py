@@ -1,7 +1,8 @@
 """Non-linear signal to displayed linear light and back.
 
 One convention for all: linear 1.0 is diffuse white. For SDR that is Y' = 1. For PQ and HLG it is 203 cd/m2
-(ITU-R BT.2408-7, section 2.1), so highlights are above 1; `lightness_table` clips them to L* = 100, the solver does not.
+(ITU-R BT.2408-7, section 2.1), so highlights are above 1; `lightness_table` clips them to L* = 100, the solve does
+not.
 
 BT.709, BT.601, BT.2020 and SMPTE 240M tags name a *camera* curve. Pictures are not made by that curve but by
 looking at a display, and the display is BT.1886: with black at zero, exactly a power of 2.4. Lightness is what
@@ -30,6 +31,8 @@ _SRGB_OFFSET = 0.055
 _SRGB_GAMMA = 2.4
 _SRGB_KNEE_CODE = 0.04045
 _SRGB_KNEE_LIGHT = _SRGB_KNEE_CODE / _SRGB_SLOPE
+_SRGB_POWER_AT_KNEE = ((_SRGB_KNEE_CODE + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_GAMMA
+_SRGB_ROOT_AT_KNEE = _SRGB_KNEE_LIGHT ** (1.0 / _SRGB_GAMMA)
 
 _PQ_PEAK = 10000.0 / HDR_DIFFUSE_WHITE_NITS
 _PQ_M1 = 2610.0 / 16384.0
@@ -86,16 +89,18 @@ def _identity(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _srgb_to_linear(code: NDArray[Any]) -> NDArray[Any]:
-    # Both branches are continued from the knee, so that no mask is needed.
-    power = (np.maximum(code, _SRGB_KNEE_CODE) + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)
-    linear = (np.minimum(code, _SRGB_KNEE_CODE) - _SRGB_KNEE_CODE) / _SRGB_SLOPE
-    return power**_SRGB_GAMMA + linear
+    # Each branch stands still beyond the knee, so their sum needs no mask; the last line takes float32 noise off zero.
+    power = ((np.maximum(code, _SRGB_KNEE_CODE) + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_GAMMA
+    result: NDArray[Any] = (power - _SRGB_POWER_AT_KNEE) + np.minimum(code, _SRGB_KNEE_CODE) / _SRGB_SLOPE
+    np.maximum(result, 0.0, out=result)
+    return result
 
 
 def _srgb_from_linear(light: NDArray[Any]) -> NDArray[Any]:
-    power = np.maximum(light, _SRGB_KNEE_LIGHT) ** (1.0 / _SRGB_GAMMA)
-    linear = (np.minimum(light, _SRGB_KNEE_LIGHT) - _SRGB_KNEE_LIGHT) * _SRGB_SLOPE
-    return (1.0 + _SRGB_OFFSET) * power - _SRGB_OFFSET + linear
+    power = np.maximum(light, _SRGB_KNEE_LIGHT) ** (1.0 / _SRGB_GAMMA) - _SRGB_ROOT_AT_KNEE
+    result: NDArray[Any] = (1.0 + _SRGB_OFFSET) * power + np.minimum(light, _SRGB_KNEE_LIGHT) * _SRGB_SLOPE
+    np.maximum(result, 0.0, out=result)
+    return result
 
 
 def _pq_to_linear(code: NDArray[Any]) -> NDArray[Any]:
@@ -113,7 +118,8 @@ def _pq_from_linear(light: NDArray[Any]) -> NDArray[Any]:
 def _hlg_to_linear(code: NDArray[Any]) -> NDArray[Any]:
     high = np.exp((np.maximum(code, 0.5) - _HLG_C) / _HLG_A) + _HLG_B
     scene = np.where(code <= 0.5, 4.0 * code * code, high) / 12.0
-    return _HLG_PEAK * scene**_HLG_SYSTEM_GAMMA
+    result: NDArray[Any] = _HLG_PEAK * scene**_HLG_SYSTEM_GAMMA
+    return result
 
 
 def _hlg_from_linear(light: NDArray[Any]) -> NDArray[Any]:

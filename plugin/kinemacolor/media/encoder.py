@@ -96,11 +96,13 @@ def _without_avx512(params: str) -> str:
 
 @cache
 def _has_avx512() -> bool:
-    try:
-        features = import_module("numpy._core._multiarray_umath").__cpu_features__
-    except (ImportError, AttributeError):
-        return False
-    return bool(features.get("AVX512F") and features.get("AVX2"))
+    for place in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):  # numpy 2, numpy 1
+        try:
+            features = import_module(place).__cpu_features__
+        except (ImportError, AttributeError):
+            continue
+        return bool(features.get("AVX512F") and features.get("AVX2"))
+    return False
 
 
 class SegmentEncoder:

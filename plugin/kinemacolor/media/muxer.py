@@ -78,7 +78,6 @@ class Muxer:
 
     def __init__(self, plan: OutputPlan, container: Container, file: Any, source: SourceFile | None) -> None:
         self._plan = plan
-        self._file = file
         self._source = source
         self._outputs: dict[int, Any] = {}
         self._waiting: list[tuple[Fraction, int, av.Packet[Any]]] = []

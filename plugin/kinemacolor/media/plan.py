@@ -61,7 +61,8 @@ class _Draft:
 
     plan: OutputPlan
     notes: list[str]
-    timecode_kept: bool
+    lost_timecode: str | None
+    """The source's timecode if the container cannot hold it; `plan.source` has none then."""
 
 
 def plan_output(info: SourceInfo, path: Path, options: EncodeOptions) -> OutputPlan:
@@ -83,7 +84,7 @@ def plan_output(info: SourceInfo, path: Path, options: EncodeOptions) -> OutputP
     container = container_for(path)
     check_writable(path, overwrite=options.overwrite)
     draft = _first_that_works(info, path, options, container)
-    split = split_tracks(draft.plan, container, timecode_kept=draft.timecode_kept, drop=options.drop_unsupported)
+    split = split_tracks(draft.plan, container, lost_timecode=draft.lost_timecode, drop=options.drop_unsupported)
     return _completed(draft, split)
 
 
@@ -162,16 +163,18 @@ def _draft(info: SourceInfo, path: Path, options: EncodeOptions, container: Cont
 
 
 def _tried(plan: OutputPlan, container: Container, notes: list[str], *, must_be_lossless: bool) -> _Draft:
+    silent = replace(plan, source=replace(plan.source, timecode=None))
     try:
         result = try_plan(plan, container)
     except OutputError:
         if plan.source.timecode is None:
             raise
         # A timecode that does not fit the rate makes the header fail: then the rest must still be possible.
-        result = try_plan(replace(plan, source=replace(plan.source, timecode=None)), container)
-    kept = plan.source.timecode is None or result.timecode == plan.source.timecode
+        result = try_plan(silent, container)
+    lost = plan.source.timecode if result.timecode != plan.source.timecode else None
+    plan = silent if lost else plan
     notes += _judge(plan, result, must_be_lossless=must_be_lossless)
-    return _Draft(replace(plan, lossless=plan.lossless and result.samples_kept), notes, kept)
+    return _Draft(replace(plan, lossless=plan.lossless and result.samples_kept), notes, lost)
 
 
 def _judge(plan: OutputPlan, result: TrialResult, *, must_be_lossless: bool) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = ["FIRST_FRAMES", "FRAME_STEP", "SEGMENT_STEP", "LumaMeter", "LumaQuali
 FIRST_FRAMES = 24
 FRAME_STEP = 8
 SEGMENT_STEP = 8
+_DECODERS = {"av1": "libdav1d"}  # FFmpeg's own "av1" decodes on graphics cards only
 _BLOCK_ROWS = 32  # keeps the differences in the processor's cache: four times faster than whole planes
 
 
@@ -48,7 +49,7 @@ class LumaMeter:
         self._plan = plan
         self._extradata = extradata
         codec = av.Codec(plan.codec, "w")
-        self._decoder_name = codec.canonical_name
+        self._decoder_name = _DECODERS.get(codec.canonical_name, codec.canonical_name)
         self._intra = has_property(codec, Properties.INTRA_ONLY)
         self._decoder: av.VideoCodecContext | None = None
         self._decoding: int | None = None

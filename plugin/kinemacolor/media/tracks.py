@@ -15,6 +15,7 @@ from kinemacolor.media.encoder_formats import choose_format
 from kinemacolor.media.errors import OutputError, UnsupportedTrackError
 from kinemacolor.media.languages import quicktime_language
 from kinemacolor.media.muxer import Muxer, SourceFile, is_remade, open_source
+from kinemacolor.media.trial import try_plan
 from kinemacolor.media.types import OutputPlan, Track, TrackKind
 
 __all__ = ["TrackSplit", "describe", "split_tracks"]
@@ -38,36 +39,41 @@ class _Scratch(io.BytesIO):
         self.closed = True
 
 
-def split_tracks(plan: OutputPlan, container: Container, *, timecode_kept: bool, drop: bool) -> TrackSplit:
+def split_tracks(plan: OutputPlan, container: Container, *, lost_timecode: str | None, drop: bool) -> TrackSplit:
     """Sort the source's tracks by whether the plan's container can hold them.
 
+    Args:
+        plan: A draft that passed its trial.
+        container: Of the plan.
+        lost_timecode: The source's timecode where the container cannot hold it; the plan has none then.
+        drop: Go on without what does not fit.
+
     Raises:
-        UnsupportedTrackError: It cannot, and `drop` is not set; names the tracks and a container that holds them all.
+        UnsupportedTrackError: Something does not fit and `drop` is not set; names it and a container that holds all.
     """
     source = open_source(plan.source)
-    if source is None:
-        return TrackSplit((), ())
     with _closing(source):
-        copied = tuple(track for track in plan.source.tracks if not is_remade(track, source))
+        copied = tuple(t for t in plan.source.tracks if source is not None and not is_remade(t, source))
         delayed = _delayed(container, source, copied)
         punctual = tuple(track for track in copied if track not in delayed)
         refused = [*_refused(plan, container, source, punctual), *delayed]
         lost = [describe(track) + delayed.get(track, "") for track in refused]
-        lost += [] if timecode_kept else [f"the timecode {plan.source.timecode}"]
-        lost += [describe(track) for track in _unreadable_timecodes(plan, source)]
+        lost += [] if lost_timecode is None else [f"the timecode {lost_timecode} at this frame rate"]
+        lost += [describe(track) for track in _unreadable_timecodes(plan, source, lost_timecode)]
         lost += [] if _holds_chapters(plan, source) else [f"{plan.source.chapters} chapters"]
         if lost and not drop:
+            wanted = replace(plan, source=replace(plan.source, timecode=lost_timecode or plan.source.timecode))
             raise UnsupportedTrackError(
-                f"{plan.path.suffix} cannot hold {'; '.join(lost)}; {_way_out(plan, source, copied)}"
+                f"{plan.path.suffix} cannot hold {'; '.join(lost)}; {_way_out(wanted, source, copied)}"
             )
     kept = tuple(track for track in copied if track not in refused)
     notes = (f"left out, because {plan.path.suffix} cannot hold it: {'; '.join(lost)}",) if lost else ()
     return TrackSplit(kept, tuple(refused), (*notes, *_language_notes(plan, kept), *_ending_notes(plan, kept)))
 
 
-def _delayed(container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> dict[Track, str]:
+def _delayed(container: Container, source: SourceFile | None, tracks: tuple[Track, ...]) -> dict[Track, str]:
     """Sound that does not start with the picture, where a container has no times: it would be moved there."""
-    if not container.needs_rate:
+    if source is None or not container.needs_rate:
         return {}
     picture = source.container.streams[source.picture_index]
     tolerance = 1 / (2 * picture.average_rate) if picture.average_rate else Fraction(0)
@@ -91,9 +97,9 @@ def _ending_notes(plan: OutputPlan, tracks: tuple[Track, ...]) -> list[str]:
     return [".mxf ends with the last picture: sound that goes on after it is cut off"]
 
 
-def _unreadable_timecodes(plan: OutputPlan, source: SourceFile) -> list[Track]:
+def _unreadable_timecodes(plan: OutputPlan, source: SourceFile | None, lost_timecode: str | None) -> list[Track]:
     """Timecode tracks whose start nobody could read, so that it cannot be written again."""
-    if plan.source.timecode is not None:
+    if source is None or plan.source.timecode or lost_timecode:
         return []
     return [t for t in plan.source.tracks if t.codec == "tmcd" and is_remade(t, source)]
 
@@ -112,15 +118,18 @@ def describe(track: Track) -> str:
 
 
 @contextmanager
-def _closing(source: SourceFile) -> Iterator[None]:
+def _closing(source: SourceFile | None) -> Iterator[None]:
     try:
         yield
     finally:
         with suppress(av.FFmpegError):
-            source.container.close()
+            if source is not None:
+                source.container.close()
 
 
-def _refused(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> list[Track]:
+def _refused(
+    plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]
+) -> list[Track]:
     if not tracks or _takes(plan, container, source, tracks):
         return []
     refused = [track for track in tracks if not _takes(plan, container, source, (track,))]
@@ -131,7 +140,9 @@ def _refused(plan: OutputPlan, container: Container, source: SourceFile, tracks:
     return refused
 
 
-def _overflow(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> list[Track]:
+def _overflow(
+    plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]
+) -> list[Track]:
     kept: tuple[Track, ...] = ()
     over = []
     for track in tracks:
@@ -142,7 +153,7 @@ def _overflow(plan: OutputPlan, container: Container, source: SourceFile, tracks
     return over
 
 
-def _takes(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> bool:
+def _takes(plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]) -> bool:
     if plan.container in _NO_ATTACHMENTS and any(track.kind is TrackKind.ATTACHMENT for track in tracks):
         return False
     scratch = _Scratch()
@@ -160,18 +171,18 @@ _NO_ATTACHMENTS = frozenset(("mov", "mp4", "avi", "mxf", "webm"))
 _NO_CHAPTERS = frozenset(("avi", "mxf"))
 
 
-def _holds_chapters(plan: OutputPlan, source: SourceFile) -> bool:
-    return plan.container not in _NO_CHAPTERS or not source.container.chapters()
+def _holds_chapters(plan: OutputPlan, source: SourceFile | None) -> bool:
+    return source is None or plan.container not in _NO_CHAPTERS or not source.container.chapters()
 
 
-def _way_out(plan: OutputPlan, source: SourceFile, tracks: tuple[Track, ...]) -> str:
+def _way_out(plan: OutputPlan, source: SourceFile | None, tracks: tuple[Track, ...]) -> str:
     for container in CONTAINERS:
         if container.muxer != plan.container and _could_hold(plan, container, source, tracks):
             return f"{container.extensions[0]} can; --drop-unsupported goes on without it"
     return "no container here holds all tracks of this film; --drop-unsupported goes on without it"
 
 
-def _could_hold(plan: OutputPlan, container: Container, source: SourceFile, tracks: tuple[Track, ...]) -> bool:
+def _could_hold(plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]) -> bool:
     info = plan.source
     if _delayed(container, source, tracks):
         return False
@@ -185,11 +196,18 @@ def _could_hold(plan: OutputPlan, container: Container, source: SourceFile, trac
             time_base=base,
             time_exact=exact,
         )
-        with suppress(OutputError):
-            if _takes(other, container, source, tracks) and _holds_chapters(other, source):
-                return True
         swapped = _with_codec(other, choice.codec, dict(choice.options))
-        return _takes(swapped, container, source, tracks) and _holds_chapters(swapped, source)
+        return _holds_all(other, container, source, tracks) or _holds_all(swapped, container, source, tracks)
+    return False
+
+
+def _holds_all(plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]) -> bool:
+    if not _takes(plan, container, source, tracks) or not _holds_chapters(plan, source):
+        return False
+    if plan.source.timecode is None:
+        return True
+    with suppress(OutputError):  # a header with a timecode may be written and yet hold another one
+        return try_plan(plan, container).timecode == plan.source.timecode
     return False
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -89,7 +90,7 @@ class FilmSink:
     def _open(self) -> None:
         plan, container = self._plan, container_for(self._plan.path)
         self._file = OutputFile(plan.path, overwrite=plan.overwrite, policy=self._policy)
-        self._source = open_source(plan.source)
+        self._source = open_source(replace(plan.source, path=self._source_path))
         self._muxer = Muxer(plan, container, self._file, self._source)
         self._clock = FrameClock(
             plan.time_base, plan.source.frame_rate, gaps=container.gaps, from_zero=container.needs_rate

@@ -6,7 +6,8 @@ fails the table is computed exactly. Those few are scaled by the exact factor an
 out of the gamut again, a factor with half a code in reserve is taken.
 """
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,8 +21,8 @@ from .pixel import Samples
 
 Float32 = NDArray[np.float32]
 
-_FITS = 1.0 - 1e-4
-"""Factor from which chroma counts as fitting: float32 noise, far below one code of 16 bits at any chroma that matters."""
+_FITS = 1.0 - 1e-6
+"""Factor from which chroma counts as fitting; what it lets through is float32 noise, 0.03 codes of 16 bits."""
 
 
 class GamutLimiter:
@@ -52,7 +53,7 @@ class GamutLimiter:
         Returns:
             How many chroma samples were changed.
         """
-        darkest, brightest = shared_extremes(luma, *self._steps)
+        darkest, brightest = (plane.ravel() for plane in shared_extremes(luma, *self._steps))
         index = self._table_index(cb, cr)
         suspect = darkest < np.take(self._lowest, index)
         suspect |= brightest > np.take(self._highest, index)
@@ -60,8 +61,8 @@ class GamutLimiter:
         if where.size == 0:
             return 0
         flat_cb, flat_cr = cb.reshape(-1), cr.reshape(-1)
-        codes = np.stack([flat_cb[where], flat_cr[where]])
-        fitted = self._fit(codes, darkest.ravel()[where], brightest.ravel()[where])
+        codes: NDArray[Any] = np.stack([flat_cb[where], flat_cr[where]])
+        fitted = self._fit(codes, darkest[where], brightest[where])
         flat_cb[where], flat_cr[where] = fitted
         return int(np.count_nonzero((codes != fitted).any(axis=0)))
 
@@ -69,9 +70,9 @@ class GamutLimiter:
         shift = self._scale.bits - 8
         high_cb, high_cr = (plane if shift == 0 else (plane >> shift).astype(np.uint8) for plane in (cb, cr))
         pairs = cv2.merge([high_cr, high_cb])  # low byte first, so that two bytes read as one number
-        return pairs.view(np.dtype("<u2")).reshape(cb.shape).astype(np.intp)
+        return pairs.view(np.dtype("<u2")).ravel().astype(np.intp)
 
-    def _fit(self, codes: Samples, darkest: Samples, brightest: Samples) -> Samples:
+    def _fit(self, codes: NDArray[Any], darkest: Samples, brightest: Samples) -> NDArray[Any]:
         """Codes (2, n) that fit; those that did already come back as they are."""
         low, high = self._luma(darkest), self._luma(brightest)
         offsets = codes.astype(np.float32) - np.float32(self._scale.chroma_mid)
@@ -97,21 +98,14 @@ class GamutLimiter:
 def shared_extremes(luma: Samples, step_x: int, step_y: int) -> tuple[Samples, Samples]:
     """Smallest and largest of the luma codes that share a chroma sample, each (chroma height, chroma width)."""
     height, width = luma.shape
-    pad = (-height % step_y, -width % step_x)
-    if any(pad):
-        luma = np.pad(luma, ((0, pad[0]), (0, pad[1])), mode="edge")
-    lowest, highest = luma, luma
-    for axis, step in ((0, step_y), (1, step_x)):
-        for power in range(step.bit_length() - 1):
-            del power
-            lowest, highest = _halve(lowest, axis, np.minimum), _halve(highest, axis, np.maximum)
-    return np.ascontiguousarray(lowest), np.ascontiguousarray(highest)
+    bottom, right = -height % step_y, -width % step_x
+    whole: NDArray[Any] = np.pad(luma, ((0, bottom), (0, right)), mode="edge") if bottom or right else luma
+    return _reduce(np.minimum, whole, step_x, step_y), _reduce(np.maximum, whole, step_x, step_y)
 
 
-def _halve(plane: Samples, axis: int, combine: np.ufunc) -> Samples:
-    if axis == 0:
-        return combine(plane[0::2], plane[1::2])
-    return combine(plane[:, 0::2], plane[:, 1::2])
+def _reduce(combine: np.ufunc, plane: NDArray[Any], step_x: int, step_y: int) -> NDArray[Any]:
+    rows = reduce(combine, [plane[i::step_y] for i in range(step_y)])
+    return np.ascontiguousarray(reduce(combine, [rows[:, i::step_x] for i in range(step_x)]))
 
 
 @lru_cache(maxsize=8)
@@ -128,9 +122,12 @@ def _luma_tables(matrix: Matrix, scale: CodeScale) -> tuple[Samples, Samples]:
         white = scale.luma_white - scale.luma_span * np.maximum(offsets.max(axis=0), 0.0)
         lowest = np.maximum(lowest, np.ceil(black - 1e-6))
         highest = np.minimum(highest, np.floor(white + 1e-6))
-    dtype = np.uint8 if scale.bits <= 8 else np.uint16
-    limits = [np.clip(table, 0, scale.max_code).astype(dtype).ravel() for table in (lowest, highest)]
-    return limits[0], limits[1]
+    return _as_codes(lowest, scale), _as_codes(highest, scale)
+
+
+def _as_codes(table: NDArray[np.float64], scale: CodeScale) -> Samples:
+    codes = np.clip(table, 0, scale.max_code).ravel()
+    return codes.astype(np.uint8) if scale.bits <= 8 else codes.astype(np.uint16)
 
 
 def _ends(start: NDArray[np.intp], cell: int) -> list[NDArray[np.intp]]:

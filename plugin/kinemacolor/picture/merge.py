@@ -49,15 +49,15 @@ class MergedRgb:
     """Pixels that lost saturation because their luma had no room for it."""
 
 
-def requantise_luma(luma: Samples, from_bits: int, to_bits: int, range_: Range = Range.LIMITED) -> Samples:
+def requantise_luma(luma: Samples, from_bits: int, to_bits: int, range_: Range) -> Samples:
     """Luma codes of one depth as codes of another, the same Y'.
 
     Args:
         luma: Any shape.
         from_bits: Depth of `luma`, 8 to 16.
         to_bits: Depth wanted, 8 to 16.
-        range_: Limited range is a shift (BT.2100: codes of depths differ by powers of two), full range stretches
-            0..max to 0..max.
+        range_: Limited range is a shift (BT.2020 table 5: codes of depths differ by powers of two), full range
+            stretches 0..max to 0..max.
 
     Returns:
         `luma` itself when the depths are equal; upward exact and reversible, downward rounded to nearest.
@@ -71,7 +71,8 @@ def requantise_luma(luma: Samples, from_bits: int, to_bits: int, range_: Range =
     # Integers: floats of 24 bits would still do, but their rounding at .5 depends on the machine.
     up = luma.astype(np.uint32) * np.uint32(new.luma_span) + np.uint32(old.luma_span // 2)
     codes = np.minimum(up // np.uint32(old.luma_span), np.uint32(new.max_code))
-    return codes.astype(np.uint8 if to_bits <= 8 else np.uint16)
+    requantised: Samples = codes.astype(np.uint8 if to_bits <= 8 else np.uint16)
+    return requantised
 
 
 class ChromaMerger:
@@ -209,7 +210,8 @@ def round_to_codes(plane: Float32, scale: CodeScale) -> Samples:
         eight = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_8U)
         return np.asarray(eight, dtype=np.uint8).reshape(plane.shape)
     wide = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_16U)
-    return np.minimum(np.asarray(wide, dtype=np.uint16), np.uint16(scale.max_code)).reshape(plane.shape)
+    codes: Samples = np.minimum(np.asarray(wide, dtype=np.uint16), np.uint16(scale.max_code))
+    return codes.reshape(plane.shape)
 
 
 def _check_formats(

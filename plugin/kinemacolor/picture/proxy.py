@@ -13,7 +13,7 @@ is clipped.
 from collections.abc import Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,8 +34,6 @@ Proxy = NDArray[np.uint16]
 """(h, w), Y' = value / 65535, contiguous."""
 
 _WIDE_BITS = 16
-
-_Plane = TypeVar("_Plane", NDArray[np.uint16], NDArray[np.float32])
 
 
 def proxy_size(
@@ -78,7 +76,8 @@ def _nearest(value: Fraction) -> int:
 def widen(luma: Samples, bits: int, out: NDArray[np.uint16] | None = None) -> NDArray[np.uint16]:
     """Codes shifted up to 16 bits, exact. (h, w) of any strides; `out` of the same shape saves the allocation."""
     factor = np.uint16(1 << (_WIDE_BITS - bits))
-    return np.multiply(luma, factor, out=out, dtype=np.uint16)
+    wide: NDArray[np.uint16] = np.multiply(luma, factor, out=out, dtype=np.uint16)
+    return wide
 
 
 def make_proxy(luma: Samples, bits: int, range_: Range, size: tuple[int, int]) -> Proxy:
@@ -106,8 +105,8 @@ def proxy_of_wide(wide: NDArray[np.uint16], scale: CodeScale, size: tuple[int, i
     mean = _area_mean(wide, size)
     unit = 1 << (_WIDE_BITS - scale.bits)
     gain = 65535.0 / (scale.luma_span * unit)
-    scaled = (mean.astype(np.float32) - np.float32(scale.luma_black * unit)) * np.float32(gain)
-    return np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
+    scaled = (mean - np.float32(scale.luma_black * unit)) * np.float32(gain)
+    return _rounded(scaled)
 
 
 def luma_of_rgb(planes: tuple[Samples, ...], bits: int, matrix: Matrix, range_: Range) -> NDArray[np.float32]:
@@ -147,15 +146,22 @@ def make_proxy_rgb(
 def proxy_of_float(luma: NDArray[np.float32], size: tuple[int, int]) -> Proxy:
     """Proxy of (H, W) Y' in [0, 1]. Arguments are trusted."""
     mean = _area_mean(luma, size)
-    return np.clip(np.rint(mean * np.float32(65535)), 0, 65535).astype(np.uint16)
+    return _rounded(mean * np.float32(65535))
 
 
-def _area_mean(plane: _Plane, size: tuple[int, int]) -> _Plane:
+def _area_mean(plane: NDArray[np.uint16] | NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Mean over the area of each sample of a smaller picture; rounded to integers if the plane has integers."""
     height, width = plane.shape
+    source: NDArray[Any] = plane
     if height % 2 == 0 and width % 2 == 0 and height >= 4 * size[1] and width >= 4 * size[0]:
-        plane = cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    mean = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(mean, dtype=plane.dtype).reshape(size[1], size[0])
+        source = cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    mean = cv2.resize(source, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(mean, dtype=np.float32).reshape(size[1], size[0])
+
+
+def _rounded(values: NDArray[np.float32]) -> Proxy:
+    proxy: Proxy = np.clip(np.rint(values), 0, 65535).astype(np.uint16)
+    return proxy
 
 
 def _check_plane(luma: NDArray[np.generic], size: tuple[int, int]) -> None:

@@ -17,6 +17,7 @@ tests/bench/upsampling.py prints how it compares. Window, regulariser and interp
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -130,8 +131,8 @@ class ChromaUpsampler:
         part = gain / len(boxes)
         total = cv2.addWeighted(boxes[0], part, boxes[-1], part if len(boxes) > 1 else 0.0, bias, dtype=cv2.CV_32F)
         for box in boxes[1:-1]:
-            total += box * np.float32(part)
-        return np.asarray(total, dtype=np.float32).reshape(self._y.chroma, self._x.chroma)
+            total = cv2.scaleAdd(_float32(box), part, total)
+        return _float32(total).reshape(self._y.chroma, self._x.chroma)
 
     def upsample(self, chroma: Float32, proxy_luma: Float32, luma_at_chroma: Float32) -> Float32:
         """Chroma on the chroma grid.
@@ -151,10 +152,8 @@ class ChromaUpsampler:
         return self._result
 
     def _interpolate(self, plane: Float32) -> Float32:
-        sharp = cv2.sepFilter2D(
-            plane, cv2.CV_32F, self._sharpen_x, self._sharpen_y, borderType=cv2.BORDER_REPLICATE
-        )
-        return self.resample(sharp.reshape(plane.shape), cv2.INTER_CUBIC)
+        sharp = cv2.sepFilter2D(plane, cv2.CV_32F, self._sharpen_x, self._sharpen_y, borderType=cv2.BORDER_REPLICATE)
+        return self.resample(_float32(sharp).reshape(plane.shape), cv2.INTER_CUBIC)
 
     def resample(self, plane: Float32, interpolation: int) -> Float32:
         """Plain interpolation from the proxy grid to the chroma grid, with the right phase.
@@ -175,7 +174,12 @@ class ChromaUpsampler:
 
 
 def _resize(plane: Float32, width: int, height: int, interpolation: int) -> Float32:
-    return np.asarray(cv2.resize(plane, (width, height), interpolation=interpolation), np.float32).reshape(height, width)
+    return _float32(cv2.resize(plane, (width, height), interpolation=interpolation)).reshape(height, width)
+
+
+def _float32(matrix: NDArray[Any]) -> Float32:
+    """What OpenCV gives back, without a copy if it is float32 already."""
+    return np.asarray(matrix, dtype=np.float32)
 
 
 def _sharpener(factor: float) -> Float32:
@@ -218,7 +222,7 @@ def _box_starts(axis: _Axis) -> list[int]:
 
 def _pad(
     plane: NDArray[np.uint16] | Float32, x: _Axis, y: _Axis, x_starts: list[int], y_starts: list[int]
-) -> NDArray[np.uint16] | Float32:
+) -> NDArray[Any]:
     """The plane with its edges repeated, so that the first box starts at 0 and the last one is complete."""
     left, top = -x_starts[0], -y_starts[0]
     right = max(0, x_starts[-1] + x.padded - x.luma)
@@ -234,9 +238,14 @@ def _slopes(chroma: Float32, luma: Float32) -> Float32:
     """Slope of chroma against luma in every window, smoothed; (2, h, w)."""
 
     def mean(plane: Float32) -> Float32:
-        blurred = cv2.blur(plane, _WINDOW, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(blurred, dtype=np.float32).reshape(luma.shape)
+        return _float32(cv2.blur(plane, _WINDOW, borderType=cv2.BORDER_REPLICATE)).reshape(luma.shape)
 
     mean_luma = mean(luma)
-    variance = mean(luma * luma) - mean_luma * mean_luma + np.float32(_REGULARISER)
-    return np.stack([mean((mean(plane * luma) - mean(plane) * mean_luma) / variance) for plane in chroma])
+    variance = mean(luma * luma) - mean_luma * mean_luma
+    variance += np.float32(_REGULARISER)
+    slopes = np.empty_like(chroma)
+    for plane, slope in zip(chroma, slopes, strict=True):
+        covariance = mean(plane * luma) - mean(plane) * mean_luma
+        covariance /= variance
+        slope[:] = mean(covariance)
+    return slopes

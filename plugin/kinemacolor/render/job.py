@@ -16,9 +16,10 @@ from kinemacolor.media.writer import Sink, open_sink
 from kinemacolor.render.colouring import Colouring
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film, ShotSearch
-from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline
+from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline, Tally
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.render.piece import Piece
+from kinemacolor.render.pipeline import StageClock
 from kinemacolor.render.progress import Display
 from kinemacolor.render.report import (
     RenderReport,
@@ -57,6 +58,15 @@ class Prepared:
         """Full-size pictures that the queues may hold at once."""
         in_flight = DECODED_FRAMES + DEFAULT_WINDOW_FRAMES + 1
         return memory_estimate(self.info, self.plan, in_flight, MERGED_FRAMES + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished render and what it cost."""
+
+    report: RenderReport
+    tally: Tally
+    clock: StageClock
 
 
 def prepare(options: RenderOptions) -> Prepared:
@@ -106,11 +116,12 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
         display.note(note)
     options = prepared.options
     with open_server(options.server, options.model) as session:
-        model = check_model(session.client, options.model)
-        return _render_with(prepared, session.client, model, display)
+        return render_on(prepared, session.client, display).report
 
 
-def _render_with(prepared: Prepared, client: ColorizeClient, model: str, display: Display) -> RenderReport:
+def render_on(prepared: Prepared, client: ColorizeClient, display: Display) -> Rendered:
+    """As `render`, on a server that is connected already."""
+    model = check_model(client, prepared.options.model)
     piece = _find_piece(prepared)
     target = Target(prepared.plan, prepared.options.keep_going)
     colouring, film = prepared.colouring, prepared.film
@@ -128,7 +139,8 @@ def _render_with(prepared: Prepared, client: ColorizeClient, model: str, display
         pipeline.run(lambda: display.update(pipeline.tally, prepared.frames_total))
         waiter.sleep = time.sleep
         report = _finish(sink, target, pipeline.truncated)
-    return _report(prepared, pipeline, report, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Rendered(_report(prepared, pipeline, report, seconds), pipeline.tally, pipeline.clock)
 
 
 def _finish(sink: Sink, target: Target, truncated: TruncatedSourceError | None) -> SinkReport:
