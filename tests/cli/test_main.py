@@ -20,7 +20,8 @@ from kinemacolor.wire.reasons import ErrorReason
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, "-c", _MAIN, *arguments], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", _MAIN, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 _MAIN = "import sys; from kinemacolor.cli.main import main; sys.exit(main())"
@@ -35,10 +36,8 @@ def test_help_is_quick_and_loads_nothing():
         assert f"'{name}'" not in done.stdout
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", sorted(set(main.COMMANDS) - {"serve"}))
 def test_every_command_has_help(name, capsys):
-    if name == "serve":
-        pytest.skip("becomes another process")
     assert main.main([name, "--help"]) == 0
     assert "usage: " in capsys.readouterr().out
 

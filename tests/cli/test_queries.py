@@ -36,7 +36,8 @@ def test_a_missing_file_is_an_input_error(tmp_path, capsys, command):
 
 def test_shots_are_detected(tmp_path, capsys):
     def picture(number):
-        return (np.full((48, 64), 40 if number < 5 else 200, np.uint8),)
+        blocks = np.random.default_rng(number >= 5).integers(30, 220, (6, 8)).astype(np.uint8)
+        return (np.kron(blocks, np.ones((8, 8), np.uint8)),)
 
     film = make.film(tmp_path / "in.mkv", frames=12, pixel_format="gray", pictures=picture).path
     assert main(["shots", "detect", str(film)]) == 0

@@ -150,6 +150,28 @@ def test_a_silent_server_times_out_the_end():
         stream.end()
 
 
+def test_a_pause_of_the_caller_is_no_silence_of_the_server(monkeypatch):
+    """A full disk or a slow encoder may hold the caller up for long before it ends the clip."""
+    clock = time.monotonic
+    paused = 0.0
+    monkeypatch.setattr("kinemacolor.client.stream.time.monotonic", lambda: clock() + paused)
+    ask = threading.Event()
+
+    def script(requests):
+        for request in requests:
+            if request.WhichOneof("message") == "open_clip":
+                yield opened()
+            elif request.WhichOneof("message") == "end_clip":
+                ask.wait(5)
+                yield ended(0)
+                return
+
+    with open_stream(script, timeouts=Timeouts(end=60)) as stream:
+        paused = 3600.0
+        threading.Timer(0.1, ask.set).start()
+        assert stream.end().frames_answered == 0
+
+
 def test_a_server_that_never_opens_times_out():
     def script(requests):
         yield from (request for request in requests if request is None)

@@ -1,10 +1,10 @@
 """Primaries and CIELAB against colour-science and scikit-image."""
 
-import colour
 import numpy as np
 import pytest
 import skimage.color
 
+import colour
 from kinemacolor.colour.encoding import Primaries, Transfer
 from kinemacolor.colour.lab import (
     D65_XY,

@@ -1,10 +1,10 @@
 """The L* table."""
 
-import colour
 import numpy as np
 import pytest
 import skimage.color
 
+import colour
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
 

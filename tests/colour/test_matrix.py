@@ -1,11 +1,11 @@
 """Luma, chroma and their codes against colour-science and the printed tables of the standards."""
 
-import colour
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import colour
 from kinemacolor.colour.encoding import Matrix, Range
 from kinemacolor.colour.matrix import (
     chroma_to_code,

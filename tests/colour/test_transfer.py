@@ -1,9 +1,9 @@
 """Transfer functions against colour-science."""
 
-import colour
 import numpy as np
 import pytest
 
+import colour
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.transfer import HDR_DIFFUSE_WHITE_NITS, from_linear, to_linear
 
@@ -45,7 +45,9 @@ def test_three_quarters_of_hlg_are_diffuse_white() -> None:
     assert to_linear(np.array([0.5807]), Transfer.PQ) == pytest.approx(1.0, abs=2e-3)
 
 
-@pytest.mark.parametrize(("transfer", "gamma"), [(Transfer.GAMMA22, 2.2), (Transfer.GAMMA28, 2.8), (Transfer.LINEAR, 1)])
+@pytest.mark.parametrize(
+    ("transfer", "gamma"), [(Transfer.GAMMA22, 2.2), (Transfer.GAMMA28, 2.8), (Transfer.LINEAR, 1)]
+)
 def test_pure_powers(transfer: Transfer, gamma: float) -> None:
     assert to_linear(SIGNAL, transfer) == pytest.approx(SIGNAL**gamma)
 

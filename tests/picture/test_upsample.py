@@ -59,8 +59,15 @@ def test_a_linear_ramp_arrives_at_the_right_places(
     edge_x, edge_y = 3 * luma_size[0] / proxy[0], 3 * luma_size[1] / proxy[1]
     inside_x = (x > edge_x) & (x < luma_size[0] - edge_x)
     inside_y = (y > edge_y) & (y < luma_size[1] - edge_y)
-    assert np.abs(result[0][:, inside_x] - x[inside_x]).max() < 0.01
-    assert np.abs(result[1][inside_y] - y[inside_y][:, None]).max() < 0.01
+    check_places(result[0][:, inside_x], x[inside_x], luma_size[0] / proxy[0])
+    check_places(result[1][inside_y].T, y[inside_y], luma_size[1] / proxy[1])
+
+
+def check_places(found: np.ndarray, expected: np.ndarray, factor: float) -> None:
+    error = found - expected
+    # OpenCV's cubic kernel bends a ramp by up to 0.05 proxy samples; half a luma sample out of place would be 0.12.
+    assert np.abs(error).max() < 0.06 * factor
+    assert abs(error.mean()) < 0.035 * factor
 
 
 @pytest.mark.parametrize("name", SUBSAMPLINGS)

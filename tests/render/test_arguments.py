@@ -14,7 +14,8 @@ def test_defaults():
     assert (options.source, options.output) == (Path("in.mov"), Path("out.mov"))
     assert (options.quality, options.amount, options.model) == (Quality.STANDARD, 1.0, "")
     assert (options.range, options.transfer, options.server.address) == (None, None, None)
-    assert not (options.encode.overwrite or options.encode.lossless or options.bob or options.keep_going)
+    flags = [options.encode.overwrite, options.encode.lossless, options.bob, options.keep_going, options.dry_run]
+    assert not any(flags)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_luma_goes_beside_chroma_untouched(family, range_, bits, target_bits):
     source, target = form(family, bits), form(Family.YUV, target_bits, log2=1)
     colouring = made(source, target, range_)
     frame = frame_of(source)
-    out = colouring.merge(frame, colour_of(colouring))
+    out = colouring.merge(frame, colour_of(colouring)).frame
     assert np.array_equal(out.planes[0], requantise_luma(frame.planes[0], bits, target_bits, range_))
     if bits == target_bits:
         assert out.planes[0] is frame.planes[0]
@@ -84,7 +84,7 @@ def test_rgb_keeps_luma_within_half_a_code(bits):
     source = form(Family.RGB, bits)
     colouring = made(source, source, Range.FULL)
     frame = frame_of(source)
-    out = np.stack(colouring.merge(frame, colour_of(colouring)).planes).astype(float)
+    out = np.stack(colouring.merge(frame, colour_of(colouring)).frame.planes).astype(float)
     assert np.abs(np.tensordot(WEIGHTS, out, 1) - frame.planes[0]).max() <= 0.5 + 1e-3
     assert np.abs(out[0] - out[1]).max() > 1
 
@@ -93,7 +93,7 @@ def test_rgb_to_yuv_rounds_luma_once():
     source, target = form(Family.RGB, 8), form(Family.YUV, 10, log2=1)
     colouring = made(source, target, Range.FULL, Range.LIMITED)
     frame = frame_of(source)
-    out = colouring.merge(frame, colour_of(colouring))
+    out = colouring.merge(frame, colour_of(colouring)).frame
     exact = frame.planes[0] / 255 * 876 + 64
     assert np.abs(out.planes[0] - exact).max() <= 0.5 + 1e-3
 
@@ -103,7 +103,7 @@ def test_grey_to_rgb_keeps_luma_within_half_a_code(bits, target_bits):
     source, target = form(Family.GRAY, bits), form(Family.RGB, target_bits)
     colouring = made(source, target, Range.LIMITED, Range.FULL)
     frame = frame_of(source)
-    out = np.stack(colouring.merge(frame, colour_of(colouring)).planes).astype(float)
+    out = np.stack(colouring.merge(frame, colour_of(colouring)).frame.planes).astype(float)
     unit = 1 << (bits - 8)
     level = np.clip((frame.planes[0].astype(float) - 16 * unit) / (219 * unit), 0, 1)
     # Half a code for the rounding of R'G'B', and half a 16-bit one for the neutral picture before.
@@ -115,14 +115,14 @@ def test_alpha_is_full_range_in_every_depth():
     source, target = form(Family.YUV, 8, alpha=True), form(Family.YUV, 16, alpha=True)
     colouring = made(source, target)
     frame = frame_of(source)
-    out = colouring.merge(frame, colour_of(colouring))
+    out = colouring.merge(frame, colour_of(colouring)).frame
     assert np.array_equal(out.alpha, frame.alpha.astype(np.uint16) * 257)
 
 
 def test_a_target_without_alpha_gets_none():
     source = form(Family.YUV, 8, alpha=True)
     colouring = made(source, form(Family.YUV, 8))
-    assert colouring.merge(frame_of(source), colour_of(colouring)).alpha is None
+    assert colouring.merge(frame_of(source), colour_of(colouring)).frame.alpha is None
 
 
 def test_proxies_of_grey_and_of_the_same_grey_as_rgb_agree():

@@ -11,15 +11,15 @@ from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film, ShotSearch
 from kinemacolor.render.options import FrameRange, RenderOptions, TimeRange
 
-SIZE = (32, 24)
+SIZE = (64, 48)
 CUTS = (7, 11, 40)
 
 
-def flat(number):
-    level = 30 + 70 * (sum(cut <= number for cut in CUTS) % 3)
-    plane = np.full((SIZE[1], SIZE[0]), level, np.uint8)
-    plane[: number % 20] += 3
-    return (plane,)
+def scene(number):
+    """Blocks of another scene after each cut, in slow motion."""
+    shot = sum(cut <= number for cut in CUTS)
+    blocks = np.random.default_rng(shot).integers(30, 220, (6, 8)).astype(np.uint8)
+    return (np.roll(np.kron(blocks, np.ones((8, 8), np.uint8)), abs(number % 8 - 4), axis=1),)
 
 
 @pytest.fixture(params=["ffv1", "libx264"])
@@ -28,7 +28,7 @@ def film(tmp_path, request):
     path = tmp_path / "in.mkv"
     make.film(
         path, frames=60, width=SIZE[0], height=SIZE[1], pixel_format="gray", codec=request.param,
-        codec_options=options, pictures=flat,
+        codec_options=options, pictures=scene,
     )  # fmt: skip
     return Film(RenderOptions(source=path, output=tmp_path / "out.mkv"))
 

@@ -181,6 +181,20 @@ def test_a_failed_network_fails_the_frame_and_the_clip_aloud() -> None:
     ]
 
 
+def test_a_failed_frame_waits_for_those_before_it() -> None:
+    machine = opened()
+    machine.handle(ev.FrameArrived(0, luma(0)))
+    machine.handle(ev.FrameArrived(1, luma(1)))
+    assert machine.handle(ev.WorkFailed(1, 1, ErrorReason.STEP_FAILED, "bad")) == []
+    assert machine.handle(ev.ProposalDone(0, 1, "p", False)) == [ev.RunStep(0, 1, None, "p")]
+    assert machine.handle(ev.StepDone(0, 1, "s", "c")) == [
+        ev.EmitFrame(0, "c", shot_start=True),
+        ev.EmitFrameError(1, ErrorReason.STEP_FAILED, "bad"),
+        ev.RefuseStream(ErrorReason.STEP_FAILED, "bad"),
+        ev.ReleaseClip(),
+    ]
+
+
 def test_the_clients_word_makes_a_shot_without_detection() -> None:
     machine = opened()
     run_frame(machine, 0)

@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from kinemacolor.server.config import ServerConfig
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
 
@@ -175,6 +177,15 @@ def test_a_broken_stream_is_resumed_with_the_same_bytes(stub: pb_grpc.ColorizeSe
     assert got == whole
 
 
+def test_a_client_may_close_its_side_right_after_the_end(stub: pb_grpc.ColorizeServiceStub, key: str) -> None:
+    stream = Stream(stub)
+    stream.send(open_clip(key), *(frame(number) for number in range(5)), END)
+    stream.half_close()
+    kinds = [response.WhichOneof("message") for response in stream.call]
+    assert kinds == ["clip_opened", *["color_frame"] * 5, "clip_ended"]
+    assert stream.call.code() is grpc.StatusCode.OK
+
+
 def test_a_newer_stream_takes_the_clip_over(stub: pb_grpc.ColorizeServiceStub, key: str) -> None:
     older = Stream(stub)
     older.opened(open_clip(key))
@@ -232,6 +243,7 @@ MISUSE = {
         INVALID,
         "BAD_FIELD",
     ),
+    "number without a successor": ([open_clip("k", first_frame=2**63 - 1)], INVALID, "BAD_FIELD"),
     "huge geometry": ([open_clip("k", geometry=NOWHERE)], INVALID, "GEOMETRY"),
     "path as key": ([open_clip("../../etc/passwd")], INVALID, "BAD_FIELD"),
     "hint": ([open_clip("k"), Request(hint=pb.Hint(frame_number=0))], PHASE, "UNSUPPORTED"),
@@ -344,6 +356,47 @@ def test_silent_streams_expire(start_server: Start) -> None:
         assert stream.refusal() == (grpc.StatusCode.ABORTED, "EVICTED")
 
 
+def test_streams_that_never_open_a_clip_expire(start_server: Start) -> None:
+    server = start_server("--idle", "0.2")
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        assert Stream(stub).refusal() == (grpc.StatusCode.ABORTED, "EVICTED")
+
+
+def test_streams_are_bounded(start_server: Start) -> None:
+    server = start_server("--max-clips", "1")
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        silent = [Stream(stub) for _ in range(ServerConfig(max_clips=1).max_streams)]
+        wait_until(lambda: stub.GetServerInfo(pb.GetServerInfoRequest()).uptime_seconds >= 0)
+        assert Stream(stub).refusal() == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CLIPS")
+        for stream in silent:
+            stream.call.cancel()
+        wait_until(lambda: is_opened(stub))
+
+
+def is_opened(stub: pb_grpc.ColorizeServiceStub) -> bool:
+    stream = Stream(stub)
+    stream.send(open_clip())
+    try:
+        return bool(next(stream.call).WhichOneof("message") == "clip_opened")
+    except grpc.RpcError:
+        return False
+
+
+def test_a_client_that_vanishes_is_no_error_in_the_log(start_server: Start) -> None:
+    server = start_server()
+    wide = pb.PlaneGeometry(width_px=640, height_px=360)
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        stream = Stream(stub)
+        stream.opened(open_clip(geometry=wide))
+        plane = bytes(2 * wide.width_px * wide.height_px)
+        stream.send(*(Request(frame=pb.Frame(frame_number=number, luma=plane)) for number in range(8)))
+        wait_until(lambda: stub.ListClips(pb.ListClipsRequest()).clips[0].frames_answered == 8)
+        stream.call.cancel()
+        wait_until(lambda: not stub.ListClips(pb.ListClipsRequest()).clips[0].attached)
+    assert server.stop() == 0  # type: ignore[attr-defined]
+    assert "Traceback" not in server.log  # type: ignore[attr-defined]
+
+
 def test_clips_are_bounded_and_a_lost_one_gives_way(start_server: Start) -> None:
     server = start_server("--max-clips", "1")
     with connect(server.address) as stub:  # type: ignore[attr-defined]
@@ -392,4 +445,43 @@ def test_drain_by_an_operator_ends_the_server_when_its_clips_end(start_server: S
         assert stub.Drain(pb.DrainRequest()).open_clips == 1
         stream.send(END)
         stream.take("clip_ended")
+    assert server.process.wait(DEADLINE_SECONDS) == 0  # type: ignore[attr-defined]
+
+
+def test_a_drain_ends_when_the_last_client_leaves_its_clip(start_server: Start) -> None:
+    server = start_server()
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        stream = Stream(stub)
+        stream.opened(open_clip())
+        stub.Drain(pb.DrainRequest())
+        stream.call.cancel()
+        assert server.process.wait(DEADLINE_SECONDS) == 0  # type: ignore[attr-defined]
+
+
+def test_a_signal_limits_an_operators_drain(start_server: Start) -> None:
+    server = start_server("--grace", "0.2")
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        stream = Stream(stub)
+        stream.opened(open_clip())
+        stub.Drain(pb.DrainRequest())
+        server.process.send_signal(signal.SIGTERM)  # type: ignore[attr-defined]
+        assert server.process.wait(DEADLINE_SECONDS) == 0  # type: ignore[attr-defined]
+        assert stream.refusal() == (grpc.StatusCode.ABORTED, "EVICTED")
+
+
+def test_a_drain_waits_until_the_last_answers_are_read(start_server: Start) -> None:
+    server = start_server()
+    wide = pb.PlaneGeometry(width_px=640, height_px=360)
+    plane = bytes(2 * wide.width_px * wide.height_px)
+    with connect(server.address) as stub:  # type: ignore[attr-defined]
+        stream = Stream(stub)
+        stream.opened(open_clip(geometry=wide))
+        stream.send(*(Request(frame=pb.Frame(frame_number=number, luma=plane)) for number in range(8)), END)
+        wait_until(lambda: not stub.ListClips(pb.ListClipsRequest()).clips)
+        stub.Drain(pb.DrainRequest())
+        # The server would need half a second to drop what is not read; 2 s of life prove that it waits.
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(2)  # type: ignore[attr-defined]
+        kinds = [response.WhichOneof("message") for response in stream.call]
+        assert kinds == ["color_frame"] * 8 + ["clip_ended"]
     assert server.process.wait(DEADLINE_SECONDS) == 0  # type: ignore[attr-defined]

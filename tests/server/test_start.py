@@ -1,12 +1,18 @@
 """Starting a server wrongly: one clear line and an exit code."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from kinemacolor.server import lifecycle
 from kinemacolor.server.config import ConfigError, ServerConfig
 
 
@@ -81,3 +87,58 @@ def test_the_end_of_stdin_ends_the_server(short_folder: Path) -> None:
         assert b"ready" in process.stdout.readline()
         process.stdin.close()
         assert process.wait(60) == 0
+
+
+def test_ctrl_c_during_the_start_is_no_traceback(short_folder: Path) -> None:
+    command = [sys.executable, "-m", "kinemacolor.server", "--model", "tiny", "--listen", f"unix:{short_folder}/s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        wait_until(lambda: "libtorch" in maps.read_text())
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (-signal.SIGINT, "", "")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.001)
+
+
+class SlowServer:
+    """Stands for a grpc server: binds, and lets a test look before anything else happens."""
+
+    def __init__(self) -> None:
+        self.mode_at_birth = 0
+
+    def add_insecure_port(self, address: str) -> int:
+        path = Path(address.removeprefix("unix:"))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+        self.mode_at_birth = path.stat().st_mode
+        return 1
+
+
+def test_nobody_else_can_connect_before_the_socket_is_closed_to_them(short_folder: Path) -> None:
+    server = SlowServer()
+    before = os.umask(0)
+    try:
+        lifecycle._bind(server, f"unix:{short_folder}/s")  # type: ignore[arg-type]
+    finally:
+        os.umask(before)
+    assert server.mode_at_birth & 0o077 == 0
+
+
+def test_a_server_too_busy_to_accept_keeps_its_socket(short_folder: Path) -> None:
+    path = short_folder / "s"
+    with (
+        ThreadPoolExecutor(1) as pool,
+        socket.socket(socket.AF_UNIX) as listener,
+        socket.socket(socket.AF_UNIX) as waiting,
+    ):
+        listener.bind(str(path))
+        listener.listen(0)
+        waiting.connect(str(path))  # the backlog is full from here on: another connect would block
+        error = pool.submit(lifecycle._check_socket_path, path).exception(timeout=20)
+    assert "another server answers there" in str(error)

@@ -1,5 +1,7 @@
 """Everything that arrives is checked before anything is allocated for it."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,22 @@ def test_planes_of_another_size_from_the_server_are_refused(field: str) -> None:
     setattr(message, field, bytes(5))
     with refused(ErrorReason.PLANE_SIZE):
         codec.decode_color_frame(message, Geometry(3, 2))
+
+
+def test_a_lying_edit_list_is_refused_before_it_is_unpacked() -> None:
+    starts = range(2_000_000)
+    message = pb.OpenClip(shot_source=pb.SHOT_SOURCE_EDIT_LIST, edit_list=pb.EditList(shot_starts=starts))
+    tracemalloc.start()
+    try:
+        with refused(ErrorReason.BAD_FIELD, "at most 100000 shots, found 2000000"):
+            codec.check_shot_starts(message)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 20
+
+
+def test_a_frame_number_has_a_successor_that_fits_the_wire() -> None:
+    assert codec.check_frame_number(limits.MAX_FRAME_NUMBER) + 1 == 2**63 - 1
+    with refused(ErrorReason.BAD_FIELD, "frame numbers"):
+        codec.check_frame_number(limits.MAX_FRAME_NUMBER + 1)

@@ -155,6 +155,8 @@ class ClipStream:
             if self._end_sent:
                 return
             self._check_alive()
+            if self._flight_now().waiting_for_server == 0:
+                self._heard_at = time.monotonic()
             self._end_sent = True
             self._outgoing.put(pb.StreamFramesRequest(end_clip=pb.EndClip()))
 

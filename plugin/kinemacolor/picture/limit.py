@@ -80,9 +80,7 @@ class GamutLimiter:
         rounded = np.rint(offsets * factor)
         out = self._factor(rounded, low, high) < np.float32(_FITS)
         if out.any():
-            reserve = np.float32(self._reserve)
-            safe = self._factor(offsets[:, out], low[out] - reserve, high[out] + reserve)
-            rounded[:, out] = np.rint(offsets[:, out] * safe)
+            rounded[:, out] = np.rint(offsets[:, out] * self._safe_factor(offsets[:, out], low[out], high[out]))
         fitted = (rounded + np.float32(self._scale.chroma_mid)).astype(codes.dtype)
         return np.where(factor < np.float32(_FITS), fitted, codes)
 
@@ -93,6 +91,16 @@ class GamutLimiter:
         """Largest factor that fits both the darkest and the brightest luma."""
         cbcr = offsets / np.float32(self._scale.chroma_span)
         return np.minimum(gamut_scale(low, cbcr, self._matrix), gamut_scale(high, cbcr, self._matrix))
+
+    def _safe_factor(self, offsets: Float32, low: Float32, high: Float32) -> Float32:
+        """Largest factor that fits even if rounding then moves every channel by its reserve."""
+        rgb = rgb_offsets(offsets / np.float32(self._scale.chroma_span), self._matrix)
+        reserve = self._reserve[:, None]
+        room = np.where(rgb < 0, low - reserve, 1 - high - reserve)
+        # A channel that chroma hardly moves has no limit of its own, but rounding moves it too.
+        room[:, np.minimum(low, 1 - high) < self._reserve.max()] = 0
+        factor: Float32 = np.clip((room / np.maximum(np.abs(rgb), np.float32(1e-9))).min(axis=0), 0, 1)
+        return factor
 
 
 def shared_extremes(luma: Samples, step_x: int, step_y: int) -> tuple[Samples, Samples]:
@@ -135,7 +143,8 @@ def _ends(start: NDArray[np.intp], cell: int) -> list[NDArray[np.intp]]:
     return [start + shape, start + shape + cell - 1]
 
 
-def _rounding_reserve(matrix: Matrix, scale: CodeScale) -> float:
-    """How far R', G' or B' can move when Cb and Cr are each rounded by half a code."""
+def _rounding_reserve(matrix: Matrix, scale: CodeScale) -> Float32:
+    """How far (R', G', B') can move when Cb and Cr are each rounded by half a code."""
     red, green, blue = chroma_to_rgb_weights(matrix)
-    return 0.5 / scale.chroma_span * max(red, abs(green[0]) + abs(green[1]), blue)
+    reach = np.array([red, abs(green[0]) + abs(green[1]), blue])
+    return (0.5 / scale.chroma_span * reach).astype(np.float32)

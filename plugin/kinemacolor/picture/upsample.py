@@ -57,8 +57,13 @@ class _Axis:
 
     @property
     def direct(self) -> bool:
-        """Whether a plain resize to the chroma size has the right phase."""
-        return self.step == 1 or (self.cosited is None and self.padded == self.luma)
+        """Whether a plain resize to the chroma size has the right scale."""
+        return self.padded == self.luma
+
+    @property
+    def shift(self) -> float:
+        """Luma samples from a chroma sample to the middle of its block."""
+        return 0.0 if self.cosited is None else self.step / 2 - (self.cosited + 0.5)
 
 
 def _axis(luma: int, log2_step: int, cosited: int | None) -> _Axis:
@@ -97,8 +102,8 @@ class ChromaUpsampler:
     ) -> None:
         self._x, self._y = chroma_axes(luma_size, log2_chroma_w, log2_chroma_h, siting)
         self._reduces = self._x.chroma < proxy_size[0] or self._y.chroma < proxy_size[1]
-        self._sharpen_x = _sharpener(self._x.chroma / proxy_size[0])
-        self._sharpen_y = _sharpener(self._y.chroma / proxy_size[1])
+        self._filter_x = _filter(self._x, proxy_size[0], self._reduces)
+        self._filter_y = _filter(self._y, proxy_size[1], self._reduces)
         self._result = np.empty((2, self._y.chroma, self._x.chroma), dtype=np.float32)
 
     @property
@@ -107,7 +112,10 @@ class ChromaUpsampler:
         return self._x.chroma, self._y.chroma
 
     def mean_at_chroma(self, plane: NDArray[np.uint16] | Float32, gain: float = 1.0, bias: float = 0.0) -> Float32:
-        """Mean of a plane of luma size over one chroma step around every chroma sample, times `gain` plus `bias`.
+        """Mean of a plane of luma size around every chroma sample, times `gain` plus `bias`.
+
+        The mean is that of the blocks; where chroma is not in the middle of them, two blocks are weighted so that the
+        middle of the sum is where chroma is (for two samples and a cosited first one: [1 1 3 3] / 8).
 
         Args:
             plane: (H, W), any scale.
@@ -117,22 +125,18 @@ class ChromaUpsampler:
         Returns:
             (chroma height, chroma width).
         """
-        x_starts, y_starts = _box_starts(self._x), _box_starts(self._y)
-        padded = _pad(plane, self._x, self._y, x_starts, y_starts)
-        boxes = [
-            cv2.resize(
-                padded[y0 : y0 + self._y.padded, x0 : x0 + self._x.padded],
-                self.chroma_size,
-                interpolation=cv2.INTER_AREA,
-            )
-            for y0 in range(len(y_starts))
-            for x0 in range(len(x_starts))
-        ]
-        part = gain / len(boxes)
-        total = cv2.addWeighted(boxes[0], part, boxes[-1], part if len(boxes) > 1 else 0.0, bias, dtype=cv2.CV_32F)
-        for box in boxes[1:-1]:
-            total = cv2.scaleAdd(_float32(box), part, total)
-        return _float32(total).reshape(self._y.chroma, self._x.chroma)
+        right, bottom = self._x.padded - self._x.luma, self._y.padded - self._y.luma
+        whole: NDArray[Any] = plane
+        if right or bottom:
+            whole = cv2.copyMakeBorder(plane, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        # Halving by linear interpolation is the mean of two, and fast even if only one side is halved.
+        mean = cv2.INTER_LINEAR if max(self._x.step, self._y.step) <= 2 else cv2.INTER_AREA
+        blocks = cv2.resize(whole, self.chroma_size, interpolation=mean)
+        scaled = cv2.addWeighted(blocks, gain, blocks, 0.0, bias, dtype=cv2.CV_32F)
+        if self._x.shift or self._y.shift:
+            taps_x, taps_y = _two_blocks(self._x), _two_blocks(self._y)
+            scaled = cv2.sepFilter2D(scaled, cv2.CV_32F, taps_x, taps_y, borderType=cv2.BORDER_REPLICATE)
+        return _float32(scaled).reshape(self._y.chroma, self._x.chroma)
 
     def upsample(self, chroma: Float32, proxy_luma: Float32, luma_at_chroma: Float32) -> Float32:
         """Chroma on the chroma grid.
@@ -152,29 +156,18 @@ class ChromaUpsampler:
         return self._result
 
     def _interpolate(self, plane: Float32) -> Float32:
-        sharp = cv2.sepFilter2D(plane, cv2.CV_32F, self._sharpen_x, self._sharpen_y, borderType=cv2.BORDER_REPLICATE)
-        return self.resample(_float32(sharp).reshape(plane.shape), cv2.INTER_CUBIC)
-
-    def resample(self, plane: Float32, interpolation: int) -> Float32:
-        """Plain interpolation from the proxy grid to the chroma grid, with the right phase.
-
-        Args:
-            plane: (h, w) on the proxy grid.
-            interpolation: Of OpenCV.
-
-        Returns:
-            (chroma height, chroma width), perhaps a strided view.
-        """
+        """(h, w) on the proxy grid to (chroma height, chroma width), perhaps a strided view."""
+        ready = cv2.sepFilter2D(plane, cv2.CV_32F, self._filter_x, self._filter_y, borderType=cv2.BORDER_REPLICATE)
+        ready = _float32(ready).reshape(plane.shape)
         if self._reduces:
-            return self.mean_at_chroma(_resize(plane, self._x.luma, self._y.luma, interpolation))
+            return self.mean_at_chroma(_resize(ready, self._x.luma, self._y.luma))
         width = self._x.chroma if self._x.direct else self._x.luma
         height = self._y.chroma if self._y.direct else self._y.luma
-        dense = _resize(plane, width, height, interpolation)
-        return _pick(_pick(dense, self._x).T, self._y).T
+        return _pick(_pick(_resize(ready, width, height), self._x).T, self._y).T
 
 
-def _resize(plane: Float32, width: int, height: int, interpolation: int) -> Float32:
-    return _float32(cv2.resize(plane, (width, height), interpolation=interpolation)).reshape(height, width)
+def _resize(plane: Float32, width: int, height: int) -> Float32:
+    return _float32(cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)).reshape(height, width)
 
 
 def _float32(matrix: NDArray[Any]) -> Float32:
@@ -182,12 +175,31 @@ def _float32(matrix: NDArray[Any]) -> Float32:
     return np.asarray(matrix, dtype=np.float32)
 
 
-def _sharpener(factor: float) -> Float32:
+def _filter(axis: _Axis, proxy: int, reduces: bool) -> Float32:
+    """What the proxy passes through along one axis before it is resized: sharpened, and moved to the siting.
+
+    A resize to the chroma size puts samples in the middle of their blocks. Where they belong elsewhere, the proxy is
+    moved the other way first. Pictures with an incomplete last block, and proxies larger than the chroma plane, go
+    through the luma grid instead, which has every place.
+    """
+    sharpener = _sharpener(axis.chroma / proxy)
+    if reduces or not axis.direct or axis.shift == 0:
+        return sharpener.astype(np.float32)
+    return np.convolve(sharpener, _delay(axis.shift * proxy / axis.luma)).astype(np.float32)
+
+
+def _sharpener(factor: float) -> NDArray[np.float64]:
     """Five taps 2 - k, where k is what the mean over one proxy sample makes of bicubic interpolation by `factor`."""
     count = max(1, round(factor))
     phases = (np.arange(count) + 0.5) / count - 0.5
-    taps = [np.mean(_cubic(phases - neighbour)) for neighbour in range(-2, 3)]
-    return np.asarray([-taps[0], -taps[1], 2 - taps[2], -taps[3], -taps[4]], dtype=np.float32)
+    taps = np.array([np.mean(_cubic(phases - neighbour)) for neighbour in range(-2, 3)])
+    return 2.0 * (np.arange(-2, 3) == 0) - taps
+
+
+def _delay(samples: float) -> NDArray[np.float64]:
+    """Seven taps, for a correlation, that move a signal right by a fraction of a sample (Lagrange, degree 6)."""
+    places = np.arange(-3, 4)
+    return np.array([np.prod([(-samples - q) / (p - q) for q in places if q != p]) for p in places])
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -211,27 +223,10 @@ def _pick(plane: Float32, axis: _Axis) -> Float32:
     return plane[..., np.minimum(first + axis.cosited, axis.luma - 1)]
 
 
-def _box_starts(axis: _Axis) -> list[int]:
-    """First luma index of the boxes whose mean is centred on chroma sample 0; consecutive."""
-    if axis.cosited is None:
-        return [0]
-    # An even box cannot be centred on a sample; the mean of the two around it can ([1 2 1] / 4 for two).
-    start = axis.cosited - axis.step // 2
-    return [start, start + 1]
-
-
-def _pad(
-    plane: NDArray[np.uint16] | Float32, x: _Axis, y: _Axis, x_starts: list[int], y_starts: list[int]
-) -> NDArray[Any]:
-    """The plane with its edges repeated, so that the first box starts at 0 and the last one is complete."""
-    left, top = -x_starts[0], -y_starts[0]
-    right = max(0, x_starts[-1] + x.padded - x.luma)
-    bottom = max(0, y_starts[-1] + y.padded - y.luma)
-    if not (left or top or right or bottom):
-        return plane
-    if min(left, top) < 0:
-        return _pad(plane[max(0, -top) :, max(0, -left) :], x, y, x_starts, y_starts)
-    return cv2.copyMakeBorder(plane, top, bottom, left, right, cv2.BORDER_REPLICATE)
+def _two_blocks(axis: _Axis) -> Float32:
+    """Three taps on block means that put the middle `axis.shift` luma samples to the left of the block's middle."""
+    part = axis.shift / axis.step
+    return np.array([max(part, 0.0), 1.0 - abs(part), max(-part, 0.0)], dtype=np.float32)
 
 
 def _slopes(chroma: Float32, luma: Float32) -> Float32:

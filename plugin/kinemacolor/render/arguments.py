@@ -42,11 +42,13 @@ TRANSFER_NAMES = {
 _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 5 out of memory, 130 interrupted.
 
 --progress json writes one object per line on stdout. Every object has "event":
-  started   input, output, encoder, pixel_format, model, weights_sha256, device_class, width_px, height_px, frames_total
+  started   input, output, encoder, pixel_format, model, weights_sha256, device_class, width_px, height_px,
+            network_width_px, network_height_px, frames_total
   note      text
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
-  done      frames, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db, complete, output
-Unknown values are null."""
+  done      frames, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames,
+            complete, output, output_bytes
+A failure is one line on stderr and the exit code. Unknown values are null."""
 
 
 class OneLineParser(argparse.ArgumentParser):

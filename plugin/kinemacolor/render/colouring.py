@@ -9,8 +9,9 @@ the output has another kind of sample:
     gray, Y'CbCr -> R'G'B'   a neutral picture in 16 bits, then as R'G'B' -> R'G'B'
 """
 
+import threading
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,17 @@ _WIDE_RGB = PixelFormat(name="gbrp16le", family=Family.RGB, bits=16)
 Ab = NDArray[np.int16]
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A frame in colour."""
+
+    frame: OutputFrame
+    limited_samples: int
+    """Chroma samples whose colour did not fit the gamut and lost saturation."""
+
+
 class Colouring:
-    """Proxy and merge for one film. Proxies may be made in one thread and merges in another.
+    """Proxy and merge for one film. Safe to use from several threads at once.
 
     Args:
         info: The source.
@@ -41,9 +51,10 @@ class Colouring:
     def __init__(self, info: SourceInfo, plan: OutputPlan, short_side_px: int, amount: float) -> None:
         size = proxy_size(info.width_px, info.height_px, short_side_px, info.sample_aspect_ratio)
         self.geometry = Geometry(*size)
-        self.limited_samples = 0
         self._info, self._plan, self._amount = info, plan, amount
-        self._joiner = _joiner(info, plan, size)
+        # A merger has work arrays of its own, so each thread gets one. Making the first one here refuses early.
+        self._mine = threading.local()
+        self._mine.joiner = _joiner(info, plan, size)
 
     def make_proxy(self, frame: SourceFrame) -> NDArray[np.uint16]:
         """(H, W) luma for the network, 0 = black, 65535 = white."""
@@ -53,11 +64,10 @@ class Colouring:
             return make_proxy_rgb(frame.planes, form.bits, encoding.matrix, encoding.range, size)
         return make_proxy(frame.planes[0], form.bits, encoding.range, size)
 
-    def merge(self, frame: SourceFrame, color: ColorPlanes) -> OutputFrame:
+    def merge(self, frame: SourceFrame, color: ColorPlanes) -> Merged:
         """The frame in colour, in the plan's pixel format. Its Y' is the film's."""
-        planes, limited = self._joiner.join(frame, color.ab, self._amount)
-        self.limited_samples += limited
-        return OutputFrame(
+        planes, limited = self._joiner().join(frame, color.ab, self._amount)
+        merged = OutputFrame(
             number=frame.number,
             pts=frame.pts,
             duration=frame.duration,
@@ -65,6 +75,13 @@ class Colouring:
             planes=planes,
             alpha=self._alpha(frame),
         )
+        return Merged(merged, limited)
+
+    def _joiner(self) -> "_Joiner":
+        if not hasattr(self._mine, "joiner"):
+            self._mine.joiner = _joiner(self._info, self._plan, (self.geometry.width_px, self.geometry.height_px))
+        joiner: _Joiner = self._mine.joiner
+        return joiner
 
     def _alpha(self, frame: SourceFrame) -> Samples | None:
         if frame.alpha is None or not self._plan.pixel_format.has_alpha:

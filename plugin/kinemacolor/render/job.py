@@ -16,7 +16,7 @@ from kinemacolor.media.writer import Sink, open_sink
 from kinemacolor.render.colouring import Colouring
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film, ShotSearch
-from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline, Tally
+from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline, Tally, merge_threads
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.pipeline import StageClock
@@ -57,7 +57,7 @@ class Prepared:
     def memory_bytes(self) -> int:
         """Full-size pictures that the queues may hold at once."""
         in_flight = DECODED_FRAMES + DEFAULT_WINDOW_FRAMES + 1
-        return memory_estimate(self.info, self.plan, in_flight, MERGED_FRAMES + 1)
+        return memory_estimate(self.info, self.plan, in_flight, MERGED_FRAMES + 2 * merge_threads() + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _report(prepared: Prepared, pipeline: FilmPipeline, sink: SinkReport, second
         frames=sink.frames,
         shots=pipeline.tally.shots,
         seconds=seconds,
-        limited_samples=prepared.colouring.limited_samples,
+        limited_samples=pipeline.tally.limited_samples,
         luma_exact=is_luma_exact(prepared.info, prepared.plan),
         luma_psnr_db=sink.y_psnr_db,
         luma_psnr_frames=sink.y_psnr_frames,

@@ -156,10 +156,11 @@ class StageTime:
 
 
 class StageClock:
-    """Time per stage. Each stage is measured by one thread only, so nothing is locked."""
+    """Time per stage, over all threads that work for it."""
 
     def __init__(self) -> None:
         self.stages: dict[str, StageTime] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -168,7 +169,9 @@ class StageClock:
         try:
             yield
         finally:
-            entry = self.stages.setdefault(stage, StageTime())
-            entry.cpu_seconds += time.thread_time() - cpu
-            entry.wall_seconds += time.perf_counter() - wall
-            entry.calls += 1
+            cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+            with self._lock:
+                entry = self.stages.setdefault(stage, StageTime())
+                entry.cpu_seconds += cpu
+                entry.wall_seconds += wall
+                entry.calls += 1

@@ -11,6 +11,8 @@ from kinemacolor.client.private_server import PrivateServer, private_server
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
 
+_IDLE_SECONDS = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSession:
@@ -78,7 +80,8 @@ def _ready(private: PrivateServer) -> ServerAddress:
 
 
 def _server_arguments(options: ServerOptions, model: str) -> list[str]:
-    arguments: list[str] = []
+    # A render may pause for as long as a full disk takes; this server dies with its client, so it need not watch over it.
+    arguments = ["--idle", str(_IDLE_SECONDS)]
     if model:
         arguments += ["--model", model]
     if options.device is not None:

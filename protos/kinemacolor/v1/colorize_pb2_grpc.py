@@ -94,7 +94,9 @@ class ColorizeServiceServicer(object):
         (AFTER_END). A stream that breaks or is closed without `end_clip` keeps the clip's state for
         `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on (see
         OpenClip.first_frame); with other settings it is FAILED_PRECONDITION (SETTINGS_CHANGED) unless `restart` is set.
-        A stream that is silent for longer than the server's idle limit ends with ABORTED (EVICTED).
+        A stream that is silent for longer than the server's idle limit ends with ABORTED (EVICTED), also if it never
+        opened a clip. A client may close its side after `end_clip`; the answers still come. Streams that ABORTED ends lose
+        the answers that were not read. The number of streams of a server is bounded too (TOO_MANY_CLIPS).
 
         Determinism. The colour of a frame is a function of the weights, the settings, the device class, the
         references and hints of its shot, and the luma of the frames of its shot up to it. Other clips, load, window
@@ -135,7 +137,8 @@ class ColorizeServiceServicer(object):
 
     def Drain(self, request, context):
         """Accepts no new clips from now on (they get UNAVAILABLE, DRAINING); clips that are open go on to their end. The
-        answer comes at once; health turns to NOT_SERVING. A drained server exits when its last clip has ended.
+        answer comes at once; health turns to NOT_SERVING. A drained server exits when its last clip has ended and been
+        read; clips without a stream do not hold it up.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,9 +52,9 @@ def check_geometry(message: pb.PlaneGeometry) -> Geometry:
 
 
 def check_frame_number(number: int) -> FrameNumber:
-    """Return a frame number of 0 or more, or raise WireError (BAD_FIELD)."""
-    if number < 0:
-        raise WireError(ErrorReason.BAD_FIELD, f"frame numbers are 0 or more, found {number}")
+    """Return a frame number that has a successor, or raise WireError (BAD_FIELD)."""
+    if not 0 <= number <= limits.MAX_FRAME_NUMBER:
+        raise WireError(ErrorReason.BAD_FIELD, f"frame numbers are 0 to {limits.MAX_FRAME_NUMBER}, found {number}")
     return FrameNumber(number)
 
 
@@ -71,9 +71,10 @@ def check_shot_starts(open_clip: pb.OpenClip) -> tuple[FrameNumber, ...] | None:
         if open_clip.HasField("edit_list"):
             raise WireError(ErrorReason.BAD_FIELD, "edit_list needs shot_source EDIT_LIST")
         return None
-    starts = tuple(FrameNumber(start) for start in open_clip.edit_list.shot_starts)
-    if len(starts) > limits.MAX_SHOT_STARTS:
-        raise WireError(ErrorReason.BAD_FIELD, f"at most {limits.MAX_SHOT_STARTS} shots, found {len(starts)}")
+    listed = open_clip.edit_list.shot_starts
+    if len(listed) > limits.MAX_SHOT_STARTS:
+        raise WireError(ErrorReason.BAD_FIELD, f"at most {limits.MAX_SHOT_STARTS} shots, found {len(listed)}")
+    starts = tuple(FrameNumber(start) for start in listed)
     if any(later <= earlier for earlier, later in pairwise(starts)) or min(starts, default=0) < 0:
         raise WireError(ErrorReason.BAD_FIELD, "shot_starts must be 0 or more and strictly increasing")
     return starts

@@ -15,6 +15,9 @@ MAX_CLIENT_NAME_CHARS = 200
 MAX_SHOT_STARTS = 100_000
 """Entries of an edit list: a cut every two seconds for 55 hours."""
 
+MAX_FRAME_NUMBER = 2**63 - 2
+"""The number after it still is an int64: the server tells clients which frame it expects next."""
+
 DEFAULT_WINDOW_FRAMES = 8
 """Frames in flight per clip: enough to hide a round trip and to fill a batch, little enough to bound the memory of
 the full-size luma that the client keeps for each of them (16 MB a frame at 4K in 16 bit)."""

@@ -39,6 +39,7 @@ class _Waiting:
     known_start: bool
     proposal: object | None = None
     is_cut: bool = False
+    failure: ev.WorkFailed | None = None
 
     @property
     def shot_start(self) -> bool:
@@ -99,6 +100,11 @@ class ClipMachine:
     def waiting(self) -> int:
         """Frames accepted and not yet answered."""
         return len(self._waiting)
+
+    @property
+    def generation(self) -> int:
+        """Grows when the line of frames breaks; work of an older one is not wanted any more."""
+        return self._generation
 
     @property
     def states(self) -> tuple[object, ...]:
@@ -197,9 +203,13 @@ class ClipMachine:
         return self._next_step()
 
     def _next_step(self) -> list[Instruction]:
-        if self._stepping or not self._waiting or self._waiting[0].proposal is None:
+        if self._stepping or not self._waiting:
             return []
         head = self._waiting[0]
+        if head.failure is not None:
+            return self._give_up(head.failure)
+        if head.proposal is None:
+            return []
         state = None if head.shot_start else self._past[-1].state
         self._stepping = True
         return [ev.RunStep(head.number, self._generation, state, head.proposal)]
@@ -222,6 +232,13 @@ class ClipMachine:
     def _fail(self, event: ev.WorkFailed) -> list[Instruction]:
         if event.generation != self._generation:
             return []
+        frame = self._waiting[event.number - self._waiting[0].number]
+        if frame is self._waiting[0]:
+            return self._give_up(event)
+        frame.failure = event  # the frames before it come back first
+        return []
+
+    def _give_up(self, event: ev.WorkFailed) -> list[Instruction]:
         error = ev.EmitFrameError(event.number, event.reason, event.message)
         self._close()
         return [error, ev.RefuseStream(event.reason, event.message), ev.ReleaseClip()]

@@ -40,6 +40,14 @@ class ServerConfig:
     max_batch: int = 8
     """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
 
+    @property
+    def max_streams(self) -> int:
+        """Streams at a time: each clip's own, one that takes it over, and some that are about to be refused.
+
+        A stream whose client neither reads nor leaves cannot be ended by gRPC; so their number has a bound of its own.
+        """
+        return 2 * self.max_clips + 16
+
     def __post_init__(self) -> None:
         check_listen(self.listen)
         _check_range("window", self.window, 1, MAX_WINDOW_FRAMES)

@@ -105,6 +105,12 @@ class DeviceWorker:
             self._steps.append(job)
             self._wake.notify()
 
+    def forget(self, setup: ClipSetup) -> None:
+        """Drop what waits for a clip: it is not wanted any more, holds memory and keeps other clips waiting."""
+        with self._wake:
+            self._steps = deque(job for job in self._steps if job.setup is not setup)
+            self._proposals = deque(job for job in self._proposals if job.setup is not setup)
+
     def _run(self) -> None:
         while True:
             with self._wake:
@@ -141,11 +147,20 @@ class DeviceWorker:
             cuts = [_detect_cut(job) for job in batch]
             proposals = self._engine.propose(batch[0].setup, [job.instruction.luma for job in batch], waited_us)
         except Exception as error:  # noqa: BLE001 - the border of the device: one bad frame must not end the thread
-            for job in batch:
-                job.reply(_failure(job.instruction.number, job.instruction.generation, error))
+            self._run_alone_or_fail(batch, error)
             return
         for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
             job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
+
+    def _run_alone_or_fail(self, batch: list[ProposeJob], error: Exception) -> None:
+        """A batch may be too large for the memory or hold one bad frame; neither is the other clips' fault."""
+        if len(batch) == 1:
+            [job] = batch
+            job.reply(_failure(job.instruction.number, job.instruction.generation, error))
+            return
+        _log.warning("batch failed, its frames run alone", extra={"frames": len(batch)})
+        for job in batch:
+            self._run_batch([job])
 
     def _run_step(self, job: StepJob) -> None:
         number, generation = job.instruction.number, job.instruction.generation

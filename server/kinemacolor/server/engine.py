@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from kinemacolor.wire.shots import is_cut
 from numpy.typing import NDArray
 
 from kinemacolor.colour.encoding import Transfer
@@ -22,6 +21,7 @@ from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.wire.codec import decode_luma, encode_ab
 from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, Geometry
+from kinemacolor.wire.shots import is_cut
 
 _AB_LIMIT = 32767
 

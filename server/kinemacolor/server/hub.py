@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from kinemacolor.models.api import ModelState
@@ -76,7 +76,9 @@ class ClipHub:
         self._clock = clock
         self._clips: dict[ClipKey, Clip] = {}
         self._loop = asyncio.get_running_loop()
-        self._became_empty = asyncio.Event()
+        self._finishing: set[Session] = set()
+        """Streams whose clip has ended, while their last answers are written."""
+        self._stream_ended = asyncio.Event()
         self.draining = False
 
     @property
@@ -97,10 +99,12 @@ class ClipHub:
         Raises:
             WireError: unknown model, other settings, too many clips, draining.
         """
-        if self.draining:
-            raise WireError(ErrorReason.DRAINING, "this server is draining; try another or later")
+        request = self._with_model_named(request)
+        self._refuse_if_draining()
         setup, device_class = await self._prepare(request)
+        self._refuse_if_draining()  # it may have begun meanwhile
         clip = self._clips.get(request.clip_key)
+        epoch = 0 if clip is None else clip.epoch
         if clip is not None and clip.request.settings != request.settings:
             if not request.restart:
                 text = f"clip {request.clip_key} is open with other settings; set restart to drop its state"
@@ -108,15 +112,24 @@ class ClipHub:
             self.evict(clip, "restarted with other settings")
             clip = None
         if clip is None:
-            clip = self._add(request, setup, device_class)
+            clip = self._add(request, setup, device_class, epoch)
         self._supersede(clip)
         self._attach(clip, request, session)
         return clip
 
+    def _with_model_named(self, request: OpenRequest) -> OpenRequest:
+        """The default model is the same setting with and without its name."""
+        named = replace(request.settings, model=request.settings.model or self._default_model)
+        return replace(request, settings=named)
+
+    def _refuse_if_draining(self) -> None:
+        if self.draining:
+            raise WireError(ErrorReason.DRAINING, "this server is draining; try another or later")
+
     async def _prepare(self, request: OpenRequest) -> tuple[ClipSetup, str]:
         """Load the model in the device thread; most of the time it is there already."""
-        name = request.settings.model or self._default_model
         settings = request.settings
+        name = settings.model
 
         future = self._worker.call(
             lambda engine: (
@@ -132,12 +145,11 @@ class ClipHub:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
 
-    def _add(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> Clip:
+    def _add(self, request: OpenRequest, setup: ClipSetup, device_class: str, epoch: int) -> Clip:
         self._make_room()
         machine = ClipMachine(window=self._config.window, shot_starts=request.settings.shot_starts)
-        clip = Clip(request, setup, device_class, machine, self._clock())
+        clip = Clip(request, setup, device_class, machine, self._clock(), epoch=epoch)
         self._clips[request.clip_key] = clip
-        self._became_empty.clear()
         return clip
 
     def _make_room(self) -> None:
@@ -169,9 +181,15 @@ class ClipHub:
             return
         clip.session = None
         clip.touched = self._clock()
+        self._stream_ended.set()
         if clip.machine.phase not in (ClipPhase.DETACHED, ClipPhase.CLOSED):
             _log.info("stream lost, state kept", extra={"clip": clip.key, "frame": clip.machine.expected})
             self.feed(clip, ev.StreamLost())
+
+    def written(self, session: Session) -> None:
+        """Nothing more is written to this stream."""
+        self._finishing.discard(session)
+        self._stream_ended.set()
 
     def evict(self, clip: Clip, why: str) -> None:
         """Drop a clip and its state; its stream, if any, ends with ABORTED."""
@@ -198,25 +216,45 @@ class ClipHub:
         return self._clock() - clip.touched
 
     async def wait_until_streams_end(self) -> None:
-        """Return when no stream is attached."""
-        while any(clip.session is not None for clip in self._clips.values()):
-            self._became_empty.clear()
-            await self._became_empty.wait()
+        """Return when no stream is attached and the last answers of those that were are written."""
+        while self._finishing or any(clip.session is not None for clip in self._clips.values()):
+            self._stream_ended.clear()
+            await self._stream_ended.wait()
 
     # ---- events in, instructions out ----
 
     def feed(self, clip: Clip, event: ev.Event) -> None:
         """Give one event to a clip's machine and do what it says."""
         clip.touched = self._clock()
-        for instruction in clip.machine.handle(event):
+        generation = clip.machine.generation
+        instructions = clip.machine.handle(event)
+        if clip.machine.generation != generation:
+            self._worker.forget(clip.setup)
+        for instruction in instructions:
             _EXECUTE[type(instruction)](self, clip, instruction)
+
+    def _feed_result(self, clip: Clip, event: ev.Event) -> None:
+        """As `feed`, but a callback of the loop: an exception would vanish there and leave the client waiting."""
+        try:
+            self.feed(clip, event)
+        except Exception as error:  # noqa: BLE001 - the border of the loop
+            _log.error("result failed", exc_info=error, extra={"clip": clip.key})
+            self._give_up(clip)
+
+    def _give_up(self, clip: Clip) -> None:
+        """A fault of ours: the stream is told, the clip is gone, whatever state it was in."""
+        if clip.session is not None:
+            clip.session.fail(WireError(ErrorReason.INTERNAL, "the server failed on this clip"))
+        if clip.machine.phase is not ClipPhase.CLOSED:
+            self.evict(clip, "the server failed on it")
+        self._release(clip, ev.ReleaseClip())
 
     def _reply_for(self, clip: Clip) -> Callable[[ev.Event], None]:
         """How the device thread gives a result back to the loop."""
 
         def reply(event: ev.Event) -> None:
             try:
-                self._loop.call_soon_threadsafe(self.feed, clip, event)
+                self._loop.call_soon_threadsafe(self._feed_result, clip, event)
             except RuntimeError:
                 _log.debug("result after the loop closed", extra={"clip": clip.key})
 
@@ -260,6 +298,7 @@ class ClipHub:
         self._deliver(clip, messages.clip_ended(instruction))
         if clip.session is not None:
             clip.session.finish()
+            self._finishing.add(clip.session)
         _log.info("clip ended", extra={"clip": clip.key, "frames": instruction.frames_answered})
 
     def _deliver(self, clip: Clip, response: pb.StreamFramesResponse) -> None:
@@ -275,7 +314,7 @@ class ClipHub:
         if self._clips.get(clip.key) is clip:
             del self._clips[clip.key]
         clip.session = None
-        self._became_empty.set()
+        self._stream_ended.set()
 
 
 _EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -69,20 +70,19 @@ class _Shutdown:
     def __init__(self, hub: ClipHub) -> None:
         self._hub = hub
         self.begun = asyncio.Event()
+        self.signalled = asyncio.Event()
         self.at_once = asyncio.Event()
-        self.by_operator = False
 
-    def drain(self, *, by_operator: bool = False) -> None:
+    def drain(self) -> None:
         """Finish open clips, take no new ones. An operator's drain has no time limit."""
-        self.by_operator = self.by_operator or by_operator
         self._hub.draining = True
         self.begun.set()
 
     def signal(self) -> None:
-        """The first signal drains, the second one ends at once."""
-        if self.begun.is_set() and not self.by_operator:
+        """The first signal drains with a time limit, the second one ends at once."""
+        if self.signalled.is_set():
             self.at_once.set()
-        self.by_operator = False
+        self.signalled.set()
         self.drain()
 
     def now(self) -> None:
@@ -96,7 +96,7 @@ async def _running(
     config: ServerConfig, hub: ClipHub, engine: Engine, shutdown: _Shutdown
 ) -> AsyncIterator[grpc.aio.Server]:
     server = grpc.aio.server(options=_SERVER_OPTIONS)
-    service = ColorizeService(config, hub, engine, lambda: shutdown.drain(by_operator=True))
+    service = ColorizeService(config, hub, engine, shutdown.drain)
     server.add_generic_rpc_handlers((service.handlers(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # a lazy module attribute
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
@@ -122,12 +122,14 @@ def _bind(server: grpc.aio.Server, listen: str) -> str:
     """Take the address; returns it with the real port."""
     if listen.startswith("unix:"):
         _check_socket_path(Path(listen.removeprefix("unix:")))
+    others = os.umask(0o177)  # not chmod: a socket must never be open to others, not even at first
     try:
         port = server.add_insecure_port(listen)
     except RuntimeError as error:
         raise StartError(f"cannot listen on {listen}: the address is in use or not allowed") from error
+    finally:
+        os.umask(others)
     if listen.startswith("unix:"):
-        os.chmod(listen.removeprefix("unix:"), 0o600)
         return listen
     return f"{listen.rpartition(':')[0]}:{port}"
 
@@ -148,9 +150,13 @@ def _check_socket_path(path: Path) -> None:
 
 
 def _answers(path: Path) -> bool:
-    """Grpc takes over an existing socket without asking, also a living server's; so ask first."""
+    """Grpc takes over an existing socket without asking, also a living server's; so ask first.
+
+    Only a refusal proves that nobody listens: a server too busy to accept, or another user's, is one too.
+    """
     with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
+        probe.setblocking(False)
+        return probe.connect_ex(str(path)) not in (errno.ECONNREFUSED, errno.ENOENT)
 
 
 def _remove_socket(listen: str) -> None:
@@ -204,14 +210,23 @@ def _watch_end_of(descriptor: int, callback: Callable[[], None]) -> None:
 async def _until_stopped(config: ServerConfig, hub: ClipHub, shutdown: _Shutdown) -> None:
     await shutdown.begun.wait()
     _log.info("draining", extra={"clips": len(hub.clips)})
-    ends = [asyncio.create_task(hub.wait_until_streams_end()), asyncio.create_task(shutdown.at_once.wait())]
-    timeout = None if shutdown.by_operator else config.grace_seconds
-    _, pending = await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    ends = [
+        asyncio.create_task(hub.wait_until_streams_end()),
+        asyncio.create_task(shutdown.at_once.wait()),
+        asyncio.create_task(_grace(shutdown, config.grace_seconds)),
+    ]
+    _, pending = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
     for clip in hub.clips:
         hub.evict(clip, "the server stops")
     _log.info("stopped")
+
+
+async def _grace(shutdown: _Shutdown, seconds: float) -> None:
+    """The time limit of a drain runs from a signal on, also if an operator's drain came before it."""
+    await shutdown.signalled.wait()
+    await asyncio.sleep(seconds)
 
 
 __all__ = ["ConfigError", "StartError", "serve"]

@@ -6,6 +6,9 @@ from kinemacolor.server import events as ev
 from kinemacolor.server.engine import Chroma
 from kinemacolor.v1 import colorize_pb2 as pb
 
+_INT32_MAX = 2**31 - 1
+"""36 minutes; a server that was frozen for longer must not lose a frame over its statistics."""
+
 
 def color_frame(instruction: ev.EmitFrame) -> pb.StreamFramesResponse:
     """The answer to a frame."""
@@ -14,9 +17,9 @@ def color_frame(instruction: ev.EmitFrame) -> pb.StreamFramesResponse:
         color_frame=pb.ColorFrame(
             frame_number=instruction.number,
             shot_start=instruction.shot_start,
-            queue_us=chroma.queue_us,
-            network_us=chroma.network_us,
-            temporal_us=chroma.temporal_us,
+            queue_us=min(chroma.queue_us, _INT32_MAX),
+            network_us=min(chroma.network_us, _INT32_MAX),
+            temporal_us=min(chroma.temporal_us, _INT32_MAX),
             confidence=chroma.confidence,
             ab=chroma.ab,
         )

@@ -20,6 +20,7 @@ from kinemacolor.models.registry import list_models
 from kinemacolor.server import events as ev
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
+from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
 from kinemacolor.server.open_request import check_open
 from kinemacolor.server.session import Session
@@ -49,6 +50,7 @@ class ColorizeService:
         self._engine = engine
         self._drain = drain
         self._started = time.monotonic()
+        self._streams = 0
 
     def handlers(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """What a grpc server registers."""
@@ -66,6 +68,17 @@ class ColorizeService:
     # ---- the stream ----
 
     async def stream_frames(self, _: object, context: Context) -> None:
+        """One stream, within the bound on their number."""
+        if self._streams >= self._config.max_streams:
+            bound = f"this server has {self._config.max_streams} streams already"
+            await _abort(context, WireError(ErrorReason.TOO_MANY_CLIPS, bound))
+        self._streams += 1
+        try:
+            await self._serve_stream(context)
+        finally:
+            self._streams -= 1
+
+    async def _serve_stream(self, context: Context) -> None:
         """Two tasks: one reads and feeds the clip, one writes what the clip answers."""
         session = Session(limit=self._config.window)
         reader = asyncio.create_task(self._read(session, context))
@@ -74,24 +87,20 @@ class ColorizeService:
                 await context.write(response.SerializeToString())
         except WireError as error:
             await _abort(context, error)
+        except grpc.aio.InternalError:
+            _log.info("client vanished")  # a write to it failed: every day's business, no error
         finally:
             reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
+            self._hub.written(session)
 
     async def _read(self, session: Session, context: Context) -> None:
         clip: Clip | None = None
         try:
             clip = await self._open(session, context)
             while clip is not None and not session.is_over:
-                await session.room()
-                data = await context.read()
-                if session.is_over:
-                    return
-                if data is _EOF:
-                    session.fail(WireError(ErrorReason.OUT_OF_ORDER, "the stream ended without end_clip"))
-                    return
-                self._feed(clip, codec.parse_request(data))
+                await self._read_one(clip, session, context)
         except WireError as error:
             session.fail(error)
         except Exception as error:  # noqa: BLE001 - the border of the service: the client must get an end
@@ -101,8 +110,26 @@ class ColorizeService:
             if clip is not None:
                 self._hub.detach(clip, session)
 
-    async def _open(self, session: Session, context: Context) -> Clip | None:
+    async def _read_one(self, clip: Clip, session: Session, context: Context) -> None:
+        await session.room()
+        if session.is_over:
+            return
         data = await context.read()
+        if session.is_over:
+            return
+        if data is not _EOF:
+            self._feed(clip, codec.parse_request(data))
+        elif clip.machine.phase is ClipPhase.ENDING:
+            await session.over()  # the client has said all it had to say; its last answers are under way
+        else:
+            session.fail(WireError(ErrorReason.OUT_OF_ORDER, "the stream ended without end_clip"))
+
+    async def _open(self, session: Session, context: Context) -> Clip | None:
+        try:
+            async with asyncio.timeout(self._config.idle_seconds):
+                data = await context.read()
+        except TimeoutError as error:
+            raise WireError(ErrorReason.EVICTED, "the stream opened no clip in time") from error
         if data is _EOF:
             session.fail(WireError(ErrorReason.FIRST_MESSAGE, "the stream ended before open_clip"))
             return None
@@ -196,6 +223,9 @@ def _unary(kind: type[Request], method: Callable[[Request], Awaitable[Message]])
             await _abort(context, WireError(ErrorReason.MALFORMED, f"the message is no {kind.__name__}"))
         except WireError as error:
             await _abort(context, error)
+        except Exception as error:  # noqa: BLE001 - the border of the service: grpc would send the exception's text
+            _log.error("call failed", exc_info=error, extra={"request": kind.__name__})
+            await _abort(context, WireError(ErrorReason.INTERNAL, "the server failed on this request"))
         return b""
 
     return serve

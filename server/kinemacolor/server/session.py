@@ -5,6 +5,9 @@ from collections import deque
 
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError
+from kinemacolor.wire.reasons import ErrorReason
+
+_LOST = frozenset({ErrorReason.SUPERSEDED, ErrorReason.EVICTED})
 
 
 class Session:
@@ -24,12 +27,12 @@ class Session:
         self._room = asyncio.Event()
         self._room.set()
         self._error: WireError | None = None
-        self._finished = False
+        self._over = asyncio.Event()
 
     @property
     def is_over(self) -> bool:
         """True once the stream has an end, good or bad; nothing more is accepted from the client."""
-        return self._finished or self._error is not None
+        return self._over.is_set()
 
     def deliver(self, response: pb.StreamFramesResponse) -> None:
         """Queue one answer."""
@@ -40,17 +43,27 @@ class Session:
 
     def finish(self) -> None:
         """The stream ends with OK after the answers that wait."""
-        self._finished = True
         self._release()
 
     def fail(self, error: WireError) -> None:
-        """The stream ends with this error after the answers that wait; the first error counts."""
-        self._error = self._error or error
+        """The stream ends with this error after the answers that wait; the first end counts.
+
+        A stream that has lost its clip ends without them: whoever it was may never read them.
+        """
+        if not self.is_over:
+            self._error = error
+            if error.reason in _LOST:
+                self._waiting.clear()
         self._release()
 
     def _release(self) -> None:
+        self._over.set()
         self._changes.set()
         self._room.set()
+
+    async def over(self) -> None:
+        """Wait until the stream has an end."""
+        await self._over.wait()
 
     async def room(self) -> None:
         """Wait until the client has read enough of its answers, or the stream is over."""
@@ -65,7 +78,7 @@ class Session:
         while not self._waiting:
             if self._error is not None:
                 raise self._error
-            if self._finished:
+            if self.is_over:
                 return None
             self._changes.clear()
             await self._changes.wait()

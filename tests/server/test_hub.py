@@ -1,0 +1,238 @@
+"""The hub and the device thread in one process, over an engine that a test can hold up or make fail."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from kinemacolor.server import events as ev
+from kinemacolor.server.config import ServerConfig
+from kinemacolor.server.device_worker import DeviceWorker, ProposeJob
+from kinemacolor.server.engine import Chroma, ClipSetup, Engine, TimedProposal
+from kinemacolor.server.events import ClipPhase
+from kinemacolor.server.hub import Clip, ClipHub
+from kinemacolor.server.open_request import OpenRequest, check_open
+from kinemacolor.server.session import Session
+from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire.errors import WireError
+from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.reasons import ErrorReason
+
+WIDTH, HEIGHT, WINDOW = 8, 4, 4
+SECONDS = 60
+CONFIG = ServerConfig(device="cpu", default_model="tiny", window=WINDOW)
+POISON = b"\xff" * (2 * WIDTH * HEIGHT)
+Result = TypeVar("Result")
+
+
+class TestEngine(Engine):
+    """The real engine with a gate before the frame network and before opening, and a luma that it cannot stand."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        super().__init__(CONFIG)
+        self.gate = threading.Event()
+        self.open_gate = threading.Event()
+        self.open_gate.set()
+        self.entered = threading.Event()
+        self.proposed: list[bytes] = []
+        self.sizes: tuple[int, ...] = (1,)
+        self.spoil: Callable[[Chroma], Chroma] = lambda chroma: chroma
+
+    def setup(self, *arguments: object) -> ClipSetup:  # type: ignore[override]
+        assert self.open_gate.wait(SECONDS)
+        return super().setup(*arguments)  # type: ignore[arg-type]
+
+    def batch_sizes(self, setup: ClipSetup) -> tuple[int, ...]:
+        return self.sizes
+
+    def propose(self, setup, lumas, waited_us) -> list[TimedProposal]:  # type: ignore[no-untyped-def]
+        self.entered.set()
+        assert self.gate.wait(SECONDS)
+        self.proposed += lumas
+        if POISON in lumas:
+            raise RuntimeError("no memory for this")
+        return super().propose(setup, lumas, waited_us)
+
+    def step(self, *arguments: object):  # type: ignore[no-untyped-def,override]
+        state, chroma = super().step(*arguments)  # type: ignore[arg-type]
+        return state, self.spoil(chroma)
+
+
+def request(key: str = "clip", **fields: object) -> OpenRequest:
+    geometry = pb.PlaneGeometry(width_px=WIDTH, height_px=HEIGHT)
+    return check_open(pb.OpenClip(clip_key=key, geometry=geometry, transfer=pb.TRANSFER_SRGB, **fields))  # type: ignore[arg-type]
+
+
+def luma(value: int) -> bytes:
+    return bytes([value]) * (2 * WIDTH * HEIGHT)
+
+
+@contextmanager
+def running_worker(engine: TestEngine) -> Iterator[DeviceWorker]:
+    with DeviceWorker(engine) as worker:
+        try:
+            yield worker
+        finally:
+            engine.gate.set()
+            engine.open_gate.set()
+
+
+def run(scenario: Callable[[ClipHub, TestEngine], Awaitable[None]]) -> None:
+    async def with_deadline() -> None:
+        engine = TestEngine()
+        with running_worker(engine) as worker:
+            await asyncio.wait_for(scenario(ClipHub(CONFIG, worker, "tiny"), engine), SECONDS)
+
+    asyncio.run(with_deadline())
+
+
+async def opened(hub: ClipHub, asked: OpenRequest) -> tuple[Clip, Session]:
+    session = Session(limit=WINDOW)
+    clip = await hub.open(asked, session)
+    response = await session.next_response()
+    assert response is not None
+    assert response.WhichOneof("message") == "clip_opened"
+    return clip, session
+
+
+def test_frames_of_a_lost_stream_are_not_computed() -> None:
+    """Else a client that comes and goes would fill the queue without a bound, and the others would wait for it."""
+
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        for round_number in range(10):
+            clip, session = await opened_while_busy(hub, engine, round_number)
+            for number in range(WINDOW):
+                hub.feed(clip, ev.FrameArrived(number, luma(10 * round_number + number)))
+            if round_number == 0:
+                await asyncio.to_thread(engine.entered.wait, SECONDS)
+            if round_number < 9:
+                hub.detach(clip, session)
+        engine.gate.set()
+        for _ in range(WINDOW):
+            await session.next_response()
+        wanted = {luma(90 + number) for number in range(WINDOW)}
+        under_way = luma(0)
+        assert set(engine.proposed) == {under_way, *wanted}
+
+    run(scenario)
+
+
+async def opened_while_busy(hub: ClipHub, engine: TestEngine, round_number: int) -> tuple[Clip, Session]:
+    """The device is held up from the first frame on, so all opens but the first reuse what the first got."""
+    if round_number == 0:
+        return await opened(hub, request())
+    session = Session(limit=WINDOW)
+    clip = hub.find("clip")
+    hub._attach(clip, replace(clip.request, restart=True), session)
+    await session.next_response()
+    return clip, session
+
+
+def test_an_answer_that_cannot_be_told_ends_the_stream() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.spoil = lambda chroma: replace(chroma, ab="no bytes")  # type: ignore[arg-type]
+        engine.gate.set()
+        clip, session = await opened(hub, request())
+        hub.feed(clip, ev.FrameArrived(0, luma(1)))
+        with pytest.raises(WireError) as caught:
+            await session.next_response()
+        assert caught.value.reason is ErrorReason.INTERNAL
+        assert hub.clips == ()
+        assert clip.machine.phase is ClipPhase.CLOSED
+
+    run(scenario)
+
+
+def test_a_frame_that_waited_for_an_hour_is_answered() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.spoil = lambda chroma: replace(chroma, queue_us=3_600_000_000)
+        engine.gate.set()
+        clip, session = await opened(hub, request())
+        hub.feed(clip, ev.FrameArrived(0, luma(1)))
+        response = await session.next_response()
+        assert response is not None
+        assert response.color_frame.queue_us == 2**31 - 1
+
+    run(scenario)
+
+
+def test_a_drain_that_begins_while_a_clip_opens_refuses_it() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.open_gate.clear()
+        opening = asyncio.create_task(hub.open(request(), Session(limit=WINDOW)))
+        await asyncio.sleep(0)
+        hub.draining = True
+        engine.open_gate.set()
+        with pytest.raises(WireError) as caught:
+            await opening
+        assert caught.value.reason is ErrorReason.DRAINING
+        assert hub.clips == ()
+
+    run(scenario)
+
+
+def test_the_default_model_and_its_name_are_the_same_setting() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.gate.set()
+        clip, session = await opened(hub, request())
+        hub.feed(clip, ev.FrameArrived(0, luma(1)))
+        await session.next_response()
+        hub.detach(clip, session)
+        again, _ = await opened(hub, request(model="tiny", first_frame=1))
+        assert again is clip
+
+    run(scenario)
+
+
+def test_a_clip_that_is_restarted_with_other_settings_gets_a_newer_epoch() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        first, _ = await opened(hub, request())
+        second, _ = await opened(hub, request(want_confidence=True, restart=True))
+        assert (first.epoch, second.epoch) == (1, 2)
+
+    run(scenario)
+
+
+def test_answers_of_a_stream_that_lost_its_clip_are_dropped() -> None:
+    """Their reader may never come; the newer stream computes them again."""
+
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.gate.set()
+        clip, session = await opened(hub, request())
+        for number in range(WINDOW):
+            hub.feed(clip, ev.FrameArrived(number, luma(number)))
+        while clip.machine.waiting:  # noqa: ASYNC110 - the machine is pure and has nothing to wait on
+            await asyncio.sleep(0.001)
+        await opened(hub, request(first_frame=WINDOW))
+        with pytest.raises(WireError) as caught:
+            await session.next_response()
+        assert caught.value.reason is ErrorReason.SUPERSEDED
+
+    run(scenario)
+
+
+def test_one_bad_frame_does_not_spoil_its_batch() -> None:
+    engine = TestEngine()
+    events: dict[bytes, Future[ev.Event]] = {luma(1): Future(), POISON: Future(), luma(2): Future()}
+    with running_worker(engine) as worker:
+        arguments = ("tiny", Geometry(WIDTH, HEIGHT), request().settings.transfer, False)
+        setup = worker.call(lambda used: used.setup(*arguments)).result(SECONDS)
+        engine.sizes = (1, 2)
+        worker.propose(job(setup, luma(0), Future()))
+        assert engine.entered.wait(SECONDS)
+        for data, future in events.items():
+            worker.propose(job(setup, data, future))
+        engine.gate.set()
+        kinds = [type(future.result(SECONDS)) for future in events.values()]
+    assert kinds == [ev.ProposalDone, ev.WorkFailed, ev.ProposalDone]
+
+
+def job(setup: ClipSetup, data: bytes, future: "Future[ev.Event]") -> ProposeJob:
+    return ProposeJob(setup, ev.RunPropose(0, 1, data, None), future.set_result)
