@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the server does, and before any test imports torch
+
 READY_SECONDS = 90
 """torch takes seconds to import, more on a busy machine."""
 

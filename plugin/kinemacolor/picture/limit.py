@@ -24,6 +24,9 @@ Float32 = NDArray[np.float32]
 _FITS = 1.0 - 1e-6
 """Factor from which chroma counts as fitting; what it lets through is float32 noise, 0.03 codes of 16 bits."""
 
+_BAND_SAMPLES = 1 << 18
+"""Chroma samples that are worked on at a time, so that the steps find them in the processor's cache."""
+
 
 class GamutLimiter:
     """The limit for one kind of chroma plane.
@@ -53,6 +56,15 @@ class GamutLimiter:
         Returns:
             How many chroma samples were changed.
         """
+        step = self._steps[1]
+        rows = max(1, _BAND_SAMPLES // cb.shape[1])
+        bands = range(0, cb.shape[0], rows)
+        return sum(
+            self._apply_to_band(luma[top * step : (top + rows) * step], cb[top : top + rows], cr[top : top + rows])
+            for top in bands
+        )
+
+    def _apply_to_band(self, luma: Samples, cb: Samples, cr: Samples) -> int:
         darkest, brightest = (plane.ravel() for plane in shared_extremes(luma, *self._steps))
         index = self._table_index(cb, cr)
         suspect = darkest < np.take(self._lowest, index)

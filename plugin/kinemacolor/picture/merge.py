@@ -29,6 +29,9 @@ Ab = NDArray[np.int16]
 AB_SCALE = 256
 """Units of the wire's chroma per unit of a*, b*."""
 
+_BAND_SAMPLES = 1 << 17
+"""Pixels of R'G'B' that are worked on at a time, so that the steps find them in the processor's cache."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedChroma:
@@ -167,16 +170,25 @@ class ChromaMerger:
         luma = luma_of_rgb(planes, self._source.bits, self._encoding.matrix, self._encoding.range)
         self._check(planes[0], ab, amount)
         cbcr = self._chroma(proxy_of_float(luma, self._proxy_size), ab, amount, luma)
-        factor = gamut_scale(luma, cbcr, self._encoding.matrix)
-        limited = int(np.count_nonzero(factor < 1))
-        cbcr *= factor
-        rgb = rgb_offsets(cbcr, self._encoding.matrix)
+        red, green, blue = (np.empty(luma.shape, dtype=self._target.dtype) for _ in range(3))
+        rows = max(1, _BAND_SAMPLES // luma.shape[1])
+        limited = 0
+        for top in range(0, luma.shape[0], rows):
+            band = slice(top, top + rows)
+            limited += self._add_chroma(luma[band], cbcr[:, band], (red[band], green[band], blue[band]))
+        return MergedRgb(planes=(red, green, blue), limited_pixels=limited)
+
+    def _add_chroma(self, luma: Float32, cbcr: Float32, out: tuple[Samples, ...]) -> int:
+        """R'G'B' codes of luma and limited chroma into `out`; how many pixels were limited."""
+        matrix, target = self._encoding.matrix, self._target_scale
+        factor = gamut_scale(luma, cbcr, matrix)
+        rgb = rgb_offsets(cbcr * factor, matrix)
         rgb += luma
-        target = self._target_scale
         rgb *= np.float32(target.luma_span)
         rgb += np.float32(target.luma_black)
-        red, green, blue = (round_to_codes(plane, target) for plane in rgb)
-        return MergedRgb(planes=(red, green, blue), limited_pixels=limited)
+        for plane, codes in zip(rgb, out, strict=True):
+            codes[:] = round_to_codes(plane, target)
+        return int(np.count_nonzero(factor < 1))
 
     def _chroma(
         self, proxy: NDArray[np.uint16], ab: Ab, amount: float, guide: Float32, gain: float = 1.0, bias: float = 0.0
