@@ -34,7 +34,7 @@ class DecodeSettings:
 
     beta: float = 0.5
     """Power to which the training's class weight is divided out, in [0, 1]."""
-    temperature: float = 0.4
+    temperature: float = 0.3
     """Temperature of the annealed mean, above 0: near 0 takes the mode, 1 the mean."""
 
 
