@@ -72,9 +72,13 @@ def test_silence_ends():
         pass
 
 
-def test_it_ends_when_the_client_is_killed():
+def test_it_ends_when_the_client_is_killed(tmp_path):
     client = subprocess.Popen(
-        [sys.executable, "-c", _CLIENT, str(FAKE)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", _CLIENT, str(FAKE)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # nobody is left to remove the folder
     )
     with client:
         server_pid = int(client.stdout.readline())

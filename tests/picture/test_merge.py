@@ -282,6 +282,7 @@ def test_rgb_replaces_colour_that_was_there() -> None:
     how = encoding("709", Range.FULL)
     merged = merger(size, proxy, how=how, family=Family.RGB).merge_rgb(planes, np.zeros((2, 6, 8), dtype=np.int16))
     assert len({plane.tobytes() for plane in merged.planes}) == 1
+    assert merged.limited_pixels == 0
 
 
 @pytest.mark.parametrize(("bits", "top"), [(8, 255), (10, 1023), (16, 65535)])
@@ -298,7 +299,7 @@ def test_wrong_input_is_refused() -> None:
     for bad in (ab[:, :-1], ab.astype(np.float32), ab[:1]):
         with pytest.raises(ValueError, match="expected int16"):
             one.merge(luma, bad)
-    for amount in (-1.0, float("nan"), float("inf")):
+    for amount in (-1.0, 17.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="amount"):
             one.merge(luma, ab, amount)
     with pytest.raises(ValueError, match="use merge"):

@@ -142,3 +142,20 @@ def test_a_server_too_busy_to_accept_keeps_its_socket(short_folder: Path) -> Non
         waiting.connect(str(path))  # the backlog is full from here on: another connect would block
         error = pool.submit(lifecycle._check_socket_path, path).exception(timeout=20)
     assert "another server answers there" in str(error)
+
+
+@pytest.mark.parametrize("folder_name", ["kinemacolor-x", "mine"])
+def test_a_private_servers_empty_folder_goes_with_it_and_no_other(short_folder: Path, folder_name: str) -> None:
+    folder = short_folder / folder_name
+    folder.mkdir()
+    listen = ("--listen", f"unix:{folder}/s", "--exit-with-stdin")
+    # /dev/null is at its end at once, and no event loop can watch it.
+    done = subprocess.run(
+        [sys.executable, "-m", "kinemacolor.server", "--model", "tiny", *listen],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert folder.exists() == (folder_name == "mine")

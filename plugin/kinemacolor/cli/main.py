@@ -122,9 +122,14 @@ def _is_main_thread() -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    for ignored in _SIGNALS:
-        signal.signal(ignored, signal.SIG_IGN)
+    for further in _SIGNALS:
+        # Not SIG_IGN: Python complains on stderr about a signal that was pending when its handler went away.
+        signal.signal(further, _already_stopping)
     raise KeyboardInterrupt
+
+
+def _already_stopping(number: int, frame: FrameType | None) -> None:
+    """Cleaning up goes on."""
 
 
 def _help() -> str:

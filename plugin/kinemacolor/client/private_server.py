@@ -24,6 +24,7 @@ from typing import IO
 
 from kinemacolor.client.address import MAX_SOCKET_PATH_BYTES, ServerAddress
 from kinemacolor.client.errors import ServerStartError, one_line
+from kinemacolor.wire.limits import PRIVATE_FOLDER_PREFIX
 
 START_TIMEOUT_SECONDS = 180.0
 """Importing torch from a cold disk and the self-test of a slow device take long; hanging for ever is worse."""
@@ -184,7 +185,7 @@ def _spawn(command: Sequence[str]) -> PrivateServer:
 def _socket_folder() -> Path:
     """A new folder, only ours (mode 0700), whose path leaves room for the socket's name."""
     for parent in (None, "/tmp"):
-        folder = Path(tempfile.mkdtemp(prefix="kinemacolor-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=PRIVATE_FOLDER_PREFIX, dir=parent))
         if len(os.fsencode(folder)) + len("/server.sock") <= MAX_SOCKET_PATH_BYTES:
             return folder
         folder.rmdir()

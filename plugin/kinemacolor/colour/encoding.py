@@ -7,6 +7,8 @@ written without a second table. `Range` follows FFmpeg (1 = limited, 2 = full), 
 from dataclasses import dataclass
 from enum import Enum
 
+__all__ = ["ColourEncoding", "Matrix", "Primaries", "Range", "Siting", "Transfer"]
+
 
 class Matrix(Enum):
     """Which Kr and Kb define luma: Y' = Kr R' + (1 - Kr - Kb) G' + Kb B'."""

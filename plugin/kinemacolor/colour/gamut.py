@@ -11,6 +11,8 @@ from .arrays import FloatT
 from .encoding import Matrix
 from .matrix import chroma_to_rgb_weights
 
+__all__ = ["gamut_scale", "rgb_offsets"]
+
 _TINY = 1e-9
 
 

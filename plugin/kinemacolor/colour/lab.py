@@ -13,13 +13,23 @@ from numpy.typing import NDArray
 from .arrays import Float64, FloatT
 from .encoding import Primaries
 
+__all__ = [
+    "D65_XY",
+    "lab_function",
+    "lab_inverse",
+    "lab_to_linear_rgb",
+    "linear_rgb_to_lab",
+    "relative_xyz_to_rgb",
+    "rgb_to_relative_xyz",
+]
+
 D65_XY = (0.3127, 0.3290)
 
-LAB_KNEE = 6.0 / 29.0
+_LAB_KNEE = 6.0 / 29.0
 """Value of f(t) at which CIELAB changes from cube root to straight line."""
-LAB_SLOPE = 3.0 * LAB_KNEE * LAB_KNEE
+_LAB_SLOPE = 3.0 * _LAB_KNEE * _LAB_KNEE
 """Slope of the inverse of f below the knee."""
-LAB_BLACK = 4.0 / 29.0
+_LAB_BLACK = 4.0 / 29.0
 """f(0)."""
 
 _XY_170M = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
@@ -67,16 +77,16 @@ def _mix(matrix: Float64, planes: NDArray[FloatT]) -> NDArray[FloatT]:
 def lab_function(ratio: NDArray[FloatT]) -> NDArray[FloatT]:
     """f(t) of CIE 15: cube root above (6/29)^3, a straight line below. Same shape and dtype."""
     one = ratio.dtype.type
-    line = ratio / one(LAB_SLOPE) + one(LAB_BLACK)
-    return np.where(ratio > one(LAB_KNEE**3), np.cbrt(ratio), line)
+    line = ratio / one(_LAB_SLOPE) + one(_LAB_BLACK)
+    return np.where(ratio > one(_LAB_KNEE**3), np.cbrt(ratio), line)
 
 
 def lab_inverse(value: NDArray[FloatT]) -> NDArray[FloatT]:
     """The t of f(t). Same shape and dtype."""
     one = value.dtype.type
     # The line is the tangent of the cube at the knee, so cube(max) + line(rest) needs no mask.
-    high = np.maximum(value, one(LAB_KNEE))
-    result: NDArray[FloatT] = high * high * high + one(LAB_SLOPE) * (value - high)
+    high = np.maximum(value, one(_LAB_KNEE))
+    result: NDArray[FloatT] = high * high * high + one(_LAB_SLOPE) * (value - high)
     return result
 
 

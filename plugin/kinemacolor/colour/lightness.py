@@ -7,6 +7,8 @@ from .encoding import Transfer
 from .lab import lab_function
 from .transfer import to_linear
 
+__all__ = ["lightness_table"]
+
 
 def lightness_table(transfer: Transfer) -> Float32:
     """CIE lightness L* of the neutral whose luma is Y' = i / 65535.

@@ -12,6 +12,21 @@ from numpy.typing import NDArray
 from .arrays import FloatT
 from .encoding import Matrix, Range
 
+__all__ = [
+    "MAX_BITS",
+    "MIN_BITS",
+    "CodeScale",
+    "chroma_to_code",
+    "chroma_to_rgb_weights",
+    "code_scale",
+    "code_to_chroma",
+    "code_to_luma",
+    "luma_to_code",
+    "luma_weights",
+    "rgb_to_ycbcr",
+    "ycbcr_to_rgb",
+]
+
 MIN_BITS = 8
 MAX_BITS = 16
 

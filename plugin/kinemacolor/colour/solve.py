@@ -33,6 +33,8 @@ from .lab import lab_function, lab_inverse, relative_xyz_to_rgb
 from .matrix import luma_weights
 from .transfer import from_linear, to_linear
 
+__all__ = ["LAB_LIMIT", "ChromaSolver", "solve_chroma"]
+
 LAB_LIMIT = 128.0
 """a* and b* are clipped to +-128: the range of the wire, and beyond every colour of BT.709."""
 

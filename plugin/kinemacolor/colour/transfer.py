@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from .arrays import FloatT
 from .encoding import Transfer
 
+__all__ = ["HDR_DIFFUSE_WHITE_NITS", "from_linear", "to_linear"]
+
 HDR_DIFFUSE_WHITE_NITS = 203.0
 """BT.2408-7: level of diffuse white in PQ and HLG; this is linear 1.0 here."""
 

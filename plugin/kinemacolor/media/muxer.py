@@ -219,9 +219,9 @@ class Muxer:
             return
         source = self._source.container
         self._container.metadata.update(_kept(source.metadata, _CONTAINER_KEYS))
-        chapters = source.chapters()
-        if chapters:
-            self._container.set_chapters(chapters)
+        # A piece of a film says that it has none: those of the whole film stand at other times.
+        if self._plan.source.chapters:
+            self._container.set_chapters(source.chapters())
 
 
 def _cover_bytes(source: SourceFile | None, template: Any) -> bytes:

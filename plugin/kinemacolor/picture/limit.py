@@ -13,16 +13,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Matrix
-from kinemacolor.colour.gamut import gamut_scale, rgb_offsets
+from kinemacolor.colour.gamut import rgb_offsets
 from kinemacolor.colour.matrix import CodeScale, chroma_to_rgb_weights
 
 from .pixel import Samples
 
-Float32 = NDArray[np.float32]
+__all__ = ["GamutLimiter", "shared_extremes"]
+
 
 _FITS = 1.0 - 1e-6
 """Factor from which chroma counts as fitting; what it lets through is float32 noise, 0.03 codes of 16 bits."""
+
+_TINY = np.float32(1e-9)
 
 _BAND_SAMPLES = 1 << 18
 """Chroma samples that are worked on at a time, so that the steps find them in the processor's cache."""
@@ -100,9 +104,13 @@ class GamutLimiter:
         return (code.astype(np.float32) - np.float32(self._scale.luma_black)) / np.float32(self._scale.luma_span)
 
     def _factor(self, offsets: Float32, low: Float32, high: Float32) -> Float32:
-        """Largest factor that fits both the darkest and the brightest luma."""
-        cbcr = offsets / np.float32(self._scale.chroma_span)
-        return np.minimum(gamut_scale(low, cbcr, self._matrix), gamut_scale(high, cbcr, self._matrix))
+        """Largest factor in [0, 1] that fits both the darkest and the brightest luma; see `gamut_scale`."""
+        red, green, blue = rgb_offsets(offsets / np.float32(self._scale.chroma_span), self._matrix)
+        lowest = np.minimum(np.minimum(red, green), blue)
+        highest = np.maximum(np.maximum(red, green), blue)
+        factor: Float32 = low / np.maximum(-lowest, _TINY)
+        np.minimum(factor, (1 - high) / np.maximum(highest, _TINY), out=factor)
+        return np.clip(factor, 0, 1, out=factor)
 
     def _safe_factor(self, offsets: Float32, low: Float32, high: Float32) -> Float32:
         """Largest factor that fits even if rounding then moves every channel by its reserve."""
@@ -111,7 +119,7 @@ class GamutLimiter:
         room = np.where(rgb < 0, low - reserve, 1 - high - reserve)
         # A channel that chroma hardly moves has no limit of its own, but rounding moves it too.
         room[:, np.minimum(low, 1 - high) < self._reserve.max()] = 0
-        factor: Float32 = np.clip((room / np.maximum(np.abs(rgb), np.float32(1e-9))).min(axis=0), 0, 1)
+        factor: Float32 = np.clip((room / np.maximum(np.abs(rgb), _TINY)).min(axis=0), 0, 1)
         return factor
 
 

@@ -4,6 +4,11 @@ For Y'CbCr and gray: a*b* is solved at constant Y' on the proxy grid, the chroma
 limited to the gamut of every luma sample that shares it, and quantised. For R'G'B': the same on the full grid, then
 chroma is added to the Y' of each pixel; Y' differs by float rounding only until the codes are rounded, and by at most
 half a code after that (the weights of luma are positive and sum to 1).
+
+Solving on the proxy and upsampling Cb, Cr instead of a*, b* is not only cheaper: on photographs reduced four times its
+error against the true chroma is 2.04 codes of 8 bits (RMS), that of solving every pixel is 2.32; they differ by 1.12.
+The merge of a 1080p frame in 8-bit 4:2:0 costs about 18 ms of one core, up to twice that where a dark picture has most
+of its chroma limited. tests/bench/merging.py prints both.
 """
 
 from dataclasses import dataclass
@@ -12,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import ColourEncoding, Range, Siting
 from kinemacolor.colour.gamut import gamut_scale, rgb_offsets
 from kinemacolor.colour.matrix import CodeScale, code_scale
@@ -22,12 +28,25 @@ from .pixel import Family, PixelFormat, Samples
 from .proxy import luma_of_rgb, proxy_of_float, proxy_of_wide, widen
 from .upsample import ChromaUpsampler
 
-Float32 = NDArray[np.float32]
+__all__ = [
+    "AB_SCALE",
+    "MAX_AMOUNT",
+    "Ab",
+    "ChromaMerger",
+    "MergedChroma",
+    "MergedRgb",
+    "requantise_luma",
+    "round_to_codes",
+]
+
 Ab = NDArray[np.int16]
 """(2, h, w) a* and b* in units of 1/256, on the proxy grid."""
 
 AB_SCALE = 256
 """Units of the wire's chroma per unit of a*, b*."""
+
+MAX_AMOUNT = 16.0
+"""Largest factor on chroma; far beyond it there is nothing but the border of the gamut."""
 
 _BAND_SAMPLES = 1 << 17
 """Pixels of R'G'B' that are worked on at a time, so that the steps find them in the processor's cache."""
@@ -49,7 +68,7 @@ class MergedRgb:
 
     planes: tuple[Samples, Samples, Samples]
     limited_pixels: int
-    """Pixels that lost saturation because their luma had no room for it."""
+    """Pixels that lost saturation, half a code of Cb or Cr or more, because their luma had no room for it."""
 
 
 def requantise_luma(luma: Samples, from_bits: int, to_bits: int, range_: Range) -> Samples:
@@ -126,14 +145,14 @@ class ChromaMerger:
         Args:
             luma: (H, W) codes of the source's depth; only read.
             ab: (2, h, w) a* and b* in 1/256 units.
-            amount: Factor on a* and b*; 0 gives neutral chroma.
+            amount: Factor on a* and b*, 0 to `MAX_AMOUNT`; 0 gives neutral chroma.
 
         Returns:
             New planes in the target's depth. Where the depths of source and target differ, the gamut is that of
             `requantise_luma(luma, ...)`.
 
         Raises:
-            ValueError: A shape or type differs from what the merger was made for, or `amount` is negative.
+            ValueError: A shape or type differs from what the merger was made for, or `amount` is out of range.
         """
         if self._target.family is not Family.YUV:
             raise ValueError(f"expected a YUV target for merge(), found {self._target.name}; use merge_rgb()")
@@ -157,7 +176,7 @@ class ChromaMerger:
         Args:
             planes: (R', G', B') codes of the source's depth; only read.
             ab: (2, h, w) a* and b* in 1/256 units.
-            amount: Factor on a* and b*; 0 gives a neutral picture.
+            amount: Factor on a* and b*, 0 to `MAX_AMOUNT`; 0 gives a neutral picture.
 
         Returns:
             New planes in the target's depth; Y' of each pixel within half a code of the source's.
@@ -188,7 +207,8 @@ class ChromaMerger:
         rgb += np.float32(target.luma_black)
         for plane, codes in zip(rgb, out, strict=True):
             codes[:] = round_to_codes(plane, target)
-        return int(np.count_nonzero(factor < 1))
+        lost = np.maximum(np.abs(cbcr[0]), np.abs(cbcr[1])) * (1 - factor)
+        return int(np.count_nonzero(lost > np.float32(0.5 / target.chroma_span)))
 
     def _chroma(
         self, proxy: NDArray[np.uint16], ab: Ab, amount: float, guide: Float32, gain: float = 1.0, bias: float = 0.0
@@ -212,8 +232,8 @@ class ChromaMerger:
                 f"expected int16 a*b* of {self._proxy_size[0]} x {self._proxy_size[1]}, "
                 f"found {ab.dtype} of shape {ab.shape}"
             )
-        if not 0 <= amount < float("inf"):
-            raise ValueError(f"expected an amount of 0 or more, found {amount}")
+        if not 0 <= amount <= MAX_AMOUNT:
+            raise ValueError(f"expected an amount of 0 to {MAX_AMOUNT:g}, found {amount}")
 
 
 def round_to_codes(plane: Float32, scale: CodeScale) -> Samples:

@@ -6,6 +6,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+__all__ = ["Family", "PixelFormat", "Samples"]
+
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 """One plane, (H, W), C-contiguous or a view with strides; values in [0, 2**bits - 1]."""
 

@@ -19,10 +19,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Matrix, Range
 from kinemacolor.colour.matrix import CodeScale, code_scale, luma_weights
 
 from .pixel import Samples
+
+__all__ = [
+    "MAX_ASPECT",
+    "QUALITY_SHORT_SIDE_PX",
+    "Proxy",
+    "luma_of_rgb",
+    "make_proxy",
+    "make_proxy_rgb",
+    "proxy_of_float",
+    "proxy_of_wide",
+    "proxy_size",
+    "widen",
+]
 
 QUALITY_SHORT_SIDE_PX: Mapping[str, int] = MappingProxyType({"draft": 192, "standard": 256, "high": 288})
 """Short side of the proxy for each quality preset."""
@@ -109,7 +123,7 @@ def proxy_of_wide(wide: NDArray[np.uint16], scale: CodeScale, size: tuple[int, i
     return _rounded(scaled)
 
 
-def luma_of_rgb(planes: tuple[Samples, ...], bits: int, matrix: Matrix, range_: Range) -> NDArray[np.float32]:
+def luma_of_rgb(planes: tuple[Samples, ...], bits: int, matrix: Matrix, range_: Range) -> Float32:
     """Y' of R'G'B' codes in the clip's own matrix.
 
     Args:
@@ -143,13 +157,13 @@ def make_proxy_rgb(
     return proxy_of_float(luma, size)
 
 
-def proxy_of_float(luma: NDArray[np.float32], size: tuple[int, int]) -> Proxy:
+def proxy_of_float(luma: Float32, size: tuple[int, int]) -> Proxy:
     """Proxy of (H, W) Y' in [0, 1]. Arguments are trusted."""
     mean = _area_mean(luma, size)
     return _rounded(mean * np.float32(65535))
 
 
-def _area_mean(plane: NDArray[np.uint16] | NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def _area_mean(plane: NDArray[np.uint16] | Float32, size: tuple[int, int]) -> Float32:
     """Mean over the area of each sample of a smaller picture; rounded to integers if the plane has integers."""
     height, width = plane.shape
     source: NDArray[Any] = plane
@@ -159,7 +173,7 @@ def _area_mean(plane: NDArray[np.uint16] | NDArray[np.float32], size: tuple[int,
     return np.asarray(mean, dtype=np.float32).reshape(size[1], size[0])
 
 
-def _rounded(values: NDArray[np.float32]) -> Proxy:
+def _rounded(values: Float32) -> Proxy:
     proxy: Proxy = np.clip(np.rint(values), 0, 65535).astype(np.uint16)
     return proxy
 

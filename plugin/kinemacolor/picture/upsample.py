@@ -23,9 +23,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Siting
 
-Float32 = NDArray[np.float32]
+__all__ = ["ChromaUpsampler"]
+
 
 _WINDOW = (3, 3)
 _REGULARISER = 0.02
@@ -70,9 +72,7 @@ def _axis(luma: int, log2_step: int, cosited: int | None) -> _Axis:
     return _Axis(luma, 1 << log2_step, cosited if log2_step else None)
 
 
-def chroma_axes(
-    luma_size: tuple[int, int], log2_chroma_w: int, log2_chroma_h: int, siting: Siting
-) -> tuple[_Axis, _Axis]:
+def _axes(luma_size: tuple[int, int], log2_chroma_w: int, log2_chroma_h: int, siting: Siting) -> tuple[_Axis, _Axis]:
     """The (horizontal, vertical) axes of a chroma plane. Sitings that an axis is not subsampled for do not matter."""
     last = (1 << log2_chroma_h) - 1
     row = 0 if siting in _FIRST_ROW else last if siting in _LAST_ROW else None
@@ -100,7 +100,7 @@ class ChromaUpsampler:
         log2_chroma_h: int = 0,
         siting: Siting = Siting.LEFT,
     ) -> None:
-        self._x, self._y = chroma_axes(luma_size, log2_chroma_w, log2_chroma_h, siting)
+        self._x, self._y = _axes(luma_size, log2_chroma_w, log2_chroma_h, siting)
         self._reduces = self._x.chroma < proxy_size[0] or self._y.chroma < proxy_size[1]
         self._filter_x = _filter(self._x, proxy_size[0], self._reduces)
         self._filter_y = _filter(self._y, proxy_size[1], self._reduces)
@@ -193,7 +193,7 @@ def _sharpener(factor: float) -> NDArray[np.float64]:
     count = max(1, round(factor))
     phases = (np.arange(count) + 0.5) / count - 0.5
     taps = np.array([np.mean(_cubic(phases - neighbour)) for neighbour in range(-2, 3)])
-    return 2.0 * (np.arange(-2, 3) == 0) - taps
+    return np.asarray(2.0 * (np.arange(-2, 3) == 0) - taps, dtype=np.float64)
 
 
 def _delay(samples: float) -> NDArray[np.float64]:

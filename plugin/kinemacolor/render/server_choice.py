@@ -80,7 +80,7 @@ def _ready(private: PrivateServer) -> ServerAddress:
 
 
 def _server_arguments(options: ServerOptions, model: str) -> list[str]:
-    # A render may pause for as long as a full disk takes; this server dies with its client, so it need not watch over it.
+    # A render may pause for as long as a full disk takes; this server ends with its client, so it need not watch.
     arguments = ["--idle", str(_IDLE_SECONDS)]
     if model:
         arguments += ["--model", model]

@@ -38,3 +38,6 @@ CHANNEL_OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 """Options of both ends. The server adds that it tolerates these pings."""
+
+PRIVATE_FOLDER_PREFIX = "kinemacolor-"
+"""How the folder of a private server's socket is called; whoever of client and server ends last removes it."""

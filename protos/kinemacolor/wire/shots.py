@@ -20,6 +20,8 @@ pairs inside, none called a cut; 1500 joins, 1475 found (what is missed are talk
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["is_cut"]
+
 _Float64 = NDArray[np.float64]
 
 _LONG_SIDE = 64

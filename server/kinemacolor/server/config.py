@@ -54,6 +54,8 @@ class ServerConfig:
         _check_range("max-clips", self.max_clips, 1, 10_000)
         _check_range("max-batch", self.max_batch, 1, 64)
         _check_range("threads", self.threads, 0, 1024)
+        if self.idle_seconds == 0:
+            raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):
             _check_range(name.replace("_seconds", "").replace("_", "-"), getattr(self, name), 0, 7 * 86400)
 

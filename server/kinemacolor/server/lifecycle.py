@@ -9,7 +9,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.hub import ClipHub
 from kinemacolor.server.service import SERVICE_NAME, ColorizeService
-from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS
+from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
         async with _running(config, hub, engine, shutdown) as server:
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
+        if exit_with_stdin:
+            _remove_private_folder(config.listen)
 
 
 class _Shutdown:
@@ -164,6 +167,14 @@ def _remove_socket(listen: str) -> None:
         Path(listen.removeprefix("unix:")).unlink(missing_ok=True)
 
 
+def _remove_private_folder(listen: str) -> None:
+    """The folder that was made for the socket: a client that was killed cannot remove it. Other folders stay."""
+    folder = Path(listen.removeprefix("unix:")).parent
+    if listen.startswith("unix:") and folder.name.startswith(PRIVATE_FOLDER_PREFIX):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def _announce(address: str) -> None:
     """Tell whoever started the server that it is ready: one JSON line on stdout."""
     _log.info("ready", extra={"address": address})
@@ -192,19 +203,19 @@ def _watch_signals(shutdown: _Shutdown) -> None:
 
 
 def _watch_stdin(shutdown: _Shutdown) -> None:
-    """End when stdin does: whoever started this server is gone, however it died."""
-    _watch_end_of(sys.stdin.fileno(), shutdown.now)
+    """End when stdin does: whoever started this server is gone, however it died.
 
-
-def _watch_end_of(descriptor: int, callback: Callable[[], None]) -> None:
+    In a thread, because stdin may be anything, also what an event loop cannot watch (/dev/null, a file).
+    """
     loop = asyncio.get_running_loop()
 
-    def readable() -> None:
-        if not os.read(descriptor, 4096):
-            loop.remove_reader(descriptor)
-            callback()
+    def wait_for_the_end() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop has ended first
+            loop.call_soon_threadsafe(shutdown.now)
 
-    loop.add_reader(descriptor, readable)
+    threading.Thread(target=wait_for_the_end, name="stdin", daemon=True).start()
 
 
 async def _until_stopped(config: ServerConfig, hub: ClipHub, shutdown: _Shutdown) -> None:

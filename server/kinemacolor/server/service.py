@@ -103,6 +103,8 @@ class ColorizeService:
                 await self._read_one(clip, session, context)
         except WireError as error:
             session.fail(error)
+        except grpc.aio.AbortError:
+            pass  # the other task has ended the stream while this one was reading
         except Exception as error:  # noqa: BLE001 - the border of the service: the client must get an end
             _log.error("stream failed", exc_info=error)
             session.fail(WireError(ErrorReason.INTERNAL, "the server failed on this stream"))
