@@ -66,7 +66,7 @@ def load_model(
     """
     entry = _entries().get(name)
     if entry is None:
-        raise UnknownModelError(f"expected one of the models {', '.join(_entries())}, found {name!r}")
+        raise UnknownModelError(f"no model {name!r}; there are: {', '.join(_entries())}")
     dtypes = entry.spec().dtypes
     if dtype is not None and dtype not in dtypes:
         raise ModelError(f"{name}: expected one of the dtypes {', '.join(map(str, dtypes))}, found {dtype}")
