@@ -329,7 +329,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "device", "device_class", "max_plane_samples", "max_clips", "window", "has_snapshots", "draining", "uptime_seconds", "resident_bytes", "batch_sizes")
+    __slots__ = ("version", "device", "device_class", "max_plane_samples", "max_clips", "window", "has_snapshots", "draining", "uptime_seconds", "resident_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -340,7 +340,6 @@ class GetServerInfoResponse(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
-    BATCH_SIZES_FIELD_NUMBER: _ClassVar[int]
     version: str
     device: str
     device_class: str
@@ -351,8 +350,7 @@ class GetServerInfoResponse(_message.Message):
     draining: bool
     uptime_seconds: int
     resident_bytes: int
-    batch_sizes: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., device_class: _Optional[str] = ..., max_plane_samples: _Optional[int] = ..., max_clips: _Optional[int] = ..., window: _Optional[int] = ..., has_snapshots: bool = ..., draining: bool = ..., uptime_seconds: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., batch_sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., device_class: _Optional[str] = ..., max_plane_samples: _Optional[int] = ..., max_clips: _Optional[int] = ..., window: _Optional[int] = ..., has_snapshots: bool = ..., draining: bool = ..., uptime_seconds: _Optional[int] = ..., resident_bytes: _Optional[int] = ...) -> None: ...
 
 class ListClipsRequest(_message.Message):
     __slots__ = ()

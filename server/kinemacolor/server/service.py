@@ -141,9 +141,7 @@ class ColorizeService:
         return await self._hub.open(check_open(request.open_clip), session)
 
     def _feed(self, clip: Clip, request: pb.StreamFramesRequest) -> None:
-        event = _event(request, clip.setup.geometry)
-        if event is not None:
-            self._hub.feed(clip, event)
+        self._hub.feed(clip, _event(request, clip.setup.geometry))
 
     # ---- the rest ----
 
