@@ -60,7 +60,6 @@ class ServerInfo:
     draining: bool
     uptime_seconds: int
     resident_bytes: int
-    batch_sizes: tuple[int, ...]
 
 
 class ColorizeClient:
@@ -111,7 +110,6 @@ class ColorizeClient:
             draining=answer.draining,
             uptime_seconds=answer.uptime_seconds,
             resident_bytes=answer.resident_bytes,
-            batch_sizes=tuple(answer.batch_sizes),
         )
 
     def open_clip(self, request: OpenRequest) -> ClipStream:
