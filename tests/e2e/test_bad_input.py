@@ -1,10 +1,14 @@
 """Every bad input ends in one clear line, the exit code of its class, and no output."""
 
 import errno
+import itertools
 import os
+import threading
 
 import make
 import pytest
+
+from kinemacolor.cli.main import main
 
 USAGE, SERVER, INPUT, OUTPUT = 2, 3, 4, 1
 
@@ -144,6 +148,18 @@ def test_output_equals_input(tmp_path, film, fails):
     assert "same file" in fails(USAGE, film, link, "-y")
 
 
+@pytest.mark.parametrize("name", ["../scan/s%d.png", "s%02d.png", "../link/s%d.png"])
+def test_a_sequence_is_not_written_over_itself(tmp_path, fails, name):
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    for number in (9, 10):
+        make.still(folder / f"s{number}.png", "gray", make.picture("gray", 20, 16, number), 20, 16)
+    before = [path.read_bytes() for path in sorted(folder.iterdir())]
+    assert "same file" in fails(USAGE, folder / "s%d.png", folder / name, "-y")
+    assert [path.read_bytes() for path in sorted(folder.iterdir())] == before
+
+
 def test_a_wrong_encoder_option(film, out, fails):
     assert "nonsense" in fails(OUTPUT, film, out, "-c", "libx264", "-e", "nonsense=1")
 
@@ -215,16 +231,20 @@ def test_a_disk_that_gets_room_again_is_waited_for(film, out, run, tiny_server, 
     full_disk(monkeypatch, lambda: next(answers, False))
     done = run("render", film, out, "--disk-full-wait", "20", "--server", tiny_server)
     assert done.code == 0
-    assert done.err.count("waiting for some") == 1
+    assert done.err.count("no room left") == 1
 
 
 def full_disk(monkeypatch, is_full):
     """The file system refuses to take bytes as long as `is_full()`."""
+    fail_writes(monkeypatch, errno.ENOSPC, is_full)
+
+
+def fail_writes(monkeypatch, number, is_failing):
     write = os.pwrite
 
     def pwrite(descriptor, data, offset):
-        if is_full():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if is_failing():
+            raise OSError(number, os.strerror(number))
         return write(descriptor, data, offset)
 
     monkeypatch.setattr(os, "pwrite", pwrite)
@@ -237,3 +257,20 @@ def test_a_dry_run_says_the_plan_and_touches_nothing(tmp_path, film, out, run):
     for word in ("input:", "output:", "encoder:", "copied:", "frames:", "memory:", "network:"):
         assert word in done.out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("good_writes", [1, 2, 3])
+def test_a_write_that_fails_in_the_middle_ends_a_long_render(
+    tmp_path, out, tiny_server, capsys, monkeypatch, good_writes
+):
+    film = make.film(tmp_path / "long.mkv", frames=400, width=160, height=120, pixel_format="gray").path
+    count = itertools.count()
+    fail_writes(monkeypatch, errno.EIO, lambda: next(count) >= good_writes)
+    code = []
+    arguments = ["render", str(film), str(out), "-c", "ffv1", "-q", "--server", tiny_server]
+    render = threading.Thread(target=lambda: code.append(main(arguments)), daemon=True)
+    render.start()
+    render.join(30)
+    assert code == [OUTPUT]
+    assert "writing failed" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["long.mkv"]

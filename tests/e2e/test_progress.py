@@ -1,11 +1,14 @@
 """`--progress json`: what --help promises is what comes."""
 
+import errno
 import json
+import os
 import re
 
 import make
 import pytest
 
+from kinemacolor.cli.main import main
 from kinemacolor.render import arguments
 
 
@@ -44,3 +47,35 @@ def test_the_device_and_the_weights_are_named(events):
     assert re.fullmatch("[0-9a-f]{64}", started["weights_sha256"])
     assert started["model"] == "tiny"
     assert started["frames_total"] == 6
+
+
+class Nobody:
+    """A pipe whose reader has gone."""
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    def flush(self):
+        """Never reached."""
+
+    def isatty(self):
+        return False
+
+
+@pytest.mark.parametrize("stderr", [None, Nobody()])
+def test_a_render_needs_nobody_who_reads_its_notes(tmp_path, tiny_server, monkeypatch, stderr):
+    film = make.film(tmp_path / "in.mkv", frames=2).path
+    monkeypatch.setattr("sys.stderr", stderr)
+    assert main(["render", str(film), str(tmp_path / "out.mkv"), "--server", tiny_server]) == 0
+    assert main(["render", str(film), str(tmp_path / "nothing" / "out.mkv")]) == 1
+
+
+@pytest.mark.parametrize(("stdout", "reason"), [(None, "is closed"), (Nobody(), "cannot be written: Broken pipe")])
+def test_lost_progress_is_one_clear_line(tmp_path, run, tiny_server, monkeypatch, stdout, reason):
+    film = make.film(tmp_path / "in.mkv", frames=2).path
+    arguments = ["render", film, tmp_path / "out.mkv", "--progress", "json", "--server", tiny_server]
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", stdout)
+        done = run(*arguments)
+    assert (done.code, done.message) == (1, f"kinemacolor: standard output {reason}")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

@@ -1,5 +1,6 @@
 """What is decided before frame 1: good defaults, honest notes, and one clear line for everything that cannot be."""
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ import passing
 import pytest
 
 from kinemacolor.colour.encoding import Matrix, Primaries, Range, Siting, Transfer
+from kinemacolor.media.encoder_formats import describe
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
@@ -121,6 +123,26 @@ def test_an_existing_file_is_refused_unless_it_may_be_replaced(tmp_path):
         plan_for(path, passing.gray(8))
     plan_for(path, passing.gray(8), EncodeOptions(overwrite=True))
     assert path.read_bytes() == b"x"
+
+
+def test_a_dangling_link_is_refused_before_frame_1(tmp_path):
+    path = tmp_path / "out.mkv"
+    path.symlink_to(tmp_path / "gone.mkv")
+    with pytest.raises(OutputError, match="exists; -y replaces it"):
+        plan_for(path, passing.gray(8))
+    plan_for(path, passing.gray(8), EncodeOptions(overwrite=True))
+
+
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
+    path = tmp_path / "out.mkv"
+    os.mkfifo(path)
+    with pytest.raises(OutputError, match="no ordinary file"):
+        plan_for(path, passing.gray(8), EncodeOptions(overwrite=True))
+
+
+@pytest.mark.parametrize("name", ["cuda", "vaapi", "videotoolbox_vld"])
+def test_a_handle_of_a_graphics_card_is_no_picture_format(name):
+    assert describe(name) is None
 
 
 def test_a_folder_is_refused(tmp_path):

@@ -369,3 +369,12 @@ def test_a_timecode_that_cannot_be_held_is_refused_or_dropped(tmp_path, target, 
     assert any(timecode in note for note in plan.notes)
     passing.write(plan, [passing.output_frame(plan, 0, passing.soft_planes(plan, 0))])
     assert probe(tmp_path / target).timecode is None
+
+
+def test_pcm_without_named_channels_is_refused_before_frame_1_where_it_cannot_be(tmp_path):
+    sound = (make.Audio("pcm_s16le"),)
+    film = make.film(tmp_path / "in.mxf", codec="mpeg2video", audio=sound, frames=3)
+    with pytest.raises(UnsupportedTrackError, match=r"\.mp4 cannot hold audio track 1 .*; \.mov can"):
+        plan_output(probe(film.path), tmp_path / "out.mp4", EncodeOptions())
+    named = make.film(tmp_path / "in.mov", codec="mpeg2video", audio=sound, frames=3)
+    assert plan_output(probe(named.path), tmp_path / "out.mp4", EncodeOptions()).copied_tracks

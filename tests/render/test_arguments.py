@@ -1,3 +1,4 @@
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def test_the_rest():
     assert (options.progress, options.quiet, options.quality) == (ProgressStyle.JSON, True, Quality.HIGH)
     assert options.bob
     assert options.keep_going
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--amount", "much"], "expected a number, found 'much'"),
+        (["--threads", "2.5"], "expected a whole number, found '2.5'"),
+        (["--disk-full-wait", "long"], "expected a number, found 'long'"),
+    ],
+)
+def test_what_is_no_number_is_said_in_plain_words(words, expected):
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        parse(["a", "b", *words])
 
 
 def test_options_may_not_be_abbreviated():

@@ -58,6 +58,19 @@ def test_the_first_error_stops_everything_and_is_raised():
     assert stages.join(5)
 
 
+def test_a_stage_that_waits_for_something_else_does_not_hide_an_error():
+    stages = Stages()
+    elsewhere = threading.Event()
+    ended = threading.Event()
+    stages.start("blocked", lambda: ended.set() if elsewhere.wait(30) else None)
+    stages.start("failing", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stages.wait(lambda: None)
+    assert not ended.is_set()
+    elsewhere.set()
+    assert stages.join(5)
+
+
 def test_waiting_looks_up_many_times():
     stages = Stages()
     seen = threading.Event()

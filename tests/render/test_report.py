@@ -3,13 +3,19 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from kinemacolor.picture.pixel import Family, PixelFormat
 from kinemacolor.render import progress
 from kinemacolor.render.film_pipeline import Tally
 from kinemacolor.render.options import ProgressStyle
 from kinemacolor.render.report import RenderReport
+
+GRAY = PixelFormat(name="gray", family=Family.GRAY, bits=8)
+GRAY_16 = PixelFormat(name="gray16le", family=Family.GRAY, bits=16)
+RGB = PixelFormat(name="gbrp", family=Family.RGB, bits=8)
 
 REPORT = RenderReport(
     output=Path("out.mov"), complete=True, frames=48, shots=1, seconds=4.0, limited_samples=0, luma_exact=True,
@@ -18,15 +24,28 @@ REPORT = RenderReport(
 
 
 class Plan:
-    def __init__(self, codec, lossless):
+    def __init__(self, codec, lossless, source=GRAY, target=GRAY):
         self.codec, self.lossless = codec, lossless
+        self.source, self.pixel_format = SimpleNamespace(pixel_format=source), target
 
 
 @pytest.mark.parametrize(
     ("report", "plan", "expected", "never"),
     [
         (REPORT, Plan("ffv1", True), "bit for bit", "dB"),
-        (replace(REPORT, luma_exact=False), Plan("ffv1", True), "half a code", "bit for bit"),
+        (
+            replace(REPORT, luma_exact=False),
+            Plan("ffv1", True, RGB, RGB),
+            "half a code, for RGB has no luma",
+            "bit for",
+        ),
+        (
+            replace(REPORT, luma_exact=False),
+            Plan("png", True, GRAY, RGB),
+            "half a code, for RGB has no luma",
+            "bit for",
+        ),
+        (replace(REPORT, luma_exact=False), Plan("ffv1", True, GRAY, GRAY_16), "its 8 bits are stored as 16", "RGB"),
         (
             replace(REPORT, luma_exact=False, luma_psnr_db=47.25, luma_psnr_frames=24),
             Plan("libx264", False),

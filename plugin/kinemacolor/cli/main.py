@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn, cast
@@ -38,7 +38,9 @@ COMMANDS = {
     "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
     "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
+    "evaluate": Command("kinemacolor.evaluation.command:main", "render,server", "measure colorizers: evaluate DIR"),
     "bench": Command("kinemacolor.cli.bench:main", "render", "measure the speed of this machine"),
+    "train": Command("kinemacolor.training.command:main", "train", "train the default network: train RECIPE"),
 }
 
 
@@ -98,7 +100,11 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _fail(text: str, code: int) -> int:
-    sys.stderr.write(f"kinemacolor: {text}\n")
+    # The exit code must come through even if nobody reads the line; stderr is None if it was closed at the start.
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(f"kinemacolor: {text}\n")
+            sys.stderr.flush()
     return code
 
 

@@ -51,6 +51,8 @@ def describe(name: str) -> EncoderFormat | None:
         return None
     layout = av.VideoFormat(name, 16, 16)
     components = layout.components
+    if not components:
+        return None  # a handle of a graphics card's memory: its encoders list those too
     planar = len({component.plane for component in components}) == len(components)
     if not (planar or name in PACKED) or layout.has_palette or not _is_integer(name):
         return None

@@ -5,7 +5,6 @@ the encoder notices: nothing written before is touched and the render goes on wh
 """
 
 import errno
-import logging
 import os
 import secrets
 import time
@@ -18,8 +17,6 @@ from kinemacolor.media.errors import DiskFullError, OutputError
 __all__ = ["FULL_DISK", "DiskFullPolicy", "OutputFile", "check_writable"]
 
 FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,7 @@ class DiskFullPolicy:
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
-    """Refuse an output that cannot be made.
+    """Refuse an output that cannot be made. A link of that name is what `overwrite` replaces, not what it points to.
 
     Raises:
         OutputError: No such folder, no right to write there, a folder of that name, or a file not to be replaced.
@@ -46,7 +43,9 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: the folder {folder} does not exist")
     if path.is_dir():
         raise OutputError(f"{path} is a folder")
-    if path.exists() and not overwrite:
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no ordinary file")
+    if os.path.lexists(path) and not overwrite:  # a link to nothing has the name too
         raise OutputError(f"{path} exists; -y replaces it")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: no right to write in {folder}")
@@ -147,8 +146,6 @@ class OutputFile:
             raise DiskFullError(
                 f"{self.path}: no room left after {self._size} bytes ({error.strerror}); nothing was kept"
             ) from error
-        if not waited:
-            _log.warning("%s: no room left; waiting up to %g s", self.path, policy.wait_seconds)
         pause = min(policy.poll_seconds, policy.wait_seconds - waited)
         policy.sleep(pause)
         return waited + pause

@@ -156,6 +156,8 @@ def _overflow(
 def _takes(plan: OutputPlan, container: Container, source: SourceFile | None, tracks: tuple[Track, ...]) -> bool:
     if plan.container in _NO_ATTACHMENTS and any(track.kind is TrackKind.ATTACHMENT for track in tracks):
         return False
+    if plan.container == "mp4" and any(_has_nameless_channels(track, source) for track in tracks):
+        return False
     scratch = _Scratch()
     try:
         Muxer(replace(plan, copied_tracks=tracks), container, scratch, source).start()
@@ -164,6 +166,14 @@ def _takes(plan: OutputPlan, container: Container, source: SourceFile | None, tr
     finally:
         scratch.abandon()
     return True
+
+
+def _has_nameless_channels(track: Track, source: SourceFile | None) -> bool:
+    """PCM that does not say which channel is which, as in MXF: the mp4 muxer refuses it, but only at the end."""
+    if source is None or track.kind is not TrackKind.AUDIO or not track.codec.startswith("pcm_"):
+        return False
+    layout: str = source.container.streams[track.index].codec_context.layout.name
+    return layout.endswith(" channels")
 
 
 # These muxers write an attachment's header entry without its content, or nothing at all, and do not complain.

@@ -205,24 +205,31 @@ def _rate(text: str) -> Fraction:
 
 
 def _amount(text: str) -> float:
-    amount = float(text)
+    amount = _number(text, float)
     if not 0.0 <= amount <= 2.0:
         raise ValueError(f"the amount is 0 to 2, found {text}")
     return amount
 
 
 def _threads(text: str) -> int:
-    threads = int(text)
+    threads = _number(text, int)
     if not 1 <= threads <= 1024:
         raise ValueError(f"threads are 1 to 1024, found {text}")
     return threads
 
 
 def _wait(text: str) -> float:
-    seconds = float(text)
+    seconds = _number(text, float)
     if not 0.0 <= seconds < math.inf:
         raise ValueError(f"expected seconds, 0 or more, found {text}")
     return seconds
+
+
+def _number(text: str, read: Callable[[str], _Value]) -> _Value:
+    try:
+        return read(text)
+    except ValueError:
+        raise ValueError(f"expected {'a whole number' if read is int else 'a number'}, found {text!r}") from None
 
 
 def _key_value(text: str) -> tuple[str, str]:

@@ -2,13 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kinemacolor.client.connection import ColorizeClient
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.media.errors import TruncatedSourceError
+from kinemacolor.media.frame_numbers import expand, parse_pattern, sequence_pattern
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.types import OutputPlan, SinkReport, SourceInfo
@@ -87,8 +88,23 @@ def prepare(options: RenderOptions) -> Prepared:
 
 
 def _check_not_the_same(source: Path, output: Path) -> None:
-    if source == output or (source.exists() and output.exists() and source.samefile(output)):
+    if source == output or any(_is_same(read, written) for read, written in _file_pairs(source, output)):
         raise UsageError(f"{output}: input and output are the same file")
+
+
+def _file_pairs(source: Path, output: Path) -> Iterator[tuple[Path, Path]]:
+    """Each file of the input with the one that is written for it."""
+    pictures, target = sequence_pattern(source), parse_pattern(output)
+    if pictures is None or target is None:
+        yield source, output
+        return
+    # Two patterns can name the same files: another way to the folder, another width of the number.
+    for number in expand(pictures):
+        yield pictures.path(number), target.path(number)
+
+
+def _is_same(read: Path, written: Path) -> bool:
+    return read.exists() and written.exists() and read.samefile(written)
 
 
 def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:

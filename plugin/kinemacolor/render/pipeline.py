@@ -117,13 +117,14 @@ class Stages:
         thread.start()
 
     def wait(self, look_up: Callable[[], None]) -> None:
-        """Wait until all stages have ended, calling `look_up` many times a second.
+        """Wait until all stages have ended or one has failed, calling `look_up` many times a second.
 
         Raises:
-            BaseException: What the first failing stage raised.
+            BaseException: What the first failing stage raised. The others may still run: one that waits for something
+                else than a queue is woken only by the caller (then `join`).
         """
         for thread in self._threads:
-            while thread.is_alive():
+            while thread.is_alive() and not self.abort.is_set:
                 thread.join(_POLL_SECONDS)
                 look_up()
         if self.abort.error is not None:

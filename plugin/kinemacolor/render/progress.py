@@ -35,7 +35,7 @@ def open_display(style: ProgressStyle, quiet: bool) -> Display:
         return JsonDisplay()
     if quiet:
         return QuietDisplay()
-    if style is ProgressStyle.AUTO and sys.stderr.isatty():
+    if style is ProgressStyle.AUTO and sys.stderr is not None and sys.stderr.isatty():
         return BarDisplay()
     return PlainDisplay()
 

@@ -64,11 +64,17 @@ class RenderReport:
         if self.luma_exact:
             return f"luma kept bit for bit ({plan.codec} is lossless)"
         if plan.lossless:
-            return f"encoded without loss ({plan.codec}); luma within half a code, for RGB has no luma of its own"
+            return f"encoded without loss ({plan.codec}); luma within half a code, {_why_not_exact(plan)}"
         if self.luma_psnr_db is None:
             return f"{plan.codec} is lossy; its luma cost was not measured"
         compared = plural(self.luma_psnr_frames, "frame")
         return f"luma cost: {plan.codec} keeps Y' at {self.luma_psnr_db:.1f} dB over {compared}, not bit-exact"
+
+
+def _why_not_exact(plan: OutputPlan) -> str:
+    if Family.RGB in (plan.source.pixel_format.family, plan.pixel_format.family):
+        return "for RGB has no luma of its own"
+    return f"for its {plan.source.pixel_format.bits} bits are stored as {plan.pixel_format.bits}"
 
 
 def is_luma_exact(info: SourceInfo, plan: OutputPlan) -> bool:
