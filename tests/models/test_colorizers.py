@@ -11,6 +11,7 @@ from kinemacolor.models.api import Colorizer, ModelSpec, ModelState, Proposal, S
 from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer
 from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
 from kinemacolor.models.networks.tiny import TinyColorizer
+from kinemacolor.models.registry import load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -25,8 +26,10 @@ def _seeded_kinema() -> KinemaColorizer:
     return KinemaColorizer(net, spec, cpu, torch.float32, decode=DecodeSettings(), temporal=TemporalSettings())
 
 
-@pytest.fixture(params=["tiny", "kinema"], scope="module")
+@pytest.fixture(params=["tiny", "kinema", "shipped"], scope="module")
 def model(request: pytest.FixtureRequest) -> Colorizer:
+    if request.param == "shipped":
+        return load_model("kinema", dtype=torch.bfloat16)  # as it is served
     return TinyColorizer() if request.param == "tiny" else _seeded_kinema()
 
 
@@ -67,6 +70,29 @@ def test_a_clip_interleaved_with_another_is_the_clip_alone(model: Colorizer) -> 
             result = model.step(states[which], proposal)
             states[which] = result.state
             assert torch.equal(result.ab, alone[which][t])
+
+
+@pytest.mark.parametrize("chunk", [2, 3, 5])
+def test_streaming_equals_offline(model: Colorizer, chunk: int) -> None:
+    """Frame by frame, in chunks, or the whole clip at once: the same bytes."""
+    clip = _clip(0)
+    state, offline = model.init_state(), []
+    for part in torch.split(clip, chunk):
+        for proposal in model.propose(part):
+            result = model.step(state, proposal)
+            state = result.state
+            offline.append(result.ab)
+    assert all(torch.equal(a, b) for a, b in zip(_play(model, clip), offline, strict=True))
+
+
+def test_company_and_place_in_a_batch_do_not_matter(model: Colorizer) -> None:
+    clip, others = _clip(0, 1), _clip(1, 3)
+    alone = model.propose(clip)[0]
+    for place in range(4):
+        batch = torch.cat((others[:place], clip, others[place:]))
+        found = model.propose(batch)[place]
+        assert torch.equal(found.ab, alone.ab)
+        assert torch.equal(model.step(model.init_state(), found).ab, model.step(model.init_state(), alone).ab)
 
 
 def test_earlier_frames_change_the_colour_and_a_new_state_forgets_them(model: Colorizer) -> None:

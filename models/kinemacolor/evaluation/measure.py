@@ -1,30 +1,33 @@
-"""Measure models on clips with known colours: `python -m kinemacolor.evaluation.measure --model kinema`.
+"""The figures of one result: what `kinemacolor evaluate` measures on a clip with known colours.
 
-The network sees the lightness of the clip's luma. Its a*b* is shown at the true L*, so that the numbers speak of
-colour alone. Grey (no colour at all) and the truth are in the same table: whoever is not better than grey in
-CIEDE2000 guesses, and whoever reaches the truth's warp error by having no colour has gained nothing.
+The a*b* of a result is shown at the true L*, so that the numbers speak of colour alone. Grey (no colour at all) and
+the truth are in the same table: whoever is not better than grey in CIEDE2000 guesses, and whoever reaches the truth's
+warp error by having no colour has gained nothing.
 """
 
-import argparse
-import json
-import os
-import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, cat
 
-from kinemacolor.evaluation.metrics import cdc, ciede2000, colourfulness, psnr, warp_error
-from kinemacolor.evaluation.pictures import Clip, read_clips
-from kinemacolor.models.api import Colorizer
+from kinemacolor.evaluation.metrics import (
+    Motion,
+    ab_warp_error,
+    cdc,
+    ciede2000,
+    colourfulness,
+    measure_motion,
+    psnr,
+    psnr_ab,
+    rgb_warp_error,
+)
+from kinemacolor.evaluation.pictures import Clip
 from kinemacolor.models.color import lab_to_srgb
-from kinemacolor.models.registry import load_model
-from kinemacolor.models.spatial import crop, pad_to_multiple
 
-__all__ = ["Figures", "colorize", "main", "mean_figures", "measure_ab"]
+__all__ = ["Figures", "Truth", "mean_figures", "measure_ab", "show"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,57 +36,70 @@ class Figures:
 
     psnr_db: float
     """PSNR of RGB; higher is nearer to the true picture, and grey is not bad at it."""
+    psnr_ab_db: float
+    """PSNR of a*b* against a peak of 255."""
     ciede2000: float
     """Mean CIEDE2000; lower is better."""
     colourfulness: float
     """Hasler and Suesstrunk; to be compared with the truth's."""
     colourfulness_error: float
     """Mean absolute difference of colourfulness to the truth, frame by frame."""
-    warp_error_e3: float
-    """Warp error of a*b*, times 1000; to be compared with the truth's."""
     cdc_e3: float
     """Colour distribution consistency, times 1000."""
+    warp_error_rgb_e3: float
+    """Warp error of RGB, times 1000; to be compared with the truth's."""
+    warp_error_e3: float
+    """Warp error of a*b*, times 1000; to be compared with the truth's."""
 
 
-def colorize(model: Colorizer, lightness: Tensor, *, memory: bool = True) -> Tensor:
-    """Run one shot through a model.
+class Truth:
+    """A clip with what every measurement needs of it, worked out once.
 
     Args:
-        model: The colorizer.
-        lightness: (T, 1, H, W) float32 L*, any size.
-        memory: False leaves the temporal network out.
-
-    Returns:
-        (T, 2, H, W) float32 a*, b* on the CPU.
+        clip: The clip.
     """
-    padded, padding = pad_to_multiple(lightness, model.spec.multiple_of)
-    state, planes = model.init_state(), []
-    for frame in padded:
-        proposal = model.propose(frame.unsqueeze(0).to(model.device))[0]
-        if memory:
-            result = model.step(state, proposal)
-            state, ab = result.state, result.ab
-        else:
-            ab = proposal.ab
-        planes.append(crop(ab, padding).cpu())
-    return torch.stack(planes)
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+
+    @cached_property
+    def lab(self) -> Tensor:
+        """(T, 3, H, W) float32, true CIELAB."""
+        return self.clip.lab
+
+    @cached_property
+    def motion(self) -> tuple[Motion, ...]:
+        """Motion of its luma."""
+        return measure_motion(self.clip.luma_8bit)
+
+    @cached_property
+    def colourfulness(self) -> NDArray[np.float64]:
+        """(T,), of each frame."""
+        return np.array([colourfulness(frame) for frame in self.clip.rgb])
 
 
-def measure_ab(clip: Clip, ab: Tensor) -> Figures:
+def measure_ab(truth: Truth, ab: Tensor) -> Figures:
     """Figures of a*b* planes (T, 2, H, W) for one clip, shown at the clip's true lightness."""
-    true_lab = clip.lab
-    found_lab = torch.cat((true_lab[:, :1], ab), dim=1)
-    found = _to_bytes(lab_to_srgb(found_lab))
-    difference = ciede2000(_last(true_lab), _last(found_lab))
-    colours = [(colourfulness(a), colourfulness(b)) for a, b in zip(found, clip.rgb, strict=True)]
+    rgb = show(truth, ab)
+    found_lab = cat((truth.lab[:, :1], ab), dim=1)
+    difference = ciede2000(_last(truth.lab), _last(found_lab))
+    colours = np.array([colourfulness(frame) for frame in rgb])
     return Figures(
-        psnr_db=float(np.mean([psnr(a, b) for a, b in zip(clip.rgb, found, strict=True)])),
+        psnr_db=float(np.mean([psnr(a, b) for a, b in zip(truth.clip.rgb, rgb, strict=True)])),
+        psnr_ab_db=float(np.mean([psnr_ab(_last(a), _last(b)) for a, b in _frames(truth, ab)])),
         ciede2000=float(difference.mean()),
-        colourfulness=float(np.mean([found_one for found_one, _ in colours])),
-        colourfulness_error=float(np.mean([abs(a - b) for a, b in colours])),
-        warp_error_e3=1000.0 * warp_error(_last(ab), clip.luma_8bit),
-        cdc_e3=1000.0 * cdc(found),
+        colourfulness=float(colours.mean()),
+        colourfulness_error=float(np.abs(colours - truth.colourfulness).mean()),
+        cdc_e3=1000.0 * cdc(rgb),
+        warp_error_rgb_e3=1000.0 * rgb_warp_error(rgb, truth.motion),
+        warp_error_e3=1000.0 * ab_warp_error(_last(ab), truth.motion),
     )
+
+
+def show(truth: Truth, ab: Tensor) -> NDArray[np.uint8]:
+    """The picture (T, H, W, 3) that a*b* planes (T, 2, H, W) make at the true lightness, 8-bit sRGB."""
+    rgb = lab_to_srgb(cat((truth.lab[:, :1], ab), dim=1))
+    return np.asarray((rgb * 255.0).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
 
 
 def mean_figures(figures: Iterable[Figures]) -> Figures:
@@ -92,68 +108,10 @@ def mean_figures(figures: Iterable[Figures]) -> Figures:
     return Figures(*(float(value) for value in np.mean(np.array(rows), axis=0)))
 
 
-def _to_bytes(rgb: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.asarray((rgb * 255.0).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+def _frames(truth: Truth, ab: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+    return zip(truth.lab[:, 1:], ab, strict=True)
 
 
-def _last(planes: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return np.asarray(planes.permute(0, 2, 3, 1).double().numpy())
-
-
-def _table(rows: dict[str, Figures]) -> str:
-    names = [field.name for field in fields(Figures)]
-    lines = ["| | " + " | ".join(names) + " |", "| --- " * (len(names) + 1) + "|"]
-    for title, figures in rows.items():
-        lines.append(f"| {title} | " + " | ".join(f"{value:.2f}" for value in asdict(figures).values()) + " |")
-    return "\n".join(lines)
-
-
-def _measure_all(model: Colorizer, clips: Sequence[Clip]) -> dict[str, Figures]:
-    grey = [measure_ab(clip, torch.zeros_like(clip.lab[:, 1:])) for clip in clips]
-    truth = [measure_ab(clip, clip.lab[:, 1:]) for clip in clips]
-    alone = [measure_ab(clip, colorize(model, clip.lightness, memory=False)) for clip in clips]
-    whole = [measure_ab(clip, colorize(model, clip.lightness)) for clip in clips]
-    titles = ("grey", f"{model.spec.name}, frames alone", model.spec.name, "truth")
-    return dict(zip(titles, map(mean_figures, (grey, alone, whole, truth)), strict=True))
-
-
-def _add_to_card(card: Path, rows: dict[str, Figures], protocol: str) -> None:
-    content = json.loads(card.read_text(encoding="utf-8"))
-    rounded = {
-        title: {key: round(value, 3) for key, value in asdict(one).items() if np.isfinite(value)}
-        for title, one in rows.items()
-    }
-    content["figures"] = {"protocol": protocol, **rounded}
-    card.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure a model on clips with known colours.")
-    parser.add_argument("--model", default="kinema", help="name of the model")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), help="dtype of the frame network")
-    parser.add_argument("--data", type=Path, default=os.environ.get("KINEMACOLOR_DATA"), help="folder of the data")
-    parser.add_argument("--frames", type=int, help="measure that many frames of each clip at most")
-    parser.add_argument("--threads", type=int, help="threads of the network")
-    parser.add_argument("--card", type=Path, help="model card (JSON) that shall carry the figures")
-    arguments = parser.parse_args()
-    if arguments.data is None:
-        parser.error("name the folder of the data with --data or KINEMACOLOR_DATA")
-    return arguments
-
-
-def main() -> None:
-    """Measure and write the table to the standard output."""
-    arguments = _arguments()
-    dtype = None if arguments.dtype is None else getattr(torch, arguments.dtype)
-    model = load_model(arguments.model, dtype=dtype, threads=arguments.threads)
-    clips = read_clips(Path(arguments.data) / "dev_eval" / "clips", arguments.frames)
-    rows = _measure_all(model, clips)
-    sys.stdout.write(_table(rows) + "\n")
-    if arguments.card is not None:
-        frames = sum(len(clip.rgb) for clip in clips)
-        protocol = f"{len(clips)} clips, {frames} frames, short side 256, {model.dtype}, mean over clips"
-        _add_to_card(arguments.card, rows, protocol)
-
-
-if __name__ == "__main__":
-    main()
+def _last(planes: Tensor) -> NDArray[np.float64]:
+    """Planes (..., C, H, W) as (..., H, W, C)."""
+    return np.asarray(planes.movedim(-3, -1).double().numpy())

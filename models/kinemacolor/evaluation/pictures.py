@@ -1,6 +1,9 @@
 """The pictures that models are measured on: colour clips and photos with known colours, as a film scanner sees them."""
 
+import tarfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 
 import cv2
@@ -11,7 +14,7 @@ from torch import Tensor
 
 from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
 
-__all__ = ["Clip", "read_clip", "read_clips"]
+__all__ = ["Clip", "read_clip", "read_jpegs", "read_tarred_clips"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,36 @@ def read_clip(folder: Path, frames: int | None = None) -> Clip:
     return Clip(folder.name, np.stack([_read(path) for path in paths]))
 
 
-def read_clips(folder: Path, frames: int | None = None) -> list[Clip]:
-    """Read every clip below a folder, in the order of the names."""
-    return [read_clip(path, frames) for path in sorted(folder.iterdir()) if path.is_dir()]
+def read_tarred_clips(tars: Sequence[Path], clips: int | None = None, frames: int | None = None) -> list[Clip]:
+    """Read clips from tars that hold one folder of JPEG frames per clip, its frames one after the other.
+
+    Args:
+        tars: Tar files, plain or gzip-compressed.
+        clips: Read that many at most.
+        frames: Read that many of each at most.
+    """
+    members = groupby(read_jpegs(tars), key=lambda item: item[0].parent.name)
+    clipped = ((name, [picture for _, picture in islice(group, frames)]) for name, group in members)
+    return [Clip(name, np.stack(pictures)) for name, pictures in islice(clipped, clips)]
+
+
+def read_jpegs(tars: Sequence[Path]) -> Iterator[tuple[Path, NDArray[np.uint8]]]:
+    """Every JPEG file of some tars, as its name and its picture (H, W, 3) in sRGB, in the order of the tars."""
+    for path in tars:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                handle = tar.extractfile(member) if member.name.endswith(".jpg") else None
+                if handle is not None:
+                    yield Path(member.name), _decode(handle.read(), Path(member.name))
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return _decode(path.read_bytes(), path)
+
+
+def _decode(data: bytes, path: Path) -> NDArray[np.uint8]:
+    # An empty buffer is an error of its own in OpenCV.
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
     if picture is None:
         raise ValueError(f"expected a JPEG picture, found {path.name}, which does not decode")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

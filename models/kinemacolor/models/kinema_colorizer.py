@@ -62,6 +62,15 @@ class KinemaColorizer:
         """The dtype of the frame network."""
         return self._dtype
 
+    @property
+    def decode_settings(self) -> DecodeSettings:
+        """How a posterior becomes a colour."""
+        return self._decode
+
+    def with_decode(self, decode: DecodeSettings) -> "KinemaColorizer":
+        """The same network, decoded in another way; the weights are shared."""
+        return KinemaColorizer(self._net, self._spec, self._device, self._dtype, decode=decode, temporal=self._temporal)
+
     @torch.no_grad()
     def propose(self, lightness: Tensor) -> list[Proposal]:
         """Colour without memory: (B, 1, H, W) float32 L* in [0, 100], H and W multiples of 32, to B proposals.

@@ -1,12 +1,14 @@
-"""Export a run's frame network: `python -m kinemacolor.training.export_kinema --run DIR --out FOLDER`.
+"""Export a run's frame network: `kinemacolor train --export RUN --out FOLDER`.
 
-Folds batch norm, stores half precision safetensors and writes the model card beside it. Figures are added by
-`kinemacolor.evaluation.measure --card`.
+The same as `python -m kinemacolor.training.export_kinema --run RUN --out FOLDER`. Folds batch norm, stores half
+precision safetensors and writes the model card and LICENSE-WEIGHTS beside it. Figures are added by
+`kinemacolor evaluate DIR --card FILE`.
 """
 
 import argparse
 import json
 import logging
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import torch
 from kinemacolor.models.checkpoint import save_weights
 from kinemacolor.models.networks.kinema import KinemaNet, fold_batch_norm
 
-__all__ = ["LICENCE", "SOURCES", "export", "main"]
+__all__ = ["LICENCE", "SOURCES", "export", "licence_text", "main"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +63,52 @@ SOURCES = (
 """Where the training pictures came from, with the terms that are stated or known."""
 
 
+_LICENCE_TEXT = """\
+Terms of the network weights of Kinemacolor
+
+These terms are for the trained weights (kinema.safetensors in kinemacolor/models/weights) and for nothing else. The
+code, with the recipe that makes the weights, is under the Apache License 2.0: see LICENSE.
+
+Licence
+-------
+
+{licence}: Creative Commons Attribution-NonCommercial 4.0 International.
+Full text: https://creativecommons.org/licenses/by-nc/4.0/legalcode
+
+You may use, share and adapt the weights for non-commercial purposes if you name the Kinemacolor project, link to the
+licence and say what you changed. They come as they are, without warranty of any kind.
+
+Why, and what else to know
+--------------------------
+
+{terms}
+
+The project can license only what is its own to license. It holds no rights in the training pictures, passes none of
+them on, and has not cleared the terms of each picture. Whether such terms reach weights that were trained on the
+pictures is not settled law everywhere: whoever wants to use the weights commercially has to train their own, on
+pictures with fitting terms (docs/training.md tells how).
+
+Sources
+-------
+
+With the terms that their repositories state or that are known of the data sets behind them:
+
+{sources}
+"""
+
+
+def licence_text() -> str:
+    """The text of LICENSE-WEIGHTS."""
+    lines = [f"- {source}" for source in SOURCES]
+    terms, sources = (
+        "\n".join(textwrap.fill(line, 118, subsequent_indent=indent, break_on_hyphens=False) for line in part)
+        for part, indent in (([TERMS], ""), (lines, "  "))
+    )
+    return _LICENCE_TEXT.format(licence=LICENCE, terms=terms, sources=sources)
+
+
 def export(run: Path, out: Path) -> Path:
-    """Write `kinema.safetensors` and `kinema.json`.
+    """Write `kinema.safetensors`, `kinema.json` and `LICENSE-WEIGHTS`.
 
     Args:
         run: Folder of the run, with `run.pt` and `recipe.json`.
@@ -74,7 +120,7 @@ def export(run: Path, out: Path) -> Path:
     Raises:
         FileNotFoundError: The run has no checkpoint.
     """
-    content: dict[str, Any] = torch.load(run / "run.pt", weights_only=True)
+    content: dict[str, Any] = torch.load(run / "run.pt", map_location="cpu", weights_only=True)
     net = KinemaNet(norm=True)
     net.load_state_dict(content["net"])
     out.mkdir(parents=True, exist_ok=True)
@@ -91,14 +137,24 @@ def export(run: Path, out: Path) -> Path:
             "steps": content["step"],
             "minutes": round(content["minutes"], 1),
             "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
+            **_data_of(run),
             "sources": SOURCES,
         },
         "figures": {},
     }
     path = out / "kinema.json"
     path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    (out / "LICENSE-WEIGHTS").write_text(licence_text(), encoding="utf-8")
     _log.info("step %d exported, %d bytes, sha256 %s", content["step"], card["bytes"], digest)
     return path
+
+
+def _data_of(run: Path) -> dict[str, Any]:
+    """Hashes of photos and encoder; a run without a recipe file has none."""
+    path = run / "plan.json"
+    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    names = ("small_photos", "large_photos", "held_out_one_in", "encoder")
+    return {"data": {name: plan[name] for name in names}} if plan else {}
 
 
 def main() -> None:

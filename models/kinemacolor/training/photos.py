@@ -1,7 +1,8 @@
 """Colour photos for training, read straight from tars of JPEG files and kept in memory as 8-bit RGB."""
 
+import hashlib
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["CropSettings", "is_colourful", "read_photos", "sample_crops"]
+__all__ = ["CropSettings", "is_colourful", "is_held_out", "read_photos", "sample_crops"]
 
 Picture = NDArray[np.uint8]
 
@@ -31,12 +32,23 @@ class CropSettings:
     """Smallest crop as a share of the picture's short side, in (0, 1]."""
 
 
-def read_photos(tars: Sequence[Path], limit: int | None = None) -> list[Picture]:
+def is_held_out(name: str, one_in: int) -> bool:
+    """Whether a photo is kept from training: one in so many, chosen by its name alone; 0 holds none out.
+
+    Photos that lie in two sets under one name are held out of both.
+    """
+    return one_in > 0 and int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % one_in == 0
+
+
+def read_photos(
+    tars: Sequence[Path], limit: int | None = None, keep: Callable[[str], bool] = lambda name: True
+) -> list[Picture]:
     """Decode every colourful JPEG of some tars.
 
     Args:
         tars: Tar files, plain or gzip-compressed.
         limit: Stop after that many files, for quick runs.
+        keep: Says by a file's name whether to read it.
 
     Returns:
         Pictures (H, W, 3) uint8 RGB in the order of the tars.
@@ -47,7 +59,7 @@ def read_photos(tars: Sequence[Path], limit: int | None = None) -> list[Picture]
     if not tars:
         raise FileNotFoundError("expected at least one tar of photos, found none")
     with ThreadPoolExecutor(max_workers=2) as pool:
-        pictures = pool.map(_decode, _jpegs(tars, limit))
+        pictures = pool.map(_decode, _jpegs(tars, limit, keep))
         return [picture for picture in pictures if is_colourful(picture)]
 
 
@@ -83,12 +95,12 @@ def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) ->
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def _jpegs(tars: Sequence[Path], limit: int | None) -> Iterator[bytes]:
+def _jpegs(tars: Sequence[Path], limit: int | None, keep: Callable[[str], bool]) -> Iterator[bytes]:
     seen = 0
     for path in tars:
         with tarfile.open(path) as tar:
             for member in tar:
-                handle = tar.extractfile(member) if member.name.endswith(".jpg") else None
+                handle = tar.extractfile(member) if member.name.endswith(".jpg") and keep(member.name) else None
                 if handle is None:
                     continue
                 if limit is not None and seen >= limit:

@@ -10,9 +10,10 @@ import torch
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.training.degradation import FilmModel
-from kinemacolor.training.export_kinema import export
-from kinemacolor.training.kinema_frame import Recipe, Trainer, learning_rate_factor, make_batch
+from kinemacolor.training.errors import TrainingFailed
+from kinemacolor.training.export_kinema import export, licence_text
 from kinemacolor.training.photos import CropSettings, Picture
+from kinemacolor.training.trainer import Recipe, Trainer, learning_rate_factor, make_batch
 
 
 def _pictures(count: int = 6) -> list[Picture]:
@@ -48,6 +49,42 @@ def test_a_run_leaves_a_log_and_goes_on_where_it_stopped(tmp_path: Path) -> None
     assert again.step == 3
 
 
+def test_a_schedule_by_steps_follows_steps_alone() -> None:
+    recipe = Recipe(steps=10)
+    assert recipe.elapsed_share(5, 1e6) == 0.5
+    assert not recipe.is_finished(9, 1e6)
+    assert recipe.is_finished(10, 0.0)
+    with pytest.raises(ValueError, match="minutes or steps"):
+        Recipe()
+
+
+def test_a_schedule_by_the_clock_may_stop_early() -> None:
+    recipe = Recipe(minutes=10.0, steps=100)
+    assert recipe.elapsed_share(99, 5.0) == 0.5
+    assert recipe.is_finished(100, 5.0)
+    assert recipe.is_finished(1, 10.0)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path, _recipe(3), (_pictures(), []), None)
+    trainer.save()
+    before = (tmp_path / "run.pt").read_bytes()
+    with torch.no_grad():
+        next(trainer.net.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingFailed, match="step 1: the loss is nan"):
+        trainer.run(log_every=1, save_minutes=0.0)
+    assert (tmp_path / "run.pt").read_bytes() == before
+
+
+def test_lines_logged_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    Trainer(tmp_path, _recipe(2), (_pictures(), []), None).run(log_every=1)
+    log = tmp_path / "log.jsonl"
+    kept = log.read_text()
+    log.write_text(kept + '{"step": 3, "loss": 1.0}\n{"step": 4, "lo')
+    assert Trainer(tmp_path, _recipe(3), (_pictures(), []), None).resume()
+    assert log.read_text() == kept
+
+
 def test_nothing_to_resume(tmp_path: Path) -> None:
     assert not Trainer(tmp_path / "new", _recipe(1), (_pictures(), []), None).resume()
 
@@ -57,6 +94,7 @@ def test_export_folds_the_run(tmp_path: Path) -> None:
     trainer.run()
     (tmp_path / "recipe.json").write_text("{}")
     card = json.loads(export(tmp_path, tmp_path / "weights").read_text())
+    assert (tmp_path / "weights" / "LICENSE-WEIGHTS").read_text() == licence_text()
     net = KinemaNet(norm=False)
     assert load_weights(tmp_path / "weights" / "kinema.safetensors", net) == card["sha256"]
     lightness = torch.rand(1, 1, 32, 32) * 100
@@ -87,7 +125,7 @@ def test_two_workers_stay_one_network(tmp_path: Path) -> None:
     """Each worker draws its own pictures, yet after every step both hold the same weights."""
     code = (
         "import sys, hashlib, torch, torch.distributed as dist, numpy as np; from pathlib import Path; "
-        "from kinemacolor.training.kinema_frame import Recipe, Trainer; "
+        "from kinemacolor.training.trainer import Recipe, Trainer; "
         "from kinemacolor.training.photos import CropSettings; "
         "rank, out = int(sys.argv[1]), Path(sys.argv[2]); torch.set_num_threads(1); "
         "dist.init_process_group('gloo', init_method=f'file://{out}/store', rank=rank, world_size=2); "
@@ -105,3 +143,9 @@ def test_two_workers_stay_one_network(tmp_path: Path) -> None:
     outputs = [run.communicate(timeout=240)[0] for run in runs]
     assert outputs[0].startswith(b"2 ")
     assert outputs[0] == outputs[1]
+
+
+def test_the_licence_of_the_weights_is_beside_them_and_at_the_top() -> None:
+    top = Path(__file__).parents[2]
+    for folder in (top, top / "models" / "kinemacolor" / "models" / "weights"):
+        assert (folder / "LICENSE-WEIGHTS").read_text(encoding="utf-8") == licence_text()

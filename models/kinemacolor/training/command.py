@@ -1,0 +1,77 @@
+"""`kinemacolor train RECIPE [--resume]` and `kinemacolor train --export RUN`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["main"]
+
+_USAGE, _FAILED = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train or export; returns the exit code."""
+    options = _options(arguments)
+    # Loaded only now: --help answers at once.
+    from kinemacolor.training.errors import RecipeError, TrainingError
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # A worker that is ended because another failed is no news beside the failure.
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+    try:
+        return _export(options) if options.export is not None else _train(options)
+    except TrainingError as error:
+        sys.stderr.write(f"kinemacolor: {error}\n")
+        return _USAGE if isinstance(error, RecipeError) else _FAILED
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="kinemacolor train",
+        description="Train the default network by a recipe, or make weights of a run.",
+        epilog="docs/training.md tells how the shipped weights are repeated.",
+    )
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="TOML or JSON file, or `kinema`, the shipped one")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run's folder")
+    parser.add_argument("--out", type=Path, help="folder of the run (default runs/NAME), or of the exported weights")
+    parser.add_argument("--data", default=os.environ.get("KINEMACOLOR_DATA"), help="data folder (KINEMACOLOR_DATA)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if there is one; not tried yet)")
+    parser.add_argument("--export", type=Path, metavar="RUN", help="write weights and card of a run to --out")
+    options = parser.parse_args(arguments)
+    if (options.recipe is None) == (options.export is None):
+        parser.error("name either a RECIPE or a run to --export")
+    if options.export is None and not options.data:
+        parser.error("name the data folder with --data or KINEMACOLOR_DATA")
+    return options
+
+
+def _train(options: argparse.Namespace) -> int:
+    # torch takes seconds to load.
+    import torch
+
+    from kinemacolor.training.launch import train
+    from kinemacolor.training.recipe import read_recipe
+
+    plan = read_recipe(options.recipe)
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    out = options.out or Path("runs") / plan.name
+    train(plan, Path(options.data), out, resume=options.resume, device=device)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from kinemacolor.training.errors import TrainingError
+    from kinemacolor.training.export_kinema import export
+
+    if not (options.export / "run.pt").exists():
+        raise TrainingError(f"{options.export} has no checkpoint to export")
+    card = export(options.export, options.out or options.export / "weights")
+    sys.stdout.write(f"{card}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The data of a plan: checked against the recipe's hashes, read, and split into training and held-out pictures."""
+
+import csv
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.photos import Picture, is_held_out, read_photos
+from kinemacolor.training.recipe import EncoderSource, PhotoSource, Plan
+
+__all__ = ["TrainingData", "read_data"]
+
+_SHEET_PICTURES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What the workers share."""
+
+    small: list[Picture]
+    large: list[Picture]
+    held_out: list[Picture]
+    """A few pictures that no step sees; the sharper ones if there are any."""
+    trunk: dict[str, Tensor] | None
+
+
+def read_data(plan: Plan, folder: Path, limit: int | None = None) -> TrainingData:
+    """Check and read.
+
+    Args:
+        plan: The recipe.
+        folder: The data folder.
+        limit: Read at most that many photos of each kind, for quick runs.
+
+    Raises:
+        RecipeError: A file is missing or is not the one that the recipe was made for.
+    """
+    sources = [source for source in (plan.small_photos, plan.large_photos) if source is not None]
+    tars = [_tars(source, folder / source.folder) for source in sources]
+    trunk = _read_trunk(plan.encoder, folder) if plan.encoder is not None else None
+    one_in = plan.held_out_one_in
+    sets = [read_photos(paths, limit, lambda name: not is_held_out(name, one_in)) for paths in tars]
+    if not sets[0]:
+        raise RecipeError(f"{folder / sources[0].folder}: expected colourful photos, found none")
+    held_out = read_photos(tars[-1], 4 * _SHEET_PICTURES, lambda name: is_held_out(name, one_in))
+    return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], held_out[:_SHEET_PICTURES], trunk)
+
+
+def _tars(source: PhotoSource, folder: Path) -> list[Path]:
+    tars = sorted(folder.glob(source.tars))
+    if not tars:
+        raise RecipeError(f"no tars {source.tars} in {folder}; name the data folder with --data or KINEMACOLOR_DATA")
+    if source.manifest is not None:
+        manifest = folder / source.manifest
+        if source.manifest_sha256 is not None:
+            _check(manifest, source.manifest_sha256)
+        missing = sorted(_listed_tars(manifest) - {path.name for path in tars})
+        if missing:
+            raise RecipeError(f"{folder}: the manifest lists tars that are not there: {', '.join(missing)}")
+    return tars
+
+
+def _listed_tars(manifest: Path) -> set[str]:
+    data = manifest.read_bytes()
+    text = (gzip.decompress(data) if manifest.suffix == ".gz" else data).decode("utf-8")
+    return {row["tar"] for row in csv.DictReader(text.splitlines())}
+
+
+def _read_trunk(source: EncoderSource, folder: Path) -> dict[str, Tensor]:
+    path = folder / source.file
+    _check(path, source.sha256)
+    state: dict[str, Tensor] = torch.load(path, weights_only=True)["state"]
+    return state
+
+
+def _check(path: Path, sha256: str) -> None:
+    if not path.is_file():
+        raise RecipeError(f"no file {path}")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise RecipeError(f"{path}: expected SHA-256 {sha256}, found {found}")

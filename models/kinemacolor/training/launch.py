@@ -1,0 +1,153 @@
+"""Carries out a plan: folder of the run, data, workers."""
+
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.multiprocessing.spawn import ProcessException, start_processes
+
+from kinemacolor.training.data import TrainingData, read_data
+from kinemacolor.training.errors import RecipeError, TrainingError, TrainingFailed
+from kinemacolor.training.recipe import Plan
+from kinemacolor.training.trainer import Trainer
+from kinemacolor.training.watch import Watcher
+
+__all__ = ["train"]
+
+_log = logging.getLogger(__name__)
+
+_MAY_CHANGE = ("minutes", "steps")
+_PLAN_FILE = "plan.json"
+_PARENT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What every worker gets."""
+
+    plan: Plan
+    out: Path
+    data: TrainingData
+    device: str
+    workers: int
+    meeting: Path
+
+
+def train(
+    plan: Plan, data: Path, out: Path, *, resume: bool = False, device: str = "cpu", limit: int | None = None
+) -> None:
+    """Train, from the start or from the folder's checkpoint.
+
+    Args:
+        plan: The recipe.
+        data: The data folder.
+        out: Folder of the run; made if missing.
+        resume: Go on from the folder's checkpoint; start if it has none.
+        device: `cpu`, or a GPU, which takes one worker.
+        limit: Read at most that many photos of each kind, for quick runs.
+
+    Raises:
+        TrainingError: The folder holds a run that must not be overwritten or is of another recipe.
+        RecipeError: The data are missing or not the recipe's.
+        TrainingFailed: The run does not learn.
+    """
+    _check_folder(plan, out, resume)
+    loaded = read_data(plan, data, limit)
+    counts = len(loaded.small), len(loaded.large), len(loaded.held_out)
+    _log.info("%s: %d small and %d large photos, %d held out for the sample sheets", plan.name, *counts)
+    if loaded.trunk is None:
+        _log.info("the recipe names no encoder: the trunk starts from noise")
+    _write_plan(plan, out)
+    with tempfile.TemporaryDirectory() as meeting:
+        workers = plan.watch.workers if device == "cpu" else 1
+        _run(_Job(plan, out, loaded, device, workers, Path(meeting)))
+
+
+def _check_folder(plan: Plan, out: Path, resume: bool) -> None:
+    if not (out / "run.pt").exists():
+        return
+    if not resume:
+        raise TrainingError(f"{out} holds a run: go on with --resume, or name another folder with --out")
+    path = out / _PLAN_FILE
+    if path.exists():
+        _check_same(json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(asdict(plan))), out)
+
+
+def _check_same(before: dict[str, object], now: dict[str, object], out: Path) -> None:
+    """Only the budget and the way of watching may change."""
+    differing = [key for key in now if key not in ("name", "watch", "numbers") and now[key] != before.get(key)]
+    old, new = before.get("numbers"), now["numbers"]
+    if isinstance(old, dict) and isinstance(new, dict):
+        differing += [f"numbers.{key}" for key in new if key not in _MAY_CHANGE and new[key] != old.get(key)]
+    if differing:
+        raise RecipeError(f"the run in {out} was started with another recipe; different: {', '.join(differing)}")
+
+
+def _write_plan(plan: Plan, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "recipe.json").write_text(json.dumps(asdict(plan.numbers), indent=1), encoding="utf-8")
+    (out / _PLAN_FILE).write_text(json.dumps(asdict(plan), indent=1), encoding="utf-8")
+
+
+def _run(job: _Job) -> None:
+    if job.workers == 1:
+        _work(0, job)
+        return
+    try:
+        # Forked, so that the workers share the pictures' memory. torch leaves the function untyped.
+        start_processes(_work, (job,), job.workers, daemon=True, start_method="fork")  # type: ignore[no-untyped-call]
+    except ProcessException:
+        if _failure_file(job).exists():
+            raise TrainingFailed(_failure_file(job).read_text(encoding="utf-8")) from None
+        raise
+
+
+def _work(rank: int, job: _Job) -> None:
+    torch.set_num_threads(1)
+    if job.workers > 1:
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        store = f"file://{job.meeting / 'store'}"
+        dist.init_process_group("gloo", init_method=store, rank=rank, world_size=job.workers)
+    photos = (job.data.small, job.data.large)
+    trainer = Trainer(
+        job.out, job.plan.numbers, photos, job.data.trunk, rank=rank, workers=job.workers, device=job.device
+    )
+    resumed = trainer.resume()
+    try:
+        _watched_run(trainer, job, resumed)
+    except TrainingFailed as error:
+        # Written beside and moved, since another worker may fail in the same step.
+        part = job.meeting / f"failure.{rank}"
+        part.write_text(str(error), encoding="utf-8")
+        part.replace(_failure_file(job))
+        raise
+    if job.workers > 1:
+        dist.destroy_process_group()
+
+
+def _end_with_parent(parent: int) -> None:
+    """A worker must not train on into a folder whose run was killed; torch's own signal is ignored under nohup or &."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_SECONDS)
+    os._exit(1)
+
+
+def _watched_run(trainer: Trainer, job: _Job, resumed: bool) -> None:
+    watch = job.plan.watch
+    if trainer.rank > 0:
+        trainer.run(watch.log_every_steps)
+        return
+    _log.info("%s at step %d in %s", "resumed" if resumed else "started", trainer.step, job.out)
+    trainer.run(watch.log_every_steps, watch.checkpoint_minutes, Watcher(trainer, watch, job.data.held_out))
+    _log.info("done: step %d; kinemacolor train --export %s makes weights of it", trainer.step, job.out)
+
+
+def _failure_file(job: _Job) -> Path:
+    return job.meeting / "failure"

@@ -1,0 +1,154 @@
+"""Recipe files: everything that a training run is made of, in TOML or JSON.
+
+A file has the tables of `Plan`; unknown keys, missing keys and values of another type are refused with their name.
+Photos are vouched for by the SHA-256 of their manifest, which lists every picture and its tar.
+"""
+
+import json
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.trainer import Recipe
+
+__all__ = ["EncoderSource", "PhotoSource", "Plan", "Watch", "read_recipe", "shipped_recipes"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoSource:
+    """One folder of photos, below the data folder."""
+
+    folder: str
+    """Its path, relative to the data folder."""
+    tars: str
+    """Pattern of its tars of JPEG files."""
+    manifest: str | None = None
+    """CSV (may be gzip-compressed) with the columns `name` and `tar`."""
+    manifest_sha256: str | None = None
+    """SHA-256 of the manifest file; None does not check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSource:
+    """Where the pretrained trunk comes from."""
+
+    file: str
+    """Path relative to the data folder: a torch file with the decoded MobileNetV2 under `state`."""
+    sha256: str
+    """SHA-256 of that file."""
+    origin: str
+    """Where it came from and under which terms, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a run is carried out and looked at; changes no result of a run by steps, apart from `workers`."""
+
+    workers: int = 2
+    """Processes of one thread that share a batch on a CPU; a GPU takes one."""
+    log_every_steps: int = 50
+    """Steps whose mean loss is one line of the log."""
+    checkpoint_minutes: float = 4.0
+    """Least time between checkpoints."""
+    sheet_minutes: float = 10.0
+    """Least time between sample sheets."""
+    early_steps: int = 400
+    """Steps after which the loss must be below `early_loss`; 0 does not look."""
+    early_loss: float = 5.0
+    """The bound, in nats; 5.56 is a network that knows nothing of 261 bins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole recipe file."""
+
+    name: str
+    """Name of the recipe; the run's default folder is called so."""
+    small_photos: PhotoSource
+    """Photos at short side 128."""
+    large_photos: PhotoSource | None = None
+    """Sharper photos."""
+    held_out_one_in: int = 300
+    """One photo in so many is kept from training, for the sample sheets."""
+    encoder: EncoderSource | None = None
+    """The pretrained trunk; None starts it from noise."""
+    numbers: Recipe
+    """Schedule, rates, crops, loss, film, seed."""
+    watch: Watch = field(default_factory=Watch)
+    """Log, checkpoints, sheets, early look."""
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes in the package."""
+    folder = resources.files("kinemacolor.training") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_recipe(path_or_name: str) -> Plan:
+    """Read a recipe.
+
+    Args:
+        path_or_name: A TOML or JSON file, or the name of a recipe in the package.
+
+    Raises:
+        RecipeError: There is no such file, or it is not a recipe.
+    """
+    try:
+        if path_or_name in shipped_recipes():
+            text = (resources.files("kinemacolor.training") / "recipes" / f"{path_or_name}.toml").read_text("utf-8")
+            return _build(Plan, tomllib.loads(text), "")
+        text = Path(path_or_name).read_text(encoding="utf-8")
+        table = json.loads(text) if path_or_name.endswith(".json") else tomllib.loads(text)
+        return _build(Plan, table, "")
+    except FileNotFoundError:
+        shipped = ", ".join(shipped_recipes())
+        raise RecipeError(f"no recipe file {path_or_name}; recipes in the package: {shipped}") from None
+    except (OSError, ValueError, RecipeError) as error:
+        raise RecipeError(f"{path_or_name}: {error}") from error
+
+
+def _build(kind: type[T], table: object, where: str) -> T:
+    """Make a dataclass of a table, recursively."""
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{where or 'the file'}: expected a table, found {table!r}")
+    known: dict[str, Field[object]] = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(table) - set(known))
+    missing = sorted(name for name, entry in known.items() if name not in table and _is_needed(entry))
+    if unknown or missing:
+        problems = [f"unknown key {where}{name}" for name in unknown] + [f"no {where}{name}" for name in missing]
+        raise RecipeError("; ".join(problems))
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], value, f"{where}{name}") for name, value in table.items()})
+
+
+def _is_needed(entry: Field[object]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _value(hint: object, value: object, where: str) -> object:
+    if get_origin(hint) in (types.UnionType, Union):
+        if value is None:
+            return None
+        hint = next(choice for choice in get_args(hint) if choice is not type(None))
+    if is_dataclass(hint):
+        return _build(cast(type[object], hint), value, f"{where}.")
+    if get_origin(hint) is tuple:
+        return _pair(value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, cast(type, hint)):
+        raise RecipeError(f"{where}: expected {getattr(hint, '__name__', hint)}, found {value!r}")
+    return value
+
+
+def _pair(value: object, where: str) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, int | float) for part in value):
+        raise RecipeError(f"{where}: expected two numbers, found {value!r}")
+    return float(value[0]), float(value[1])

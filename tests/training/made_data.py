@@ -1,0 +1,49 @@
+"""A data folder of made pictures and a recipe for it."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+
+def make_data(folder: Path, pictures: int = 12) -> None:
+    """Blue above, green below, in a tar with its manifest."""
+    rng = np.random.default_rng(0)
+    (folder / "photos").mkdir(parents=True)
+    with tarfile.open(folder / "photos" / "a.tar", "w") as tar:
+        for index in range(pictures):
+            picture = np.zeros((48, 64, 3))
+            picture[:24], picture[24:] = (220, 140, 90), (40, 150, 60)  # BGR
+            picture *= rng.uniform(0.7, 1.1, (48, 64, 1))
+            data = cv2.imencode(".jpg", picture.clip(0, 255).astype(np.uint8))[1].tobytes()
+            entry = tarfile.TarInfo(f"{index}.jpg")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    rows = "".join(f"{index}.jpg,a.tar\n" for index in range(pictures))
+    (folder / "photos" / "manifest.csv").write_text("name,tar\n" + rows)
+
+
+def make_recipe(
+    folder: Path, *, numbers: dict[str, object] | None = None, watch: dict[str, object] | None = None
+) -> Path:
+    """A recipe by steps for `make_data(folder)`, for one worker and without an encoder."""
+    crops = {"count": 4, "side_px": 32}
+    recipe = {
+        "name": "made",
+        "held_out_one_in": 4,
+        "small_photos": {
+            "folder": "photos",
+            "tars": "*.tar",
+            "manifest": "manifest.csv",
+            "manifest_sha256": hashlib.sha256((folder / "photos" / "manifest.csv").read_bytes()).hexdigest(),
+        },
+        "numbers": {"steps": 10, "warm_up_steps": 2, "small": crops, "large": crops, **(numbers or {})},
+        "watch": {"workers": 1, "log_every_steps": 2, "checkpoint_minutes": 0, "early_steps": 0, **(watch or {})},
+    }
+    path = folder / "recipe.json"
+    path.write_text(json.dumps(recipe))
+    return path

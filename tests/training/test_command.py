@@ -1,0 +1,129 @@
+"""`kinemacolor train` as a person uses it, on made pictures."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+from tests.training.made_data import make_data, make_recipe
+
+from kinemacolor.training.command import main
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    make_data(tmp_path / "data")
+    return tmp_path / "data"
+
+
+def _train(data: Path, out: Path, *options: str) -> int:
+    return main([str(data / "recipe.json"), "--data", str(data), "--device", "cpu", "--out", str(out), *options])
+
+
+def _losses(out: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines]
+
+
+def test_a_run_leaves_log_checkpoint_and_sheet_and_can_be_exported(data: Path, tmp_path: Path) -> None:
+    make_recipe(data, numbers={"steps": 4})
+    out = tmp_path / "run"
+    assert _train(data, out) == 0
+    assert [step for step, _ in _losses(out)] == [2, 4]
+    sheet = cv2.imread(str(out / "samples" / "step_000002.png"))
+    assert sheet is not None
+    assert sheet.shape[0] == 5 * 32
+    assert main(["--export", str(out)]) == 0
+    card = json.loads((out / "weights" / "kinema.json").read_text())
+    assert card["training"]["recipe"]["steps"] == 4
+    assert card["training"]["data"]["small_photos"]["folder"] == "photos"
+
+
+def test_a_killed_and_resumed_run_has_the_curve_of_an_unbroken_one(data: Path, tmp_path: Path) -> None:
+    make_recipe(data)
+    assert _train(data, tmp_path / "unbroken") == 0
+    out = tmp_path / "killed"
+    command = [sys.executable, "-m", "kinemacolor.training.command", str(data / "recipe.json"), "--data", str(data)]
+    process = subprocess.Popen([*command, "--device", "cpu", "--out", str(out)], stderr=subprocess.DEVNULL)
+    _wait_for(out / "run.pt", process)
+    process.kill()
+    assert process.wait(timeout=60) == -9
+    assert _train(data, out, "--resume") == 0
+    assert _losses(out) == _losses(tmp_path / "unbroken")
+
+
+def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 200
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_recipe(data)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.pt").write_bytes(b"")
+    assert _train(data, tmp_path / "run") == 1
+    assert "go on with --resume" in capsys.readouterr().err
+
+
+def test_another_recipe_does_not_go_on_with_a_run(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_recipe(data, numbers={"steps": 2})
+    assert _train(data, tmp_path / "run") == 0
+    make_recipe(data, numbers={"steps": 4, "seed": 7})
+    assert _train(data, tmp_path / "run", "--resume") == 2
+    assert "different: numbers.seed" in capsys.readouterr().err
+    make_recipe(data, numbers={"steps": 4})
+    assert _train(data, tmp_path / "run", "--resume") == 0
+    assert [step for step, _ in _losses(tmp_path / "run")] == [2, 4]
+
+
+def test_a_run_that_does_not_learn_stops_with_one_line(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_recipe(data, watch={"early_steps": 2, "early_loss": 0.1})
+    assert _train(data, tmp_path / "run") == 1
+    assert "kinemacolor: step 2: expected a loss below 0.1 by now" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "run.pt").exists()
+
+
+def test_a_failure_of_several_workers_is_one_line_too(data: Path, tmp_path: Path) -> None:
+    make_recipe(data, watch={"early_steps": 2, "early_loss": 0.1, "workers": 2})
+    # A process of its own: workers are forked, and pytest's has threads.
+    command = [sys.executable, "-m", "kinemacolor.training.command", str(data / "recipe.json"), "--data", str(data)]
+    done = subprocess.run(
+        [*command, "--device", "cpu", "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("kinemacolor: step 2: expected a loss below 0.1")
+
+
+def test_data_of_another_hash_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_recipe(data)
+    with (data / "photos" / "manifest.csv").open("a") as manifest:
+        manifest.write("x.jpg,b.tar\n")
+    assert _train(data, tmp_path / "run") == 2
+    assert "manifest.csv: expected SHA-256" in capsys.readouterr().err
+    make_recipe(data)
+    assert _train(data, tmp_path / "run") == 2
+    assert "tars that are not there: b.tar" in capsys.readouterr().err
+
+
+def test_words_that_make_no_sense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KINEMACOLOR_DATA", raising=False)
+    for words in ([], ["kinema"], ["kinema", "--export", "run"]):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 2
+    assert main(["--export", str(tmp_path)]) == 1

@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kinemacolor.training.degradation import FilmModel
+from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.photos import CropSettings, is_held_out
+from kinemacolor.training.recipe import read_recipe, shipped_recipes
+from kinemacolor.training.trainer import Recipe
+
+SMALLEST = {"name": "x", "small_photos": {"folder": "f", "tars": "*.tar"}, "numbers": {"steps": 3}}
+
+
+def _written(folder: Path, **changes: object) -> str:
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({**SMALLEST, **changes}))
+    return str(path)
+
+
+def test_the_shipped_recipe_states_every_number_of_the_present_defaults() -> None:
+    plan = read_recipe("kinema")
+    assert shipped_recipes() == ["kinema"]
+    assert plan.numbers == Recipe(steps=5750, film=FilmModel())
+    assert plan.encoder is not None
+    assert plan.large_photos is not None
+    assert plan.held_out_one_in == 300
+
+
+def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
+    toml = tmp_path / "recipe.toml"
+    toml.write_text('name = "x"\n[small_photos]\nfolder = "f"\ntars = "*.tar"\n[numbers]\nsteps = 3\n')
+    assert read_recipe(str(toml)) == read_recipe(_written(tmp_path))
+
+
+def test_numbers_are_read_into_their_types(tmp_path: Path) -> None:
+    numbers = {"minutes": 5, "large_share": [0, 1], "small": {"count": 2, "side_px": 32}}
+    found = read_recipe(_written(tmp_path, numbers=numbers)).numbers
+    assert found == Recipe(minutes=5.0, large_share=(0.0, 1.0), small=CropSettings(count=2, side_px=32))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"numbers": {"stepz": 3}}, "unknown key numbers.stepz"),
+        ({"numbers": {}}, "expected minutes or steps"),
+        ({"numbers": {"steps": "3"}}, "numbers.steps: expected int, found '3'"),
+        ({"numbers": {"steps": True}}, "numbers.steps: expected int, found True"),
+        ({"numbers": {"steps": 3, "large_share": [1]}}, "numbers.large_share: expected two numbers"),
+        ({"numbers": {"steps": 3, "small": {"count": 2}}}, "no numbers.small.side_px"),
+        ({"watch": 3}, "watch.: expected a table"),
+        ({"name": None, "more": 1}, "unknown key more"),
+    ],
+)
+def test_what_is_not_a_recipe_is_refused_by_name(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(_written(tmp_path, **changes))
+    assert message in str(caught.value)
+    assert "recipe.json: " in str(caught.value)
+
+
+def test_no_such_file() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe file nowhere.toml; recipes in the package: kinema"):
+        read_recipe("nowhere.toml")
+
+
+def test_text_that_is_not_toml(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("name = ")
+    with pytest.raises(RecipeError, match=r"bad.toml: Invalid value"):
+        read_recipe(str(path))
+
+
+def test_held_out_by_name_alone() -> None:
+    names = [f"{index}.jpg" for index in range(3000)]
+    assert sum(is_held_out(name, 10) for name in names) == pytest.approx(300, abs=60)
+    assert not any(is_held_out(name, 0) for name in names)
