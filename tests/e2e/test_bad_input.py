@@ -214,6 +214,11 @@ def test_frames_that_the_film_does_not_have(film, out, fails):
     assert "no frame" in fails(USAGE, film, out, "-ss", "100")
 
 
+@pytest.mark.parametrize("option", [("--rate", "25"), ("--missing", "hold")])
+def test_options_of_sequences_are_refused_for_a_film(film, out, fails, option):
+    assert f"{option[0]} is for picture sequences" in fails(USAGE, film, out, *option)
+
+
 def test_a_gap_in_a_sequence(tmp_path, out, fails, run, tiny_server):
     for number in (1, 2, 4):
         make.still(tmp_path / f"s{number}.png", "gray", make.picture("gray", 20, 16, number), 20, 16)

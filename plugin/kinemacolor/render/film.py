@@ -18,6 +18,7 @@ from kinemacolor.media.frame_numbers import expand, sequence_pattern
 from kinemacolor.media.frame_times import frame_range_of_times
 from kinemacolor.media.probe import Assume, probe
 from kinemacolor.media.reader import Source, open_source
+from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import FrameRange, RenderOptions, TimeRange
@@ -138,6 +139,8 @@ def _field_times(times: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
 
 
 def _check_supported(info: SourceInfo, options: RenderOptions) -> None:
+    if info.container != "sequence":
+        _check_no_sequence_options(options)
     if info.field_order is not FieldOrder.PROGRESSIVE and not options.bob:
         raise UnsupportedSourceError(
             f"{info.path}: is interlaced ({info.field_order.value}); --field bob makes every field a frame"
@@ -148,6 +151,14 @@ def _check_supported(info: SourceInfo, options: RenderOptions) -> None:
             f"{info.path}: is tagged as {name} (HDR), which the colours were not made for; "
             f"--transfer {name.lower()} goes on, --transfer bt709 if the tag is wrong"
         )
+
+
+def _check_no_sequence_options(options: RenderOptions) -> None:
+    """A film has its own times and no gaps; an option that does nothing would only look as if it did."""
+    if options.sequence_rate is not None:
+        raise UsageError("--rate is for picture sequences; a film keeps its own frame times")
+    if options.missing is not Missing.ERROR:
+        raise UsageError("--missing is for picture sequences; a film has no missing numbers")
 
 
 Proxy = NDArray[np.uint16]
