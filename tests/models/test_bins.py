@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +6,6 @@ import torch
 
 from kinemacolor.models.bins import BIN_COUNT, GRID_STEP, in_gamut_bins
 from kinemacolor.models.color import lab_to_srgb, srgb_to_lab
-
-DATA = os.environ.get("KINEMACOLOR_DATA")
 
 
 def test_bins_are_sorted_grid_points_and_distinct() -> None:
@@ -39,9 +36,8 @@ def test_a_bin_has_a_displayable_colour_within_its_cell() -> None:
 
 
 @pytest.mark.needs_data
-@pytest.mark.skipif(DATA is None, reason="KINEMACOLOR_DATA is not set")
-def test_the_published_table_holds_our_bins_and_a_border_of_one_more() -> None:
-    table = np.load(Path(str(DATA)) / "tables" / "pts_in_hull.npy")
+def test_the_published_table_holds_our_bins_and_a_border_of_one_more(data_folder: Path) -> None:
+    table = np.load(data_folder / "tables" / "pts_in_hull.npy")
     published, ours = ({tuple(map(float, point)) for point in points} for points in (table, in_gamut_bins().numpy()))
     assert ours < published
     step = (-GRID_STEP, 0, GRID_STEP)

@@ -1,7 +1,6 @@
 """The trunk against the list of operations that the decoded TFLite file has, executed one by one."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,8 @@ def test_a_missing_or_misshapen_tensor_is_named() -> None:
 
 
 @pytest.mark.needs_data
-@pytest.mark.skipif("KINEMACOLOR_DATA" not in os.environ, reason="KINEMACOLOR_DATA is not set")
-def test_the_real_file_runs_as_its_own_list_of_operations_says() -> None:
-    path = Path(os.environ["KINEMACOLOR_DATA"]) / "weights" / "mobilenet_v2_dequant.pth"
+def test_the_real_file_runs_as_its_own_list_of_operations_says(data_folder: Path) -> None:
+    path = data_folder / "weights" / "mobilenet_v2_dequant.pth"
     content = torch.load(path, weights_only=True)
     operations = [operation for operation in content["ops"] if operation[0] in ("conv", "add")]
     clamps = [tuple((level - op[7][1]) * op[7][0] for level in (0, 255)) for op in operations if op[0] == "conv"]

@@ -1,6 +1,7 @@
 """Which number a decoded picture has, and whether one is missing. Pure: knows times and numbers, no files."""
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from kinemacolor.media.errors import SourceError
@@ -47,14 +48,14 @@ class Outstanding:
         return self.active and bool(self._waiting)
 
 
-class Numbering:
+class Numbering(ABC):
     """Which number the next decoded picture has."""
 
     upcoming = 0
 
+    @abstractmethod
     def next(self, pts: int | None) -> int:
         """The number of the picture with this time, in the order in which they come."""
-        raise NotImplementedError
 
 
 class Counting(Numbering):
