@@ -24,6 +24,19 @@ def write_clip(folder: Path, pictures: np.ndarray) -> Path:
     return folder
 
 
+def write_photos(folder: Path, pictures: np.ndarray) -> Path:
+    """Each picture a photo: a.jpg, b.jpg ..."""
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{chr(97 + number)}.jpg"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return folder
+
+
+def grey_of(pictures: np.ndarray) -> np.ndarray:
+    """What a scan of one channel has: (T, H, W, 3) with equal channels."""
+    return np.repeat(pictures[..., 1:2], 3, axis=-1)
+
+
 def command(folder: Path, body: str) -> str:
     """A command line whose Python script has `source` and `target`, the paths it is given."""
     script = folder / "colorizer.py"

@@ -9,9 +9,10 @@ from clip_material import COPY, command, moving_pictures, rewriting, write_clip
 from kinemacolor.cli.main import main
 from kinemacolor.evaluation import tint
 from kinemacolor.evaluation.curves import CURVES
-from kinemacolor.evaluation.outside import check_command, run_command
+from kinemacolor.evaluation.measure import Figures
+from kinemacolor.evaluation.outside import LumaCheck, check_command, run_command
 from kinemacolor.evaluation.pictures import Clip, read_tarred_clips
-from kinemacolor.evaluation.report import GREY, TRUTH, Figures, LumaCheck, Report, Row, table
+from kinemacolor.evaluation.report import CLIP, GREY, PHOTO, TRUTH, Report, Row, Section, table
 
 
 def evaluate(*arguments: object) -> int:
@@ -125,7 +126,7 @@ def test_figures_go_into_a_card(clips, tmp_path):
     assert evaluate(clips, "--frames", 2, "--card", card) == 0
     values = json.loads(card.read_text())
     assert values["name"] == "tiny"
-    assert values["figures"]["protocol"] == "1 clips, 2 frames, float32, mean over clips"
+    assert values["figures"]["protocol"] == "1 clip, 2 frames, float32, mean over clips"
     assert values["figures"]["grey"]["warp_error_e3"] == 0.0
 
 
@@ -156,7 +157,8 @@ def test_tars_are_read_clip_by_clip(tmp_path):
 
 def test_grey_stays_beside_its_colourfulness_in_the_table():
     row = Row((Figures(*[1.0] * 8),), (LumaCheck(0.5, 3),))
-    text = table(Report(("a",), 1, "float32", {GREY: row, "x": row, TRUTH: row}))
+    clips = Section(CLIP, ("a",), 1, {GREY: row, "x": row, TRUTH: row})
+    text = table(Report("float32", clips, Section(PHOTO)))
     assert "| 50.0 %, off by 3 |" in text
     assert "x: PSNR +0.00 dB and CIEDE2000 x 1.000 of grey, colourfulness 1.000 of the truth, at that a warp" in text
 

@@ -1,13 +1,15 @@
-"""The figures of one result: what `kinemacolor evaluate` measures on a clip with known colours.
+"""The figures of one result: what `kinemacolor evaluate` measures on a clip or photo.
 
 The a*b* of a result is shown at the true L*, so that the numbers speak of colour alone. Grey (no colour at all) and
 the truth are in the same table: whoever is not better than grey in CIEDE2000 guesses, and whoever reaches the truth's
-warp error by having no colour has gained nothing.
+warp error by having no colour has gained nothing. Black-and-white material has no truth: what is left to measure there
+says how much colour there is and how calm it is, and nothing of whether it is right.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +29,34 @@ from kinemacolor.evaluation.metrics import (
 from kinemacolor.evaluation.pictures import Clip
 from kinemacolor.models.color import lab_to_srgb
 
-__all__ = ["Figures", "Truth", "mean_figures", "measure_ab", "show"]
+__all__ = [
+    "Figures",
+    "Footage",
+    "Measures",
+    "StillFigures",
+    "Truth",
+    "TruthlessFigures",
+    "TruthlessStillFigures",
+    "mean_figures",
+    "measure_ab",
+    "measure_still",
+    "measure_truthless",
+    "measure_truthless_still",
+    "show",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Figures of one clip, or the mean over clips."""
+class Measures:
+    """Named numbers of one clip or photo, or their mean."""
+
+
+_Kind = TypeVar("_Kind", bound=Measures)
+
+
+@dataclass(frozen=True, slots=True)
+class StillFigures(Measures):
+    """Of a photo whose colours are known, and the part of a clip's figures that has nothing to do with time."""
 
     psnr_db: float
     """PSNR of RGB; higher is nearer to the true picture, and grey is not bad at it."""
@@ -44,6 +68,12 @@ class Figures:
     """Hasler and Suesstrunk; to be compared with the truth's."""
     colourfulness_error: float
     """Mean absolute difference of colourfulness to the truth, frame by frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures(StillFigures):
+    """Of a clip whose colours are known."""
+
     cdc_e3: float
     """Colour distribution consistency, times 1000."""
     warp_error_rgb_e3: float
@@ -52,8 +82,24 @@ class Figures:
     """Warp error of a*b*, times 1000; to be compared with the truth's."""
 
 
-class Truth:
-    """A clip with what every measurement needs of it, worked out once.
+@dataclass(frozen=True, slots=True)
+class TruthlessStillFigures(Measures):
+    """Of a photo whose colours nobody knows."""
+
+    colourfulness: float
+    """Hasler and Suesstrunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class TruthlessFigures(TruthlessStillFigures):
+    """Of a clip whose colours nobody knows."""
+
+    warp_error_e3: float
+    """Warp error of a*b*, times 1000."""
+
+
+class Footage:
+    """A clip, or a photo as a clip of one frame, with what every measurement needs of it, worked out once.
 
     Args:
         clip: The clip.
@@ -63,14 +109,28 @@ class Truth:
         self.clip = clip
 
     @cached_property
-    def lab(self) -> Tensor:
-        """(T, 3, H, W) float32, true CIELAB."""
-        return self.clip.lab
+    def lightness(self) -> Tensor:
+        """(T, 1, H, W) float32 L* at which colours are shown: that of the film."""
+        return self.clip.lightness
 
     @cached_property
     def motion(self) -> tuple[Motion, ...]:
         """Motion of its luma."""
         return measure_motion(self.clip.luma_8bit)
+
+
+class Truth(Footage):
+    """Footage whose colours are known."""
+
+    @cached_property
+    def lightness(self) -> Tensor:
+        """(T, 1, H, W) float32, the true L*."""
+        return self.lab[:, :1]
+
+    @cached_property
+    def lab(self) -> Tensor:
+        """(T, 3, H, W) float32, true CIELAB."""
+        return self.clip.lab
 
     @cached_property
     def colourfulness(self) -> NDArray[np.float64]:
@@ -81,31 +141,59 @@ class Truth:
 def measure_ab(truth: Truth, ab: Tensor) -> Figures:
     """Figures of a*b* planes (T, 2, H, W) for one clip, shown at the clip's true lightness."""
     rgb = show(truth, ab)
-    found_lab = cat((truth.lab[:, :1], ab), dim=1)
-    difference = ciede2000(_last(truth.lab), _last(found_lab))
-    colours = np.array([colourfulness(frame) for frame in rgb])
     return Figures(
+        **asdict(_still_figures(truth, ab, rgb)),
+        cdc_e3=1000.0 * cdc(rgb),
+        warp_error_rgb_e3=1000.0 * rgb_warp_error(rgb, truth.motion),
+        warp_error_e3=_warp_error_e3(truth, ab),
+    )
+
+
+def measure_still(truth: Truth, ab: Tensor) -> StillFigures:
+    """The same of a*b* planes (1, 2, H, W) for one photo."""
+    return _still_figures(truth, ab, show(truth, ab))
+
+
+def measure_truthless(footage: Footage, ab: Tensor) -> TruthlessFigures:
+    """What a*b* planes (T, 2, H, W) for one clip show of themselves; the flow is that of the film's own luma."""
+    return TruthlessFigures(_mean_colourfulness(footage, ab), _warp_error_e3(footage, ab))
+
+
+def measure_truthless_still(footage: Footage, ab: Tensor) -> TruthlessStillFigures:
+    """The same of a*b* planes (1, 2, H, W) for one photo."""
+    return TruthlessStillFigures(_mean_colourfulness(footage, ab))
+
+
+def show(footage: Footage, ab: Tensor) -> NDArray[np.uint8]:
+    """The picture (T, H, W, 3) that a*b* planes (T, 2, H, W) make at the footage's lightness, 8-bit sRGB."""
+    rgb = lab_to_srgb(cat((footage.lightness, ab), dim=1))
+    return np.asarray((rgb * 255.0).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+
+
+def mean_figures(figures: Sequence[_Kind]) -> _Kind:
+    """Mean over clips or photos, each with the same weight."""
+    means = np.mean([tuple(asdict(one).values()) for one in figures], axis=0)
+    return replace(figures[0], **dict(zip(asdict(figures[0]), means.tolist(), strict=True)))
+
+
+def _still_figures(truth: Truth, ab: Tensor, rgb: NDArray[np.uint8]) -> StillFigures:
+    difference = ciede2000(_last(truth.lab), _last(cat((truth.lightness, ab), dim=1)))
+    colours = np.array([colourfulness(frame) for frame in rgb])
+    return StillFigures(
         psnr_db=float(np.mean([psnr(a, b) for a, b in zip(truth.clip.rgb, rgb, strict=True)])),
         psnr_ab_db=float(np.mean([psnr_ab(_last(a), _last(b)) for a, b in _frames(truth, ab)])),
         ciede2000=float(difference.mean()),
         colourfulness=float(colours.mean()),
         colourfulness_error=float(np.abs(colours - truth.colourfulness).mean()),
-        cdc_e3=1000.0 * cdc(rgb),
-        warp_error_rgb_e3=1000.0 * rgb_warp_error(rgb, truth.motion),
-        warp_error_e3=1000.0 * ab_warp_error(_last(ab), truth.motion),
     )
 
 
-def show(truth: Truth, ab: Tensor) -> NDArray[np.uint8]:
-    """The picture (T, H, W, 3) that a*b* planes (T, 2, H, W) make at the true lightness, 8-bit sRGB."""
-    rgb = lab_to_srgb(cat((truth.lab[:, :1], ab), dim=1))
-    return np.asarray((rgb * 255.0).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+def _mean_colourfulness(footage: Footage, ab: Tensor) -> float:
+    return float(np.mean([colourfulness(frame) for frame in show(footage, ab)]))
 
 
-def mean_figures(figures: Iterable[Figures]) -> Figures:
-    """Mean over clips, each with the same weight."""
-    rows = [tuple(asdict(one).values()) for one in figures]
-    return Figures(*(float(value) for value in np.mean(np.array(rows), axis=0)))
+def _warp_error_e3(footage: Footage, ab: Tensor) -> float:
+    return 1000.0 * ab_warp_error(_last(ab), footage.motion)
 
 
 def _frames(truth: Truth, ab: Tensor) -> Iterable[tuple[Tensor, Tensor]]:

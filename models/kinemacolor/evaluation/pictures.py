@@ -14,17 +14,25 @@ from torch import Tensor
 
 from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
 
-__all__ = ["Clip", "read_clip", "read_jpegs", "read_tarred_clips"]
+__all__ = ["Clip", "Picture", "read_clip", "read_jpegs", "read_photo", "read_tarred_clips"]
+
+Picture = NDArray[np.uint8]
+"""(..., H, W, 3) sRGB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip with its true colours."""
+    """A clip with its colours; a photo is a clip of one frame."""
 
     name: str
-    """Name of its folder."""
+    """Name of its folder, or of the photo's file without its ending."""
     rgb: NDArray[np.uint8]
     """(T, H, W, 3) sRGB."""
+
+    @property
+    def is_colourless(self) -> bool:
+        """True if red, green and blue are equal everywhere: there is no colour to compare with."""
+        return bool((self.rgb == self.rgb[..., :1]).all())
 
     @property
     def lightness(self) -> Tensor:
@@ -60,6 +68,11 @@ def read_clip(folder: Path, frames: int | None = None) -> Clip:
     if not paths:
         raise FileNotFoundError(f"expected JPEG frames in {folder.name}, found none")
     return Clip(folder.name, np.stack([_read(path) for path in paths]))
+
+
+def read_photo(path: Path) -> Clip:
+    """Read one JPEG file as a clip of one frame."""
+    return Clip(path.stem, _read(path)[None])
 
 
 def read_tarred_clips(tars: Sequence[Path], clips: int | None = None, frames: int | None = None) -> list[Clip]:

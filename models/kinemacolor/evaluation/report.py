@@ -3,15 +3,28 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kinemacolor.evaluation.measure import Figures, mean_figures
+from kinemacolor.evaluation.measure import Measures, mean_figures
 from kinemacolor.evaluation.outside import LumaCheck
 
-__all__ = ["GREY", "TRUTH", "Report", "Row", "curve_table", "json_text", "rounded", "table"]
+__all__ = [
+    "CLIP",
+    "GREY",
+    "PHOTO",
+    "TRUTH",
+    "Report",
+    "Row",
+    "Section",
+    "card_values",
+    "curve_table",
+    "json_text",
+    "table",
+]
 
 GREY, TRUTH = "grey", "truth"
+CLIP, PHOTO = "clip", "photo"
 PROTOCOL = 1
 """Counts up whenever a figure would change for the same pictures."""
 
@@ -25,43 +38,57 @@ _HEADS = {
     "warp_error_rgb_e3": "warp RGB e3",
     "warp_error_e3": "warp ab e3",
 }
-_NOTE = (
+_ABOUT_CLIPS = (
     "CDC and warp errors are to be read beside colourfulness only, and against the truth's: grey has no colour that "
     "could flicker, so its are the lowest, and it does not win by that."
 )
+_ABOUT_TRUTHLESS = "Nobody knows the true colours: whether these are right is for the eye (--sheets)."
+_ABOUT_CALM = "The warp error is to be read beside colourfulness only: the paler, the calmer."
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way to colour, clip by clip."""
+    """One way to colour, clip by clip or photo by photo."""
 
-    figures: tuple[Figures, ...]
-    """In the order of the clips."""
+    figures: tuple[Measures, ...]
+    """In the order of the names, all of one class."""
     luma: tuple[LumaCheck, ...] = ()
     """The same, of a command; empty for the built-in rows, whose luma nobody touches."""
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Mean figures by name."""
+        return asdict(mean_figures(self.figures))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table: the same clips, or photos, coloured in several ways."""
+
+    kind: str
+    """What one is called: CLIP or PHOTO."""
+    names: tuple[str, ...] = ()
+    """Of the clips or photos."""
+    frames: int = 0
+    """Frames of all together."""
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    """By title, `grey` among them, and `truth` where it is known; none if there was nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole table."""
+    """All that was found."""
 
-    clips: tuple[str, ...]
-    """Names of the clips."""
-    frames: int
-    """Frames of all clips together."""
     dtype: str
     """Of the frame networks."""
-    rows: Mapping[str, Row]
-    """By title, `grey` and `truth` among them."""
+    clips: Section
+    photos: Section
 
 
 def table(report: Report) -> str:
-    """A Markdown table of the means over clips, with what must be known to read it."""
-    lines = [_line("", [*_HEADS.values(), "Y' equal"]), "| --- " * (len(_HEADS) + 2) + "|"]
-    lines += [_line(title, _cells(row)) for title, row in report.rows.items()]
-    count = f"{len(report.clips)} {'clip' if len(report.clips) == 1 else 'clips'}, {report.frames} frames"
-    about = f"{count}, mean over clips; colour shown at the true L*; networks in {report.dtype}."
-    return "\n".join([*lines, "", *_against_grey(report), about, _NOTE])
+    """Markdown tables of the means, with what must be known to read them."""
+    sections = [section for section in (report.clips, report.photos) if section.names]
+    return "\n\n".join("\n".join(_section(section, report.dtype)) for section in sections)
 
 
 def curve_table(name: str, points: Mapping[str, Mapping[str, float]]) -> str:
@@ -73,26 +100,55 @@ def curve_table(name: str, points: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def json_text(report: Report) -> str:
-    """Everything: the means and the figures of each clip; an infinite PSNR is null."""
-    rows = {title: _row_values(report.clips, row) for title, row in report.rows.items()}
-    values = {
+    """Everything: the means and the figures of each clip and photo; an infinite PSNR is null."""
+    clips, photos = report.clips, report.photos
+    values: dict[str, Any] = {
         "protocol": PROTOCOL,
-        "clips": len(report.clips),
-        "frames": report.frames,
+        "clips": len(clips.names),
+        "frames": clips.frames,
         "dtype": report.dtype,
-        "rows": rows,
+        "rows": _rows(clips),
     }
+    if photos.names:
+        values["photos"] = {"count": len(photos.names), "rows": _rows(photos)}
     return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
-def rounded(figures: Figures) -> dict[str, float | None]:
-    """By name, three decimals; what is infinite is None."""
-    return {key: round(value, 3) if math.isfinite(value) else None for key, value in asdict(figures).items()}
+def card_values(section: Section, dtype: str) -> dict[str, Any]:
+    """The means as a model card has them."""
+    protocol = f"{_count(section)}, {dtype}, mean over {section.kind}s"
+    return {"protocol": protocol, **{title: _rounded(row.mean) for title, row in section.rows.items()}}
 
 
-def _cells(row: Row) -> list[str]:
-    values = asdict(mean_figures(row.figures))
-    return [*(f"{values[name]:.2f}" for name in _HEADS), _luma_cell(row.luma)]
+def _section(section: Section, dtype: str) -> list[str]:
+    """One table and what belongs below it."""
+    columns = list(section.rows[GREY].mean)
+    commands = any(row.luma for row in section.rows.values())
+    heads = [_HEADS[name] for name in columns] + (["Y' equal"] if commands else [])
+    lines = [_line("", heads), "| --- " * (len(heads) + 1) + "|"]
+    lines += [_line(title, _cells(row, columns, commands)) for title, row in section.rows.items()]
+    known = TRUTH in section.rows
+    shown = "at the true L*" if known else "at the film's own L*"
+    about = f"{_count(section)}, mean over {section.kind}s; colour shown {shown}; networks in {dtype}."
+    return [*lines, "", *(_against_grey(section) if known else []), about, *_note(columns, known)]
+
+
+def _count(section: Section) -> str:
+    count = len(section.names)
+    words = f"{count} {section.kind if count == 1 else section.kind + 's'}"
+    return f"{words}, {section.frames} frames" if section.kind == CLIP else words
+
+
+def _note(columns: Sequence[str], known: bool) -> list[str]:
+    over_time = "warp_error_e3" in columns
+    if not known:
+        return [_ABOUT_TRUTHLESS, *([_ABOUT_CALM] if over_time else [])]
+    return [_ABOUT_CLIPS] if over_time else []
+
+
+def _cells(row: Row, columns: Sequence[str], commands: bool) -> list[str]:
+    mean = row.mean
+    return [f"{mean[name]:.2f}" for name in columns] + ([_luma_cell(row.luma)] if commands else [])
 
 
 def _luma_cell(checks: Sequence[LumaCheck]) -> str:
@@ -111,32 +167,42 @@ def _line(title: str, cells: Sequence[str]) -> str:
     return f"| {title} | " + " | ".join(cells) + " |"
 
 
-def _against_grey(report: Report) -> list[str]:
+def _against_grey(section: Section) -> list[str]:
     """Each row in relation to grey and the truth, which is how rows of different pictures may be compared."""
-    grey, truth = (mean_figures(report.rows[title].figures) for title in (GREY, TRUTH))
-    others = [(title, mean_figures(row.figures)) for title, row in report.rows.items() if title not in (GREY, TRUTH)]
-    return [_relation(title, figures, grey, truth) for title, figures in others] + ([""] if others else [])
+    grey, truth = (section.rows[title].mean for title in (GREY, TRUTH))
+    others = [(title, row.mean) for title, row in section.rows.items() if title not in (GREY, TRUTH)]
+    return [f"{title}: {', '.join(_relation(mean, grey, truth))}" for title, mean in others] + ([""] if others else [])
 
 
-def _relation(title: str, row: Figures, grey: Figures, truth: Figures) -> str:
+def _relation(row: Mapping[str, float], grey: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
+    psnr_db, difference = row["psnr_db"] - grey["psnr_db"], _ratio(row["ciede2000"], grey["ciede2000"])
     parts = [
-        f"PSNR {row.psnr_db - grey.psnr_db:+.2f} dB and CIEDE2000 x {_ratio(row.ciede2000, grey.ciede2000)} of grey",
-        f"colourfulness {_ratio(row.colourfulness, truth.colourfulness)} of the truth",
-        f"at that a warp error of ab {_ratio(row.warp_error_e3, truth.warp_error_e3)} times the truth's",
+        f"PSNR {psnr_db:+.2f} dB and CIEDE2000 x {difference} of grey",
+        f"colourfulness {_ratio(row['colourfulness'], truth['colourfulness'])} of the truth",
     ]
-    return f"{title}: {', '.join(parts)}"
+    if "warp_error_e3" in row:
+        times = _ratio(row["warp_error_e3"], truth["warp_error_e3"])
+        parts.append(f"at that a warp error of ab {times} times the truth's")
+    return parts
 
 
 def _ratio(value: float, unit: float) -> str:
     return f"{value / unit:.3f}" if unit else "-"
 
 
-def _row_values(names: Sequence[str], row: Row) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "mean": rounded(mean_figures(row.figures)),
-        "clips": {name: rounded(figures) for name, figures in zip(names, row.figures, strict=True)},
-    }
+def _rows(section: Section) -> dict[str, Any]:
+    return {title: _row_values(section, row) for title, row in section.rows.items()}
+
+
+def _row_values(section: Section, row: Row) -> dict[str, Any]:
+    each = {name: _rounded(asdict(figures)) for name, figures in zip(section.names, row.figures, strict=True)}
+    values: dict[str, Any] = {"mean": _rounded(row.mean), f"{section.kind}s": each}
     if row.luma:
         largest = max(check.largest for check in row.luma)
         values["luma"] = {"equal": largest == 0, "equal_share": _equal_share(row.luma), "largest": largest}
     return values
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Three decimals; what is infinite is None."""
+    return {key: round(value, 3) if math.isfinite(value) else None for key, value in figures.items()}
