@@ -186,6 +186,20 @@ def test_a_client_may_close_its_side_right_after_the_end(stub: pb_grpc.ColorizeS
     assert stream.call.code() is grpc.StatusCode.OK
 
 
+@pytest.mark.parametrize("late", [frame(1), END], ids=["frame", "end"])
+def test_a_message_after_the_last_answer_is_still_a_mistake(
+    stub: pb_grpc.ColorizeServiceStub, key: str, late: Request
+) -> None:
+    stream = Stream(stub)
+    stream.opened(open_clip(key))
+    stream.color(frame(0))
+    stream.send(END)
+    stream.take("clip_ended")
+    stream.send(late)
+    stream.half_close()
+    assert stream.refusal() == (grpc.StatusCode.FAILED_PRECONDITION, "AFTER_END")
+
+
 def test_a_newer_stream_takes_the_clip_over(stub: pb_grpc.ColorizeServiceStub, key: str) -> None:
     older = Stream(stub)
     older.opened(open_clip(key))

@@ -89,14 +89,18 @@ class ColorizeServiceServicer(object):
         consumed them, which `progress` reports). One more is RESOURCE_EXHAUSTED (WINDOW_EXCEEDED), for this stream
         only. The server also stops reading while its answers are not read, so a slow reader costs bounded memory.
 
-        End. `end_clip` is ordered after all frames before it: they are answered, then `clip_ended`, then the stream
-        closes with OK and the clip's state is released. Any message after `end_clip` is FAILED_PRECONDITION
-        (AFTER_END). A stream that breaks or is closed without `end_clip` keeps the clip's state for
+        End. `end_clip` is ordered after all frames before it: they are answered, then `clip_ended`, and the clip's state
+        is released. The client closes its side after `end_clip` (the answers still come); when it has, the stream closes
+        with OK. A message after `end_clip` is FAILED_PRECONDITION (AFTER_END) in place of that OK, whether `clip_ended`
+        has come or not. If the client leaves its side open, the stream closes with OK a second after `clip_ended`, and
+        what is sent later is not read.
+
+        Breaks. A stream that breaks or is closed without `end_clip` keeps the clip's state for
         `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on (see
         OpenClip.first_frame); with other settings it is FAILED_PRECONDITION (SETTINGS_CHANGED) unless `restart` is set.
         A stream that is silent for longer than the server's idle limit ends with ABORTED (EVICTED), also if it never
-        opened a clip. A client may close its side after `end_clip`; the answers still come. Streams that ABORTED ends lose
-        the answers that were not read. The number of streams of a server is bounded too (TOO_MANY_CLIPS).
+        opened a clip. Streams that ABORTED ends lose the answers that were not read. The number of streams of a server is
+        bounded too (TOO_MANY_CLIPS).
 
         Determinism. The colour of a frame is a function of the weights, the settings, the device class, the
         references and hints of its shot, and the luma of the frames of its shot up to it. Other clips, load, window

@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 _EOF = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
 
+_CLOSING_SECONDS = 1.0
+"""How long a stream that is answered to its end waits for the client to close its side."""
+
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["ColorizeService"].full_name
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -85,6 +88,8 @@ class ColorizeService:
         try:
             while (response := await session.next_response()) is not None:
                 await context.write(response.SerializeToString())
+            await asyncio.wait({reader}, timeout=_CLOSING_SECONDS)
+            session.check()
         except WireError as error:
             await _abort(context, error)
         except grpc.aio.InternalError:
@@ -99,8 +104,8 @@ class ColorizeService:
         clip: Clip | None = None
         try:
             clip = await self._open(session, context)
-            while clip is not None and not session.is_over:
-                await self._read_one(clip, session, context)
+            if clip is not None:
+                await self._read_clip(clip, session, context)
         except WireError as error:
             session.fail(error)
         except grpc.aio.AbortError:
@@ -112,19 +117,22 @@ class ColorizeService:
             if clip is not None:
                 self._hub.detach(clip, session)
 
-    async def _read_one(self, clip: Clip, session: Session, context: Context) -> None:
-        await session.room()
-        if session.is_over:
-            return
-        data = await context.read()
-        if session.is_over:
-            return
-        if data is not _EOF:
+    async def _read_clip(self, clip: Clip, session: Session, context: Context) -> None:
+        """Until the client closes its side: also after the last answer, for a message after end_clip is a fault."""
+        while (data := await self._next(session, context)) is not _EOF:
+            if session.is_over:
+                session.fail(WireError(ErrorReason.AFTER_END, "a message after end_clip"))
+                return
             self._feed(clip, codec.parse_request(data))
-        elif clip.machine.phase is ClipPhase.ENDING:
+        if clip.machine.phase in (ClipPhase.ENDING, ClipPhase.CLOSED):
             await session.over()  # the client has said all it had to say; its last answers are under way
         else:
             session.fail(WireError(ErrorReason.OUT_OF_ORDER, "the stream ended without end_clip"))
+
+    async def _next(self, session: Session, context: Context) -> Any:
+        """The next message of a client that reads its answers."""
+        await session.room()
+        return await context.read()
 
     async def _open(self, session: Session, context: Context) -> Clip | None:
         try:

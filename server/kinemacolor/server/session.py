@@ -46,11 +46,12 @@ class Session:
         self._release()
 
     def fail(self, error: WireError) -> None:
-        """The stream ends with this error after the answers that wait; the first end counts.
+        """The stream ends with this error after the answers that wait; the first error counts.
 
-        A stream that has lost its clip ends without them: whoever it was may never read them.
+        A stream that has lost its clip ends without them: whoever it was may never read them. A good end is no
+        protection: a client that sends on after its end has made a mistake, and must hear of it.
         """
-        if not self.is_over:
+        if self._error is None:
             self._error = error
             if error.reason in _LOST:
                 self._waiting.clear()
@@ -60,6 +61,11 @@ class Session:
         self._over.set()
         self._changes.set()
         self._room.set()
+
+    def check(self) -> None:
+        """Raise the WireError that the stream ends with, if it has one."""
+        if self._error is not None:
+            raise self._error
 
     async def over(self) -> None:
         """Wait until the stream has an end."""
@@ -76,8 +82,7 @@ class Session:
             WireError: after the last answer of a stream that failed.
         """
         while not self._waiting:
-            if self._error is not None:
-                raise self._error
+            self.check()
             if self.is_over:
                 return None
             self._changes.clear()
