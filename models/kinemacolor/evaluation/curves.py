@@ -1,7 +1,7 @@
 """Curves by which settings of the frame network are chosen.
 
-The size it looks at, the strength of rebalancing that is divided out (beta), the temperature. Measured without memory:
-all three are the frame network's own.
+The size it looks at, the strength of rebalancing that is divided out (beta), the temperature, the saturation. Measured
+without memory: all are the frame network's own.
 """
 
 import time
@@ -27,7 +27,8 @@ __all__ = ["CURVES", "measure_curve"]
 CURVES: Mapping[str, tuple[float, ...]] = {
     "short-side": (192, 224, 256, 288),
     "beta": (0.0, 0.25, 0.5, 0.75, 0.9, 1.0),
-    "temperature": (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0),
+    "temperature": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0),
+    "saturation": (1.0, 1.3, 1.6, 1.9, 2.1, 2.4, 2.8),
 }
 
 

@@ -5,7 +5,8 @@ MobileNetV2 (Sandler et al. 2018); the decoder is a U-Net (Ronneberger et al. 20
 picture's mean feature added at the bottom so that distant parts of a picture agree on what they show.
 
 Training rebalances rare colours, which teaches a posterior multiplied by the class weight w. `decode` divides it out
-again to the power beta: 0 gives loud colours, 1 the plain expectation.
+again to the power beta: 0 gives loud colours, 1 the plain expectation. A calm expectation whose chroma is raised
+afterwards is nearer to the truth than a loud one that is as colourful (docs/models/kinema.md has the curves).
 """
 
 from dataclasses import dataclass
@@ -32,10 +33,12 @@ _LIGHTNESS_HALF = 50.0  # L* / 50 - 1 lies in [-1, 1], the range the trunk was t
 class DecodeSettings:
     """How a posterior becomes one colour."""
 
-    beta: float = 0.5
+    beta: float = 1.0
     """Power to which the training's class weight is divided out, in [0, 1]."""
-    temperature: float = 0.3
+    temperature: float = 0.5
     """Temperature of the annealed mean, above 0: near 0 takes the mode, 1 the mean."""
+    saturation: float = 2.1
+    """Factor of the mean's chroma, above 0: a mean of possible colours is paler than any of them."""
 
 
 class ConvBlock(nn.Module):
@@ -119,14 +122,14 @@ class KinemaNet(nn.Module):
 
         Returns:
             ab (B, 2, h, w) float32 in CIELAB units, and the posterior's spread (B, 1, h, w), its standard deviation
-            around that mean in the same units.
+            around the mean (before its chroma was raised) in the same units.
         """
         shift = (settings.beta * self.class_log_weight)[:, None, None]
         posterior = ((logits.float() - shift) / settings.temperature).softmax(dim=1)
         moments = torch.cat((self.bins, self.bins.square().sum(dim=1, keepdim=True)), dim=1)  # (261, 3): a, b, a2+b2
         mean = F.conv2d(posterior, moments.t()[:, :, None, None])
         variance = mean[:, 2:] - mean[:, :2].square().sum(dim=1, keepdim=True)
-        return mean[:, :2], variance.clamp_min(0.0).sqrt()
+        return settings.saturation * mean[:, :2], variance.clamp_min(0.0).sqrt()
 
 
 def fold_batch_norm(trained: KinemaNet) -> KinemaNet:
