@@ -1,38 +1,52 @@
 """Carries a film through the real reader and the real sink as a renderer would, with neutral or given chroma."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import av
 import numpy as np
 
 from kinemacolor.colour.encoding import ColourEncoding, Matrix, Primaries, Range, Transfer
+from kinemacolor.media.join import join_film
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
+from kinemacolor.media.quality import LumaSum
 from kinemacolor.media.reader import open_source
 from kinemacolor.media.types import (
     EncodeOptions,
     FieldOrder,
     OutputFrame,
     OutputPlan,
-    SinkReport,
+    Part,
     SourceFrame,
     SourceInfo,
     TrackPacket,
 )
-from kinemacolor.media.writer import open_sink
+from kinemacolor.media.writer import SegmentSink
+from kinemacolor.media.writer import open_sink as open_part_sink
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 
 BT709 = ColourEncoding(matrix=Matrix.BT709, range=Range.LIMITED, transfer=Transfer.BT709, primaries=Primaries.BT709)
 
 
 @dataclass(frozen=True)
+class Report:
+    """What was written."""
+
+    frames: int
+    y_psnr_db: float | None
+    y_psnr_frames: int
+
+
+@dataclass(frozen=True)
 class Passed:
     plan: OutputPlan
-    report: SinkReport
+    report: Report
     path: Path
     frames: list[SourceFrame]
     """As the reader gave them."""
@@ -114,7 +128,56 @@ def output_frame(plan: OutputPlan, number: int, planes: tuple[Samples, ...], pts
     return OutputFrame(number=number, pts=number if pts is None else pts, duration=1, time_base=base, planes=planes)
 
 
-def write(plan: OutputPlan, frames: Iterator[OutputFrame] | list[OutputFrame]) -> SinkReport:
+class FilmSink:
+    """Frames and packets in, one file out: a sink whose segments are in a folder of their own, joined by `finish`."""
+
+    def __init__(self, plan: OutputPlan, source: Path, disk_full: DiskFullPolicy | None = None) -> None:
+        self._plan, self._source, self._policy = plan, source, disk_full
+        self._tracks: list[TrackPacket] = []
+        self._parts: list[Part] = []
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory()
+        self._sink = open_part_sink(self._plan, Path(self._folder.name), self._policy)
+        self._sink.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._sink.__exit__(*error)
+        self._folder.cleanup()
+
+    def write_frame(self, frame: OutputFrame) -> None:
+        self._note(self._sink.write_frame(frame))
+
+    def write_packet(self, packet: TrackPacket) -> None:
+        self._tracks.append(packet)
+
+    def finish(self) -> Report:
+        self._note(self._sink.finish())
+        if isinstance(self._sink, SegmentSink):
+            segments = [Path(self._folder.name) / part.name for part in self._parts]
+            origin = self._parts[0].origin_ticks if self._parts else 0
+            join_film(
+                self._plan,
+                segments,
+                self._tracks,
+                source_path=self._source,
+                origin_ticks=origin,
+                disk_full=self._policy,
+            )
+        luma = sum((LumaSum(p.luma_squares, p.luma_samples, p.luma_frames) for p in self._parts), LumaSum())
+        quality = luma.quality(self._plan)
+        return Report(sum(p.frames for p in self._parts), quality.psnr_db if quality else None, luma.frames)
+
+    def _note(self, part: Part | None) -> None:
+        if part is not None:
+            self._parts.append(part)
+
+
+open_sink = FilmSink
+
+
+def write(plan: OutputPlan, frames: Iterator[OutputFrame] | list[OutputFrame]) -> Report:
     with open_sink(plan, plan.source.path) as sink:
         for frame in frames:
             sink.write_frame(frame)
@@ -143,11 +206,13 @@ def carry(source: Path, target: Path, options: EncodeOptions | None = None) -> P
     frames: list[SourceFrame] = []
     with open_source(source, info=info) as film, open_sink(plan, source) as sink:
         for item in film:
-            if isinstance(item, TrackPacket):
-                sink.write_packet(item)
-            else:
+            if isinstance(item, SourceFrame):
                 frames.append(item)
                 sink.write_frame(_coloured(plan, item))
+        if info.tracks:
+            with open_source(source, info=info, pictures=False) as tracks:
+                for item in tracks:
+                    sink.write_packet(item)
         report = sink.finish()
     return Passed(plan, report, target, frames)
 

@@ -17,12 +17,13 @@ import passing
 import pytest
 
 from kinemacolor.media import output_file
-from kinemacolor.media.encoder import SegmentEncoder, VideoEncoder
+from kinemacolor.media.encoder import SegmentEncoder
 from kinemacolor.media.errors import DiskFullError, OutputError
+from kinemacolor.media.muxer import needs_global_header
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.probe import probe
-from kinemacolor.media.timing import FrameClock
+from kinemacolor.media.segment_file import SegmentReader
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.media.writer import open_sink
 
@@ -77,16 +78,18 @@ def test_a_segment_alone_has_the_bytes_it_has_in_the_film(tmp_path, name, codec)
     options = EncodeOptions(codec=codec, segment_frames=24, threads=2)
     plan = plan_for(tmp_path / name, options=options)
     frames = soft_film(plan, 60)
-    whole = VideoEncoder(plan, FrameClock(plan.time_base, Fraction(25)), global_header=True)
-    inside = [packet for frame in frames for packet in whole.encode(frame)] + whole.flush()
+    with open_sink(plan, tmp_path) as sink:
+        parts = [part for frame in frames if (part := sink.write_frame(frame)) is not None]
+    with SegmentReader(tmp_path / parts[1].name) as segment:
+        inside = list(segment.packets())
     ticks = Fraction(1, 25) / plan.time_base
-    alone = SegmentEncoder(plan, global_header=True)
+    alone = SegmentEncoder(plan, global_header=needs_global_header(plan.container))
     packets = []
     for frame in frames[24:48]:
         packets += alone.encode(frame, round(frame.pts * ticks), round(ticks))
     packets += alone.flush()
-    assert [bytes(p) for p in packets] == [bytes(p) for p in inside[24:48]]
-    assert [p.pts for p in packets] == [p.pts for p in inside[24:48]]
+    assert [bytes(p) for p in packets] == [bytes(p) for p in inside]
+    assert [(p.pts, p.duration, p.is_keyframe) for p in packets] == [(p.pts, p.duration, p.is_keyframe) for p in inside]
 
 
 @pytest.mark.parametrize("name", ["o.mp4", "o.mov", "o.mkv"])
@@ -190,7 +193,7 @@ def test_an_exception_leaves_nothing(tmp_path):
 
 def test_leaving_without_finish_leaves_nothing(tmp_path):
     plan = plan_for(tmp_path / "o.mkv")
-    with open_sink(plan, plan.source.path) as sink:
+    with passing.open_sink(plan, plan.source.path) as sink:
         sink.write_frame(soft_film(plan, 1)[0])
     assert list(tmp_path.iterdir()) == []
 
@@ -205,7 +208,7 @@ def test_no_frames_is_an_error_and_leaves_nothing(tmp_path):
 def test_use_after_finish_is_an_error(tmp_path):
     plan = plan_for(tmp_path / "o.mp4")
     frame = soft_film(plan, 1)[0]
-    with open_sink(plan, plan.source.path) as sink:
+    with passing.open_sink(plan, plan.source.path) as sink:
         sink.write_frame(frame)
         sink.finish()
         with pytest.raises(ValueError, match="not open"):
@@ -233,7 +236,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_kill_leaves_nothing_under_the_final_name(tmp_path):
+def test_kill_leaves_whole_segments_and_hidden_files(tmp_path):
     program = textwrap.dedent(
         f"""
         import sys
@@ -242,8 +245,9 @@ def test_kill_leaves_nothing_under_the_final_name(tmp_path):
         from kinemacolor.media.plan import plan_output
         from kinemacolor.media.types import EncodeOptions
         from kinemacolor.media.writer import open_sink
-        plan = plan_output(passing.source_info(), pathlib.Path({str(tmp_path / "o.mov")!r}), EncodeOptions())
-        with open_sink(plan, plan.source.path) as sink:
+        folder = pathlib.Path({str(tmp_path)!r})
+        plan = plan_output(passing.source_info(), folder / "o.mov", EncodeOptions(segment_frames=30))
+        with open_sink(plan, folder) as sink:
             for i in itertools.count():
                 sink.write_frame(passing.output_frame(plan, i, passing.random_planes(plan, i)))
                 if i == 100:
@@ -255,9 +259,13 @@ def test_kill_leaves_nothing_under_the_final_name(tmp_path):
     with process:
         assert process.stdout.readline().strip() == "running"
         process.send_signal(signal.SIGKILL)
-    left = list(tmp_path.iterdir())
-    assert not (tmp_path / "o.mov").exists()
-    assert all(path.name.startswith(".o.mov.") and path.name.endswith(".part") for path in left)
+    segments = sorted(tmp_path.glob("*.segment"))
+    assert len(segments) >= 3
+    for segment in segments:
+        with SegmentReader(segment) as reader:
+            assert len(list(reader.packets())) == 30
+    others = {path.name for path in tmp_path.iterdir()} - {path.name for path in segments}
+    assert all(name.startswith(".") and name.endswith(".part") for name in others)
 
 
 class FullDisk:
@@ -302,7 +310,7 @@ def test_a_disk_with_room_again_gives_the_same_file(tmp_path, monkeypatch, name)
 
     monkeypatch.setattr(output_file.os, "pwrite", disk)
     policy = DiskFullPolicy(wait_seconds=60, poll_seconds=2, sleep=sleep)
-    with open_sink(replace(plan, overwrite=True), plan.source.path, policy) as sink:
+    with passing.open_sink(replace(plan, overwrite=True), plan.source.path, policy) as sink:
         for frame in frames:
             sink.write_frame(frame)
         sink.finish()
@@ -380,7 +388,7 @@ def test_a_lossless_file_has_no_psnr(tmp_path):
 def test_planes_that_do_not_fit_are_refused(tmp_path):
     plan = plan_for(tmp_path / "o.mov")
     frame = soft_film(plan, 1)[0]
-    with open_sink(plan, plan.source.path) as sink:
+    with passing.open_sink(plan, plan.source.path) as sink:
         with pytest.raises(ValueError, match="expected"):
             sink.write_frame(replace(frame, planes=(frame.planes[0][:, :-1], *frame.planes[1:])))
         with pytest.raises(ValueError, match="expected"):

@@ -71,9 +71,9 @@ def test_ranges_outside_are_refused(film, wanted):
 
 
 def test_a_piece_knows_its_times(film):
-    piece = film.piece(FrameRange(25, 34), shot_start=11)
+    piece = film.piece(FrameRange(25, 34))
     assert (piece.start_seconds, piece.end_seconds) == (Fraction(1), Fraction(7, 5))
-    assert film.piece(FrameRange(25, 59), shot_start=11).end_seconds is None
+    assert film.piece(FrameRange(25, 59)).end_seconds is None
     assert piece.info(film.info).frame_count == 10
 
 
@@ -82,7 +82,7 @@ def test_an_interlaced_film_counts_fields(tmp_path):
     options = RenderOptions(source=path, output=tmp_path / "out.mkv", bob=True)
     film = Film(options)
     assert film.select(FrameRange(0, 9)) == FrameRange(0, 9)
-    piece = film.piece(FrameRange(3, 5), shot_start=0)
+    piece = film.piece(FrameRange(3, 5))
     assert (piece.start_seconds, piece.end_seconds) == (Fraction(3, 50), Fraction(6, 50))
     with pytest.raises(UnsupportedSourceError, match="--field bob"):
         Film(RenderOptions(source=path, output=tmp_path / "out.mkv"))
@@ -94,6 +94,6 @@ def test_a_sequence_counts_by_its_names(tmp_path):
     film = Film(RenderOptions(source=tmp_path / "s.%04d.png", output=tmp_path / "out.mkv"))
     assert film.first_number == 1001
     assert film.select(FrameRange(1003, 1005)) == FrameRange(1003, 1005)
-    assert film.piece(FrameRange(1003, 1005), shot_start=1001).start_seconds == 2 * film.info.time_base
+    assert film.piece(FrameRange(1003, 1005)).start_seconds == 2 * film.info.time_base
     with pytest.raises(UsageError, match="1001-1010"):
         film.select(FrameRange(0, 3))

@@ -15,7 +15,7 @@ class Payload:
 
 
 PIECE = Piece(
-    first=25, last=34, film_first=0, start_seconds=Fraction(1), end_seconds=Fraction(7, 5), shot_start=20
+    first=25, last=34, film_first=0, start_seconds=Fraction(1), end_seconds=Fraction(7, 5)
 )  # fmt: skip
 
 

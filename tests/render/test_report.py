@@ -18,8 +18,8 @@ GRAY_16 = PixelFormat(name="gray16le", family=Family.GRAY, bits=16)
 RGB = PixelFormat(name="gbrp", family=Family.RGB, bits=8)
 
 REPORT = RenderReport(
-    output=Path("out.mov"), complete=True, frames=48, shots=1, seconds=4.0, limited_samples=0, luma_exact=True,
-    luma_psnr_db=None, luma_psnr_frames=0, output_bytes=1000,
+    output=Path("out.mov"), complete=True, frames=48, frames_resumed=0, shots=1, seconds=4.0, limited_samples=0,
+    luma_exact=True, luma_psnr_db=None, luma_psnr_frames=0, output_bytes=1000,
 )  # fmt: skip
 
 

@@ -33,8 +33,9 @@ from kinemacolor.media.made_film import write_grey_film
 from kinemacolor.media.types import EncodeOptions, SourceFrame
 from kinemacolor.render import console
 from kinemacolor.render.film_pipeline import Tally
-from kinemacolor.render.job import Prepared, Rendered, prepare, render_on
+from kinemacolor.render.job import Rendered, render_on
 from kinemacolor.render.options import Quality, RenderOptions
+from kinemacolor.render.prepare import Prepared, prepare
 from kinemacolor.render.progress import QuietDisplay
 from kinemacolor.render.server_choice import ServerSession, open_server
 
@@ -196,7 +197,7 @@ class _Bench:
         prepared = prepare(options)
         decode = _decode_cost(prepared)
         # The first render pays for kernels, caches and allocations of the server; it is not measured.
-        render_on(prepared, self._session.client, QuietDisplay())
+        render_on(prepared, self._session, QuietDisplay())
         return self._measured(name, prepared, decode)
 
     def _measured(self, name: str, prepared: Prepared, decode: Cost) -> Result:
@@ -204,7 +205,7 @@ class _Bench:
         sampler = _Sampler()
         server, loop = _server_seconds(pid)
         own, started = time.process_time(), time.monotonic()
-        rendered = render_on(prepared, self._session.client, sampler)
+        rendered = render_on(prepared, self._session, sampler)
         seconds, own = time.monotonic() - started, time.process_time() - own
         server_after, loop_after = _server_seconds(pid)
         costs = _costs(rendered, decode, own, server_after - server, loop_after - loop, sampler.answers_seconds)
@@ -254,7 +255,7 @@ def _megabits(prepared: Prepared) -> float:
 
 def _decode_cost(prepared: Prepared) -> Cost:
     cpu, wall, frames = time.process_time(), time.monotonic(), 0
-    with prepared.film.open(tracks=False) as source:
+    with prepared.film.open() as source:
         frames = sum(isinstance(item, SourceFrame) for item in source)
     each = 1000 / max(1, frames)
     return Cost((time.process_time() - cpu) * each, (time.monotonic() - wall) * each)

@@ -6,7 +6,6 @@ count, no wall clock, the same extradata everywhere (checked).
 """
 
 import os
-from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 from importlib import import_module
@@ -19,11 +18,10 @@ from kinemacolor.media.encoder_formats import EncoderFormat, describe, formats_o
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.ffmpeg_log import explained
 from kinemacolor.media.picture_frames import FrameFiller
-from kinemacolor.media.timing import DecodeTimes, FrameClock
 from kinemacolor.media.types import OutputFrame, OutputPlan
 from kinemacolor.picture.pixel import Family
 
-__all__ = ["SegmentEncoder", "VideoEncoder", "configure", "encoder_layout", "open_encoder"]
+__all__ = ["SegmentEncoder", "configure", "cpu_choice", "encoder_layout", "open_encoder"]
 
 # These cut a picture into slices (deterministic, no delay); libx264 and libx265 run frames in parallel instead.
 _SLICE_THREADED = frozenset(("ffv1", "prores_ks", "dnxhd", "mpeg2video", "mpeg4"))
@@ -94,6 +92,11 @@ def _without_avx512(params: str) -> str:
     return params if "asm=" in params else ":".join(part for part in (params, "asm=AVX2") if part)
 
 
+def cpu_choice() -> str:
+    """Which machine code the encoders' bytes may depend on, for whoever compares two builds."""
+    return "avx512" if _has_avx512() else "no avx512"
+
+
 @cache
 def _has_avx512() -> bool:
     for place in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):  # numpy 2, numpy 1
@@ -113,6 +116,7 @@ class SegmentEncoder:
         self._filler = FrameFiller(encoder_layout(plan).name, plan.source.width_px, plan.source.height_px)
         self._context = open_encoder(plan, global_header=global_header)
         self._submitted: list[int] = []
+        self._durations: dict[int, int] = {}
 
     @property
     def extradata(self) -> bytes:
@@ -120,7 +124,11 @@ class SegmentEncoder:
         return self._context.extradata or b""
 
     def encode(self, frame: OutputFrame, tick: int, duration: int) -> list["av.Packet[Any]"]:
-        """Packets that are ready, in decoding order; pts in ticks of the plan's time base."""
+        """Packets that are ready, in decoding order, with pts and duration in ticks of the plan's time base.
+
+        Raises:
+            OutputError: The encoder gave a packet without a time.
+        """
         picture = self._filler.fill(frame.planes, frame.alpha)
         picture.pts, picture.time_base, picture.duration = tick, self._plan.time_base, duration
         picture.color_range = self._context.color_range
@@ -128,11 +136,12 @@ class SegmentEncoder:
         picture.color_primaries = self._context.color_primaries
         picture.color_trc = self._context.color_trc
         self._submitted.append(tick)
-        return self._context.encode(picture)
+        self._durations[tick] = duration
+        return self._timed(self._context.encode(picture))
 
     def flush(self) -> list["av.Packet[Any]"]:
         """The remaining packets."""
-        return self._context.encode(None)
+        return self._timed(self._context.encode(None))
 
     def reorder_depth(self, first: "av.Packet[Any]") -> int:
         """How many frames decoding runs ahead, from what the encoder declares and from its first packet's times."""
@@ -143,86 +152,10 @@ class SegmentEncoder:
         measured = sum(1 for pts in self._submitted if pts < delayed)
         return max(declared, measured)
 
-
-class VideoEncoder:
-    """Encodes the whole film, segment by segment, with decoding times by one rule over all of it."""
-
-    def __init__(self, plan: OutputPlan, clock: FrameClock, *, global_header: bool) -> None:
-        self._plan = plan
-        self._clock = clock
-        self._global_header = global_header
-        self._segment: SegmentEncoder | None = None
-        self._extradata: bytes | None = None
-        self._times: DecodeTimes | None = None
-        self._waiting: list[int] = []
-        self._durations: dict[int, int] = {}
-        self._frames = 0
-
-    @property
-    def extradata(self) -> bytes:
-        """Of the first segment, and so of all; empty before the first frame."""
-        return self._extradata or b""
-
-    def encode(self, frame: OutputFrame) -> list["av.Packet[Any]"]:
-        """Packets that are ready, with pts, dts and duration in ticks of the plan's time base.
-
-        Raises:
-            OutputError: The encoder failed, or the frame's time cannot be held.
-        """
-        return self.encode_timed(frame)[1]
-
-    def encode_timed(self, frame: OutputFrame) -> tuple[int, list["av.Packet[Any]"]]:
-        """The tick the frame got, and the packets that are ready.
-
-        Raises:
-            OutputError: The encoder failed, or the frame's time cannot be held.
-        """
-        tick = self._clock.tick(frame)
-        packets: list[av.Packet[Any]] = []
-        if self._segment is not None and self._frames % self._plan.segment_frames == 0:
-            packets += self._stamp(self._segment.flush(), self._segment)
-            self._segment = None
-        segment = self._segment or self._open_segment()
-        duration = self._clock.duration(frame)
-        self._durations[tick] = duration
-        self._submit(tick)
-        self._frames += 1
-        packets += self._stamp(segment.encode(frame, tick, duration), segment)
-        return tick, packets
-
-    def flush(self) -> list["av.Packet[Any]"]:
-        """End the last segment; returns its remaining packets."""
-        if self._segment is None:
-            return []
-        packets = self._stamp(self._segment.flush(), self._segment)
-        self._segment = None
-        return packets
-
-    def _open_segment(self) -> SegmentEncoder:
-        segment = SegmentEncoder(self._plan, global_header=self._global_header)
-        if self._extradata is not None and segment.extradata != self._extradata:
-            raise OutputError(f"{self._plan.codec} made different headers for two segments; they cannot be joined")
-        self._extradata = segment.extradata
-        self._segment = segment
-        return segment
-
-    def _submit(self, tick: int) -> None:
-        if self._times is None:
-            self._waiting.append(tick)
-        else:
-            self._times.submit(tick)
-
-    def _stamp(self, packets: Iterable["av.Packet[Any]"], segment: SegmentEncoder) -> list["av.Packet[Any]"]:
-        stamped = []
+    def _timed(self, packets: list["av.Packet[Any]"]) -> list["av.Packet[Any]"]:
         for packet in packets:
             if packet.pts is None:
                 raise OutputError(f"{self._plan.codec} gave a packet without a time")
-            if self._times is None:
-                self._times = DecodeTimes(segment.reorder_depth(packet), self._clock.nominal_ticks)
-                for tick in self._waiting:
-                    self._times.submit(tick)
             packet.time_base = self._plan.time_base
-            packet.dts = self._times.next(packet.pts)
             packet.duration = self._durations.pop(packet.pts, 0)
-            stamped.append(packet)
-        return stamped
+        return packets

@@ -27,3 +27,7 @@ class UnsupportedTrackError(OutputError):
 
 class DiskFullError(OutputError):
     """No room left on the output's file system (ENOSPC, EDQUOT)."""
+
+
+class DamagedPartError(OutputError):
+    """A finished part of the output is not what was written; it has to be made again."""

@@ -24,7 +24,7 @@ from kinemacolor.media.libav import open_input, picture_stream
 from kinemacolor.media.timing import nearest_tick
 from kinemacolor.media.types import OutputPlan, SourceInfo, Track, TrackKind
 
-__all__ = ["WAITING_BYTES", "WRITE_BYTES", "Muxer", "SourceFile", "is_remade", "open_source"]
+__all__ = ["WAITING_BYTES", "WRITE_BYTES", "Muxer", "SourceFile", "is_remade", "needs_global_header", "open_source"]
 
 # Waiting track packets above this are written even if no picture has come that far (bounds memory).
 WAITING_BYTES = 64 << 20
@@ -73,6 +73,11 @@ def is_remade(track: Track, source: SourceFile) -> bool:
     return track.codec == "bin_data" and bool(source.container.chapters())
 
 
+def needs_global_header(container: str) -> bool:
+    """Whether a muxer wants an encoder's parameter sets in the header, not in the packets."""
+    return bool(int(av.ContainerFormat(container, "w").flags) & _GLOBAL_HEADER)
+
+
 class Muxer:
     """One output container on a Python file. Streams are fixed at `start`; packets follow in any order of tracks."""
 
@@ -92,7 +97,7 @@ class Muxer:
             container_options=_muxer_options(plan, container, source),
             buffer_size=WRITE_BYTES,
         )
-        self.global_header = bool(int(self._container.format.flags) & _GLOBAL_HEADER)
+        self.global_header = needs_global_header(plan.container)
 
     def start(self) -> None:
         """Add all streams and write the header.
@@ -111,11 +116,15 @@ class Muxer:
         """Take this many ticks of the plan's time base off all times of the copied tracks, as was done to frames."""
         self._origin_ticks = ticks
 
-    def write_picture(self, packet: "av.Packet[Any]") -> None:
-        """A packet of the coloured picture, times in the plan's time base."""
+    def film_seconds(self, packet: "av.Packet[Any]") -> Fraction:
+        """The decoding time of a packet of the picture on the clock of the copied tracks."""
         if packet.dts is None:
             raise OutputError("a picture packet has no decoding time")
-        self._reached = (packet.dts + self._origin_ticks) * self._plan.time_base
+        return (packet.dts + self._origin_ticks) * self._plan.time_base
+
+    def write_picture(self, packet: "av.Packet[Any]") -> None:
+        """A packet of the coloured picture, times in the plan's time base."""
+        self._reached = self.film_seconds(packet)
         self._release(self._reached)
         packet.stream = self._picture
         self._container.mux_one(packet)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kinemacolor.media.errors import DiskFullError, OutputError
 
-__all__ = ["FULL_DISK", "DiskFullPolicy", "OutputFile", "check_writable"]
+__all__ = ["FULL_DISK", "DiskFullPolicy", "OutputFile", "check_writable", "sync_folder", "write_all"]
 
 FULL_DISK = frozenset((errno.ENOSPC, errno.EDQUOT))
 
@@ -49,6 +49,37 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} exists; -y replaces it")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: no right to write in {folder}")
+
+
+def write_all(fd: int, data: bytes, position: int, policy: DiskFullPolicy, path: Path) -> None:
+    """Write all of `data` at a position, waiting for room as the policy says.
+
+    Args:
+        fd: Open for writing.
+        data: What to write.
+        position: Where in the file.
+        policy: What to do when the disk is full.
+        path: Of the file, for messages.
+
+    Raises:
+        DiskFullError: Still no room after the policy's time.
+        OutputError: Any other failure of the file system.
+    """
+    rest, waited = memoryview(data), 0.0
+    while rest:
+        try:
+            written = os.pwrite(fd, rest, position)
+        except OSError as error:
+            if error.errno not in FULL_DISK:
+                raise OutputError(f"{path}: writing failed: {error.strerror}") from error
+            if waited >= policy.wait_seconds or (policy.on_wait is not None and not policy.on_wait(waited)):
+                raise DiskFullError(f"{path}: no room left after {position} bytes ({error.strerror})") from error
+            pause = min(policy.poll_seconds, policy.wait_seconds - waited)
+            policy.sleep(pause)
+            waited += pause
+            continue
+        rest = rest[written:]
+        position += written
 
 
 class OutputFile:
@@ -104,14 +135,14 @@ class OutputFile:
         return self._position
 
     def write(self, data: bytes) -> int:
-        """Write all of `data`, waiting for room as the policy says.
+        """As `append`, for PyAV.
 
         Raises:
-            DiskFullError: Still no room after the policy's time.
-            OutputError: Any other failure of the file system, or an interruption (see `interruption`).
+            DiskFullError: As `append`.
+            OutputError: As `append`, or an interruption (see `interruption`).
         """
         try:
-            return self._write(data)
+            return self.append(data)
         except Exception:
             raise
         except BaseException as error:
@@ -119,36 +150,21 @@ class OutputFile:
             self.interruption = error
             raise OutputError(f"{self.path}: interrupted") from error
 
-    def _write(self, data: bytes) -> int:
-        rest = memoryview(data)
-        waited = 0.0
-        while rest:
-            try:
-                written = os.pwrite(self._fd, rest, self._position)
-            except OSError as error:
-                waited = self._after_failure(error, waited)
-                continue
-            rest = rest[written:]
-            self._position += written
-            self._size = max(self._size, self._position)
+    def append(self, data: bytes) -> int:
+        """Write all of `data`, waiting for room as the policy says.
+
+        Raises:
+            DiskFullError: Still no room after the policy's time.
+            OutputError: Any other failure of the file system.
+        """
+        write_all(self._fd, data, self._position, self._policy, self.path)
+        self._position += len(data)
+        self._size = max(self._size, self._position)
         return len(data)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes already written."""
         return os.pread(self._fd, size, offset)
-
-    def _after_failure(self, error: OSError, waited: float) -> float:
-        if error.errno not in FULL_DISK:
-            raise OutputError(f"{self.path}: writing failed: {error.strerror}") from error
-        policy = self._policy
-        going_on = waited < policy.wait_seconds and (policy.on_wait is None or policy.on_wait(waited))
-        if not going_on:
-            raise DiskFullError(
-                f"{self.path}: no room left after {self._size} bytes ({error.strerror}); nothing was kept"
-            ) from error
-        pause = min(policy.poll_seconds, policy.wait_seconds - waited)
-        policy.sleep(pause)
-        return waited + pause
 
     def commit(self) -> None:
         """Make the bytes durable, then let the file appear under its name.
@@ -162,7 +178,7 @@ class OutputFile:
             os.close(self._fd)
             self.closed = True
             self._publish()
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             kind = DiskFullError if error.errno in FULL_DISK else OutputError
             raise kind(f"{self.path}: cannot be completed: {error.strerror}") from error
@@ -189,7 +205,12 @@ class OutputFile:
         self._temporary.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable.
+
+    Raises:
+        OSError: The file system failed.
+    """
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

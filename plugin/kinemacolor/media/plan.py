@@ -2,7 +2,8 @@
 
 plan = plan_output(info, Path("film-colour.mov"), EncodeOptions())
 for note in plan.notes: ...        # one line each, for the person
-with open_sink(plan, info.path) as sink: ...
+with open_sink(plan, folder) as sink: ...
+join_film(plan, segments, tracks, source_path=info.path)
 """
 
 import os

@@ -20,7 +20,16 @@ from kinemacolor.media.picture_frames import read_luma, read_planes
 from kinemacolor.media.types import OutputPlan
 from kinemacolor.picture.pixel import Family, Samples
 
-__all__ = ["FIRST_FRAMES", "FRAME_STEP", "SEGMENT_STEP", "LumaMeter", "LumaQuality", "open_decoder", "square_error"]
+__all__ = [
+    "FIRST_FRAMES",
+    "FRAME_STEP",
+    "SEGMENT_STEP",
+    "LumaMeter",
+    "LumaQuality",
+    "LumaSum",
+    "open_decoder",
+    "square_error",
+]
 
 FIRST_FRAMES = 24
 FRAME_STEP = 8
@@ -39,68 +48,71 @@ class LumaQuality:
     """How many frames were compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class LumaSum:
+    """What was compared in one segment, in a form that can be added up over the film."""
+
+    squares: float = 0.0
+    """Sum of squared differences, in codes."""
+    samples: int = 0
+    frames: int = 0
+
+    def __add__(self, other: "LumaSum") -> "LumaSum":
+        return LumaSum(self.squares + other.squares, self.samples + other.samples, self.frames + other.frames)
+
+    def quality(self, plan: OutputPlan) -> LumaQuality | None:
+        """The measurement; None if nothing was compared."""
+        if not self.samples:
+            return None
+        peak = plan.pixel_format.max_code
+        mean = self.squares / self.samples
+        decibel = math.inf if mean == 0 else 10.0 * math.log10(peak * peak / mean)
+        return LumaQuality(decibel, self.frames)
+
+
 class LumaMeter:
-    """Compares frames given to the encoder with the packets that come out; both must be told in order.
+    """Compares the frames given to the encoder of one segment with the packets that come out, both told in order.
 
     Holds the planes of sampled frames until their packet comes, so its memory is bounded by the encoder's delay.
+
+    Args:
+        plan: Of the film.
+        extradata: Of the encoder.
+        segment: Which one this is, counted from 0.
     """
 
-    def __init__(self, plan: OutputPlan, extradata: bytes) -> None:
+    def __init__(self, plan: OutputPlan, extradata: bytes, segment: int) -> None:
         self._plan = plan
         self._extradata = extradata
         codec = av.Codec(plan.codec, "w")
         self._decoder_name = _DECODERS.get(codec.canonical_name, codec.canonical_name)
         self._intra = has_property(codec, Properties.INTRA_ONLY)
+        self._is_decoded = self._intra or segment % SEGMENT_STEP == 0
         self._decoder: av.VideoCodecContext | None = None
-        self._decoding: int | None = None
-        self._segment_of: dict[int, int] = {}
         self._expected: dict[int, tuple[Samples, ...]] = {}
         self._squares = 0.0
         self._samples = 0
         self._frames = 0
 
     def submit(self, position: int, tick: int, planes: tuple[Samples, ...]) -> None:
-        """A frame goes into the encoder. `position` counts from 0, `tick` is its pts."""
-        segment = position // self._plan.segment_frames
-        self._segment_of[tick] = segment
-        sampled = position < FIRST_FRAMES or position % FRAME_STEP == 0
-        if sampled and self._is_decoded(segment):
+        """A frame goes into the encoder. `position` counts the film's frames from 0, `tick` is its pts."""
+        if self._is_decoded and (position < FIRST_FRAMES or position % FRAME_STEP == 0):
             self._expected[tick] = planes
 
     def packet(self, packet: "av.Packet[Any]") -> None:
         """A packet comes out of the encoder, in decoding order."""
-        tick = packet.pts
-        segment = self._segment_of.pop(tick, None) if tick is not None else None
-        if segment is None or not self._is_decoded(segment):
+        if not self._is_decoded or (self._intra and packet.pts not in self._expected):
             return
-        if self._intra and tick not in self._expected:
-            return
-        if segment != self._decoding:
-            self._end_segment()
-            self._decoder, self._decoding = self._open_decoder(), segment
-        if self._decoder is not None:
-            self._compare(self._decoder.decode(_copy(packet)))
+        if self._decoder is None:
+            self._decoder = open_decoder(self._decoder_name, self._plan, self._extradata)
+        self._compare(self._decoder.decode(_copy(packet)))
 
-    def result(self) -> LumaQuality | None:
-        """The measurement over everything so far; None if nothing was compared."""
-        self._end_segment()
-        if not self._samples:
-            return None
-        peak = self._plan.pixel_format.max_code
-        mean = self._squares / self._samples
-        decibel = math.inf if mean == 0 else 10.0 * math.log10(peak * peak / mean)
-        return LumaQuality(decibel, self._frames)
-
-    def _is_decoded(self, segment: int) -> bool:
-        return self._intra or segment % SEGMENT_STEP == 0
-
-    def _open_decoder(self) -> av.VideoCodecContext:
-        return open_decoder(self._decoder_name, self._plan, self._extradata)
-
-    def _end_segment(self) -> None:
+    def result(self) -> LumaSum:
+        """The measurement of the whole segment."""
         if self._decoder is not None:
             self._compare(self._decoder.decode(None))
-        self._decoder = None
+            self._decoder = None
+        return LumaSum(self._squares, self._samples, self._frames)
 
     def _compare(self, decoded: list[av.VideoFrame]) -> None:
         for frame in decoded:

@@ -50,6 +50,7 @@ def open_source(
     start_frame: int | None = None,
     last_frame: int | None = None,
     tracks: bool = True,
+    pictures: bool = True,
     missing: Missing = Missing.ERROR,
 ) -> Source:
     """Open a film file or an image sequence.
@@ -64,6 +65,7 @@ def open_source(
         last_frame: number of the last frame to yield, None is the last there is. Packets go on to the end of the file;
             whoever has enough stops iterating.
         tracks: whether to yield packets of the other tracks.
+        pictures: whether to decode the film picture; without, only packets of the other tracks of a film file come.
         missing: what to do about numbers that an image sequence lacks.
 
     Raises:
@@ -80,7 +82,9 @@ def open_source(
     if index is not None and start_frame is not None and start_frame >= len(index.pts):
         raise SourceError(f"{path}: has no frame {start_frame}; its last frame is {len(index.pts) - 1}")
     first = start_frame or 0
-    return FileSource(known, threads=threads, first=first, last=last_frame, index=index, tracks=tracks)
+    return FileSource(
+        known, threads=threads, first=first, last=last_frame, index=index, tracks=tracks, pictures=pictures
+    )
 
 
 class FileSource(Source):
@@ -95,6 +99,7 @@ class FileSource(Source):
         last: int | None,
         index: FrameIndex | None,
         tracks: bool,
+        pictures: bool,
     ) -> None:
         self.info = info
         self._threads = min(threads or os.cpu_count() or 1, _MAX_THREADS)
@@ -103,6 +108,7 @@ class FileSource(Source):
         self._last_pts: int | None = None
         self._checker = SliceChecker() if info.codec == "ffv1" else None
         self._with_tracks = tracks
+        self._with_pictures = pictures
         self._repack = Repacker(info.coded_format, info.pixel_format)
         self._missing = missing_bytes(info.path)
         self._numbering: Numbering = Counting()
@@ -139,9 +145,9 @@ class FileSource(Source):
         for packet in self._packets(container):
             if packet.stream_index != self._picture.index:
                 yield TrackPacket(track_index=packet.stream_index, payload=packet)
-            elif not self._is_done():
+            elif self._with_pictures and not self._is_done():
                 yield from self._picture_packet(packet)
-        if not self._is_done():
+        if self._with_pictures and not self._is_done():
             yield from self._finish()
 
     def _picture_packet(self, packet: Any) -> Iterator[SourceFrame]:
@@ -205,8 +211,11 @@ class FileSource(Source):
         return self._container
 
     def _packets(self, container: InputContainer) -> Iterator[Any]:
+        if not self._with_pictures:
+            # Where the container has an index its payload is not even read then.
+            self._picture.discard = av.stream.Discard.all
         try:
-            yield from demux(container, [self._picture, *self._wanted])
+            yield from demux(container, [*([self._picture] if self._with_pictures else []), *self._wanted])
         except FFmpegError as error:
             raise self._damaged(plain_reason(error)) from error
 
@@ -278,6 +287,8 @@ class FileSource(Source):
         self._last_pts = pts
 
     def _damaged(self, reason: str, number: int | None = None) -> TruncatedSourceError:
+        if not self._with_pictures:
+            return TruncatedSourceError(f"{self.info.path}: the tracks beside the picture cannot be read ({reason})")
         at = self._numbering.upcoming if number is None else number
         cut = f"; {self._missing} bytes are missing at the end of the file" if self._missing else ""
         return TruncatedSourceError(f"{self.info.path}: frame {at} cannot be read ({reason}){cut}")

@@ -4,6 +4,7 @@ Pictures are full-range RGB, 8 bits for 8-bit sources, else 16 (PNG, TIFF) or th
 file is written under a hidden name and renamed when complete; pictures finished before a failure stay: each is whole.
 """
 
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,10 +22,11 @@ from kinemacolor.media.ffmpeg_log import writing
 from kinemacolor.media.frame_numbers import parse_pattern
 from kinemacolor.media.output_file import DiskFullPolicy, OutputFile, check_writable
 from kinemacolor.media.picture_frames import FrameFiller, check_planes
-from kinemacolor.media.types import EncodeOptions, OutputFrame, OutputPlan, SinkReport, SourceInfo, TrackPacket
+from kinemacolor.media.segment_file import hash_file
+from kinemacolor.media.types import EncodeOptions, OutputFrame, OutputPlan, Part, SourceInfo
 from kinemacolor.picture.pixel import PixelFormat
 
-__all__ = ["SequenceSink", "plan_sequence"]
+__all__ = ["SequenceSink", "picture_path", "plan_sequence"]
 
 # DPX has no name for anything but these; PNG and TIFF know 8 and 16 only.
 _DPX_BITS = (8, 10, 12, 16)
@@ -44,7 +46,7 @@ def plan_sequence(info: SourceInfo, path: Path, options: EncodeOptions, *, threa
     encoder = SEQUENCE_ENCODERS[path.suffix.lower()]
     if options.codec not in (None, encoder):
         raise OutputError(f"{path.suffix} pictures are written by {encoder}, not by {options.codec}")
-    check_writable(_frame_path(path, 0), overwrite=True)
+    check_writable(picture_path(path, 0), overwrite=True)
     dropped, notes = _side_tracks(info, path, options)
     plan = _sequence_plan(info, path, options, encoder, threads)
     chosen = choose_format(
@@ -104,19 +106,29 @@ def _side_tracks(info: SourceInfo, path: Path, options: EncodeOptions) -> tuple[
     return True, [f"left out, because pictures cannot hold it: {'; '.join(lost)}"]
 
 
-def _frame_path(path: Path, number: int) -> Path:
+def picture_path(path: Path, number: int) -> Path:
+    """The picture of a frame in a sequence."""
     pattern = parse_pattern(path)
     return pattern.path(number) if pattern is not None else path
 
 
 class SequenceSink:
-    """Writes one picture file per frame."""
+    """Writes one picture file per frame, each of them a part of the output.
 
-    def __init__(self, plan: OutputPlan, policy: DiskFullPolicy) -> None:
+    Args:
+        plan: Of the sequence.
+        policy: What to do when the disk is full.
+        position: Of the first frame that will come, counted from 0.
+        replaceable: Names of pictures that may be replaced whatever the plan says: those of an earlier run.
+    """
+
+    def __init__(
+        self, plan: OutputPlan, policy: DiskFullPolicy, position: int = 0, replaceable: frozenset[str] = frozenset()
+    ) -> None:
         self._plan = plan
         self._policy = policy
-        self._bytes = 0
-        self._frames = 0
+        self._position = position
+        self._replaceable = replaceable
         self._open = False
 
     def __enter__(self) -> Self:
@@ -128,7 +140,7 @@ class SequenceSink:
     ) -> None:
         self._open = False
 
-    def write_frame(self, frame: OutputFrame) -> None:
+    def write_frame(self, frame: OutputFrame) -> Part:
         """Write the picture of `frame.number`.
 
         Raises:
@@ -138,32 +150,32 @@ class SequenceSink:
         """
         self._check_open()
         check_planes(frame, self._plan)
-        path = _frame_path(self._plan.path, frame.number)
-        file = OutputFile(path, overwrite=self._plan.overwrite, policy=self._policy)
+        path = picture_path(self._plan.path, frame.number)
+        with writing(path.name):
+            data = self._encode(frame)
+        digest = hashlib.sha256(data).hexdigest()
+        self._write(path, data, digest)
+        part = Part(
+            index=self._position, first=self._position, frames=1, name=path.name, bytes=len(data), sha256=digest
+        )
+        self._position += 1
+        return part
+
+    def _write(self, path: Path, data: bytes, digest: str) -> None:
+        may_replace = self._plan.overwrite or path.name in self._replaceable
+        if not may_replace and path.is_file() and hash_file(path) == digest:
+            return  # a run that was killed before it could take note of this very picture
+        file = OutputFile(path, overwrite=may_replace, policy=self._policy)
         try:
-            with writing(path.name):
-                file.write(self._encode(frame))
+            file.append(data)
             file.commit()
         finally:
             file.discard()
-        self._bytes += file.size
-        self._frames += 1
 
-    def write_packet(self, packet: TrackPacket) -> None:
-        """Pictures hold no tracks: ignored."""
+    def finish(self) -> None:
+        """Every picture is complete already."""
         self._check_open()
-
-    def finish(self) -> SinkReport:
-        """The sum of what was written.
-
-        Raises:
-            OutputError: No frame was written.
-        """
-        self._check_open()
-        if not self._frames:
-            raise OutputError(f"{self._plan.path}: no frame was written")
         self._open = False
-        return SinkReport(bytes=self._bytes, frames=self._frames)
 
     def _check_open(self) -> None:
         if not self._open:

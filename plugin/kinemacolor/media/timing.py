@@ -1,6 +1,7 @@
 """Times of the output: pts to the nearest tick, and decoding times by one rule over the whole file."""
 
 from collections import deque
+from collections.abc import Iterable
 from fractions import Fraction
 
 from kinemacolor.media.errors import OutputError
@@ -33,6 +34,15 @@ class FrameClock:
         """What is taken off every time so that the first frame is at 0; known after the first frame."""
         self._last: int | None = None
         self._position = 0
+
+    @property
+    def last_tick(self) -> int | None:
+        """The tick of the latest frame."""
+        return self._last
+
+    def go_on(self, position: int, origin_ticks: int, last_tick: int) -> None:
+        """Stand where a clock stands that has given their ticks to the first `position` frames of the film."""
+        self._position, self.origin_ticks, self._last = position, origin_ticks, last_tick
 
     @property
     def nominal_ticks(self) -> int:
@@ -90,9 +100,9 @@ class DecodeTimes:
         self._pts: deque[int] = deque()
         self._done = 0
 
-    def submit(self, pts: int) -> None:
-        """Tell the time of the next frame, in presentation order."""
-        self._pts.append(pts)
+    def submit(self, pts: Iterable[int]) -> None:
+        """Tell the times of the next frames: all of a closed segment, in any order."""
+        self._pts.extend(sorted(pts))
 
     def next(self, pts: int) -> int:
         """The decoding time of the next packet in decoding order, whose presentation time is `pts`.

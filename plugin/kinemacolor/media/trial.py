@@ -12,14 +12,14 @@ import av
 import numpy as np
 
 from kinemacolor.media.containers import Container
-from kinemacolor.media.encoder import VideoEncoder
+from kinemacolor.media.encoder import SegmentEncoder
 from kinemacolor.media.errors import OutputError
 from kinemacolor.media.ffmpeg_log import explained
 from kinemacolor.media.matroska_aspect import set_display_size
 from kinemacolor.media.muxer import Muxer
 from kinemacolor.media.picture_frames import read_planes
 from kinemacolor.media.timecode import find_timecode
-from kinemacolor.media.timing import FrameClock
+from kinemacolor.media.timing import DecodeTimes, FrameClock
 from kinemacolor.media.types import OutputFrame, OutputPlan
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 
@@ -87,11 +87,15 @@ def _write(plan: OutputPlan, container: Container, frames: list[OutputFrame]) ->
     buffer = io.BytesIO()
     muxer = Muxer(plan, container, buffer, None)
     clock = FrameClock(plan.time_base, plan.source.frame_rate)
-    encoder = VideoEncoder(plan, clock, global_header=muxer.global_header)
+    encoder = SegmentEncoder(plan, global_header=muxer.global_header)
     muxer.start()
     with explained(f"{plan.path.name}: {plan.codec} fails there"):
-        packets = [packet for frame in frames for packet in encoder.encode(frame)] + encoder.flush()
+        packets = [p for frame in frames for p in encoder.encode(frame, clock.tick(frame), clock.duration(frame))]
+        packets += encoder.flush()
+        times = DecodeTimes(encoder.reorder_depth(packets[0]) if packets else 0, clock.nominal_ticks)
+        times.submit(packet.pts or 0 for packet in packets)
         for packet in packets:
+            packet.dts = times.next(packet.pts or 0)
             muxer.write_picture(packet)
         muxer.close()
     return set_display_size(buffer.getvalue(), plan)

@@ -170,12 +170,24 @@ class OutputPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SinkReport:
-    """What was written."""
+class Part:
+    """A finished, durable part of the output: a closed segment of a film, or one picture of a sequence."""
 
-    bytes: int
+    index: int
+    """Which part, counted from 0; all but the last have `OutputPlan.segment_frames` frames."""
+    first: int
+    """Position of its first frame in the output, counted from 0."""
     frames: int
-    y_psnr_db: float | None = None
-    """What the encoder cost in Y', over a sample of the frames; infinite if none of them changed; None if lossless."""
-    y_psnr_frames: int = 0
-    """How many frames were compared for it."""
+    name: str
+    """Of its file."""
+    bytes: int
+    sha256: str
+    """Of its file, lower case hexadecimal."""
+    origin_ticks: int = 0
+    """What is taken off the time of every frame of this film."""
+    last_tick: int = 0
+    """Time of its last frame."""
+    luma_squares: float = 0.0
+    """What the encoder cost in Y': sum of squared differences over `luma_samples` samples of `luma_frames` frames."""
+    luma_samples: int = 0
+    luma_frames: int = 0

@@ -1,8 +1,9 @@
-"""The sink: takes coloured frames and copied packets in, leaves one whole file or nothing."""
+"""The sink: takes coloured frames in, leaves finished parts: closed segments of a film, or pictures of a sequence.
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+A part is durable before it is told of. `join` makes the film of its segments; what comes out does not depend on how
+many sinks, or how many runs of the program, made them.
+"""
+
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -10,23 +11,22 @@ from typing import Any, Protocol, Self
 import av
 
 from kinemacolor.media.containers import container_for
-from kinemacolor.media.encoder import VideoEncoder
-from kinemacolor.media.errors import OutputError
+from kinemacolor.media.encoder import SegmentEncoder
 from kinemacolor.media.ffmpeg_log import writing
-from kinemacolor.media.matroska_aspect import HEAD_BYTES, set_display_size
-from kinemacolor.media.muxer import Muxer, SourceFile, open_source
-from kinemacolor.media.output_file import DiskFullPolicy, OutputFile
+from kinemacolor.media.muxer import needs_global_header
+from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.picture_frames import check_planes
-from kinemacolor.media.quality import LumaMeter
-from kinemacolor.media.sequence_writer import SequenceSink
+from kinemacolor.media.quality import LumaMeter, LumaSum
+from kinemacolor.media.segment_file import SegmentWriter
+from kinemacolor.media.sequence_writer import SequenceSink, picture_path
 from kinemacolor.media.timing import FrameClock
-from kinemacolor.media.types import OutputFrame, OutputPlan, SinkReport, TrackPacket
+from kinemacolor.media.types import OutputFrame, OutputPlan, Part
 
-__all__ = ["FilmSink", "Sink", "open_sink"]
+__all__ = ["SegmentSink", "Sink", "open_sink", "part_path", "segment_name"]
 
 
 class Sink(Protocol):
-    """Where coloured frames and copied packets go. A context manager: left without `finish`, nothing remains."""
+    """Where coloured frames go. A context manager: left without `finish`, an unfinished part does not remain."""
 
     def __enter__(self) -> Self: ...
 
@@ -34,165 +34,178 @@ class Sink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write_frame(self, frame: OutputFrame) -> None:
-        """Take the next frame in presentation order, in the plan's pixel format.
+    def write_frame(self, frame: OutputFrame) -> Part | None:
+        """Take the next frame in presentation order, in the plan's pixel format; the part that it completes, if any.
 
         Its planes must not be changed afterwards: some are held until the encoder is through with them.
         """
 
-    def write_packet(self, packet: TrackPacket) -> None:
-        """Take a packet of a copied track (the payload is taken over); those of other tracks are ignored."""
-
-    def finish(self) -> SinkReport:
-        """Complete the file and give it its name."""
+    def finish(self) -> Part | None:
+        """Complete the last part, which may be shorter than the others; None if nothing of it has come."""
 
 
-def open_sink(plan: OutputPlan, source_path: Path, disk_full: DiskFullPolicy | None = None) -> Sink:
+def open_sink(
+    plan: OutputPlan,
+    folder: Path,
+    disk_full: DiskFullPolicy | None = None,
+    before: Part | None = None,
+    replaceable: frozenset[str] = frozenset(),
+) -> Sink:
     """The sink for a plan; use it as a context manager.
 
     Args:
         plan: From `plan_output`.
-        source_path: The film whose tracks, chapters and metadata are copied; the one the plan was made for.
+        folder: Where segments are put; pictures have the place that the plan says.
         disk_full: What to do when there is no room; the default gives up at once.
+        before: The part after which this sink goes on; None: it begins the output.
+        replaceable: As of `SequenceSink`.
     """
     policy = disk_full or DiskFullPolicy()
     if plan.container == "sequence":
-        return SequenceSink(plan, policy)
-    return FilmSink(plan, source_path, policy)
+        return SequenceSink(plan, policy, 0 if before is None else before.first + before.frames, replaceable)
+    return SegmentSink(plan, folder, policy, before)
 
 
-class FilmSink:
-    """Writes a film file. Entering it makes the hidden file and the header; `finish` names it."""
+def segment_name(index: int) -> str:
+    """The name of a segment's file."""
+    return f"{index:06d}.segment"
 
-    def __init__(self, plan: OutputPlan, source_path: Path, policy: DiskFullPolicy) -> None:
+
+def part_path(plan: OutputPlan, folder: Path, index: int, first_number: int) -> Path:
+    """Where a part of the output is.
+
+    Args:
+        plan: Of the output.
+        folder: Where its segments are.
+        index: See `Part.index`.
+        first_number: Of the output's first frame.
+    """
+    if plan.container == "sequence":
+        return picture_path(plan.path, first_number + index)
+    return folder / segment_name(index)
+
+
+class SegmentSink:
+    """Encodes a film into closed segments, a file each."""
+
+    def __init__(self, plan: OutputPlan, folder: Path, policy: DiskFullPolicy, before: Part | None = None) -> None:
         self._plan = plan
-        self._source_path = source_path
+        self._folder = folder
         self._policy = policy
-        self._file: OutputFile | None = None
-        self._source: SourceFile | None = None
-        self._muxer: Muxer | None = None
-        self._frames = 0
-        self._finished = False
+        container = container_for(plan.path)
+        self._clock = FrameClock(
+            plan.time_base, plan.source.frame_rate, gaps=container.gaps, from_zero=container.needs_rate
+        )
+        self._global_header = needs_global_header(plan.container)
+        self._position = 0
+        if before is not None:
+            self._position = before.first + before.frames
+            self._clock.go_on(self._position, before.origin_ticks, before.last_tick)
+        self._segment: _OpenSegment | None = None
+        self._open = False
 
     def __enter__(self) -> Self:
-        try:
-            self._open()
-        except BaseException:
-            self._abandon()
-            raise
+        self._open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._abandon()
+        self._open = False
+        if self._segment is not None:
+            self._segment.discard()
+            self._segment = None
 
-    def _open(self) -> None:
-        plan, container = self._plan, container_for(self._plan.path)
-        self._file = OutputFile(plan.path, overwrite=plan.overwrite, policy=self._policy)
-        self._source = open_source(replace(plan.source, path=self._source_path))
-        self._muxer = Muxer(plan, container, self._file, self._source)
-        self._clock = FrameClock(
-            plan.time_base, plan.source.frame_rate, gaps=container.gaps, from_zero=container.needs_rate
-        )
-        self._encoder = VideoEncoder(plan, self._clock, global_header=self._muxer.global_header)
-        self._meter: LumaMeter | None = None
-        self._muxer.start()
-
-    def write_frame(self, frame: OutputFrame) -> None:
+    def write_frame(self, frame: OutputFrame) -> Part | None:
         """See `Sink`.
 
         Raises:
             ValueError: The planes do not have the plan's sizes or sample type.
             OutputError: The frame's time cannot be held, or writing failed.
         """
+        self._check_open()
         check_planes(frame, self._plan)
-        muxer = self._opened()
-        with self._writing():
-            tick, packets = self._encoder.encode_timed(frame)
-            if not self._frames:
-                muxer.set_origin(self._clock.origin_ticks)
-            self._measure(frame, tick)
-            self._write(packets, muxer)
-        self._frames += 1
+        tick = self._clock.tick(frame)
+        if self._segment is None:
+            self._segment = _OpenSegment(self._plan, self._folder, self._policy, self._global_header, self._position)
+        with writing(self._plan.path.name):
+            self._segment.encode(frame, tick, self._clock.duration(frame))
+        self._position += 1
+        return self._close_segment() if self._segment.frames == self._plan.segment_frames else None
 
-    def write_packet(self, packet: TrackPacket) -> None:
-        """See `Sink`."""
-        muxer = self._opened()
-        with self._writing():
-            muxer.write_track(packet.track_index, packet.payload)
-
-    def finish(self) -> SinkReport:
+    def finish(self) -> Part | None:
         """See `Sink`.
 
         Raises:
-            OutputError: No frame was written, or the file cannot be completed.
+            OutputError: The segment cannot be completed.
         """
-        muxer = self._opened()
-        if not self._frames:
-            raise OutputError(f"{self._plan.path}: no frame was written")
-        with self._writing():
-            self._write(self._encoder.flush(), muxer)
-            muxer.close()
-        self._set_display_size()
-        return self._complete()
+        self._check_open()
+        part = self._close_segment() if self._segment is not None else None
+        self._open = False
+        return part
 
-    def _set_display_size(self) -> None:
-        if self._file is None:
-            return
-        head = self._file.read_at(0, HEAD_BYTES)
-        changed = set_display_size(head, self._plan)
-        if changed is not head:
-            self._file.seek(0)
-            self._file.write(changed)
+    def _close_segment(self) -> Part | None:
+        if self._segment is None:
+            return None
+        with writing(self._plan.path.name):
+            part = self._segment.finish(self._clock)
+        self._segment = None
+        return part
 
-    def _complete(self) -> SinkReport:
-        if self._file is None:
+    def _check_open(self) -> None:
+        if not self._open:
             raise ValueError("the sink is not open")
-        quality = self._meter.result() if self._meter is not None else None
-        self._file.commit()
-        self._finished = True
-        return SinkReport(
-            bytes=self._file.size,
-            frames=self._frames,
-            y_psnr_db=quality.psnr_db if quality else None,
-            y_psnr_frames=quality.frames if quality else 0,
+
+
+class _OpenSegment:
+    """The segment that is being encoded."""
+
+    def __init__(
+        self, plan: OutputPlan, folder: Path, policy: DiskFullPolicy, global_header: bool, position: int
+    ) -> None:
+        self._first = position
+        self._index = position // plan.segment_frames
+        self._encoder = SegmentEncoder(plan, global_header=global_header)
+        self._meter = None if plan.lossless else LumaMeter(plan, self._encoder.extradata, self._index)
+        self._writer = SegmentWriter(folder / segment_name(self._index), policy)
+        self._has_begun = False
+        self.frames = 0
+
+    def encode(self, frame: OutputFrame, tick: int, duration: int) -> None:
+        """Encode a frame and write what comes out."""
+        if self._meter is not None:
+            self._meter.submit(self._first + self.frames, tick, frame.planes)
+        self._write(self._encoder.encode(frame, tick, duration))
+        self.frames += 1
+
+    def finish(self, clock: FrameClock) -> Part:
+        """Write the rest; `clock` stands at the segment's last frame."""
+        self._write(self._encoder.flush())
+        size, digest = self._writer.finish()
+        luma = self._meter.result() if self._meter is not None else LumaSum()
+        return Part(
+            index=self._index,
+            first=self._first,
+            frames=self.frames,
+            name=segment_name(self._index),
+            bytes=size,
+            sha256=digest,
+            origin_ticks=clock.origin_ticks,
+            last_tick=clock.last_tick or 0,
+            luma_squares=luma.squares,
+            luma_samples=luma.samples,
+            luma_frames=luma.frames,
         )
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            with writing(self._plan.path.name):
-                yield
-        except OutputError as error:
-            if self._file is not None and self._file.interruption is not None:
-                raise self._file.interruption from error
-            raise
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self._writer.discard()
 
-    def _measure(self, frame: OutputFrame, tick: int) -> None:
-        if self._plan.lossless:
-            return
-        if self._meter is None:
-            self._meter = LumaMeter(self._plan, self._encoder.extradata)
-        self._meter.submit(self._frames, tick, frame.planes)
-
-    def _write(self, packets: Iterable["av.Packet[Any]"], muxer: Muxer) -> None:
+    def _write(self, packets: list["av.Packet[Any]"]) -> None:
         for packet in packets:
+            if not self._has_begun:
+                self._writer.begin(self._encoder.extradata, self._encoder.reorder_depth(packet))
+                self._has_begun = True
             if self._meter is not None:
                 self._meter.packet(packet)
-            muxer.write_picture(packet)
-
-    def _opened(self) -> Muxer:
-        if self._muxer is None or self._finished:
-            raise ValueError("the sink is not open")
-        return self._muxer
-
-    def _abandon(self) -> None:
-        # Marking the file closed first keeps PyAV from writing a trailer when it drops the container.
-        if self._file is not None and not self._finished:
-            self._file.discard()
-        self._muxer = None
-        if self._source is not None:
-            with suppress(av.FFmpegError):
-                self._source.container.close()
-            self._source = None
+            self._writer.add(packet)

@@ -46,8 +46,8 @@ _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 
             network_width_px, network_height_px, frames_total
   note      text
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
-  done      frames, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames,
-            complete, output, output_bytes
+  done      frames, frames_resumed, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db,
+            luma_psnr_frames, complete, output, output_bytes
 A failure is one line on stderr and the exit code. Unknown values are null."""
 
 
@@ -88,6 +88,7 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         sequence_rate=values.rate,
         missing=Missing(values.missing),
         disk_full_wait_seconds=values.disk_full_wait,
+        resume=values.resume,
         keep_going=values.keep_going,
         dry_run=values.dry_run,
         progress=ProgressStyle(values.progress),
@@ -117,6 +118,7 @@ def _add_files(parser: OneLineParser) -> None:
     add("-i", dest="input", metavar="IN", help="the same as the first argument")
     add("-o", dest="output", metavar="OUT", help="the same as the second argument")
     add("-y", dest="overwrite", action="store_true", help="replace OUT, but only by a complete film")
+    add("--resume", action="store_true", help="go on with what an earlier run of this command had finished")
     add("--frames", type=_checked(_frame_range), metavar="A-B", help="only these frames, both included")
     add("-ss", dest="start", type=_checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
     add("-to", dest="end", type=_checked(parse_time), metavar="TIME", help="up to this time")

@@ -2,8 +2,9 @@
 
 from kinemacolor.render import console
 from kinemacolor.render.arguments import parse
-from kinemacolor.render.job import dry_run, prepare, render
+from kinemacolor.render.job import render
 from kinemacolor.render.options import ProgressStyle
+from kinemacolor.render.prepare import dry_run, prepare
 from kinemacolor.render.progress import open_display
 
 

@@ -41,7 +41,7 @@ class Film:
         _check_supported(self._coded, options)
         self.info = self._coded
         if self._bob:
-            with self.open(tracks=False) as source:
+            with self.open() as source:
                 self.info = source.info
 
     @property
@@ -49,16 +49,25 @@ class Film:
         """The input as the user named it."""
         return self._path
 
-    def open(self, start_frame: int | None = None, tracks: bool = True) -> Source:
-        """The film from a frame on. Frames and packets before it may come too.
+    def open(self, start_frame: int | None = None) -> Source:
+        """The pictures of the film from a frame on. Some before it may come too.
 
         Raises:
             SourceError: It cannot be read (any more).
         """
         if self._bob:
             # The filter looks at neighbouring fields: only from the beginning it always sees the same ones.
-            return BobSource(open_source(self._path, info=self._coded, tracks=tracks))
-        return open_source(self._path, info=self._coded, start_frame=start_frame, tracks=tracks, missing=self._missing)
+            return BobSource(open_source(self._path, info=self._coded, tracks=False))
+        return open_source(self._path, info=self._coded, start_frame=start_frame, tracks=False, missing=self._missing)
+
+    def open_tracks(self, start_frame: int | None = None) -> Source:
+        """The packets of the other tracks, from somewhat before a frame on, in the order of the file.
+
+        Raises:
+            SourceError: It cannot be read (any more).
+        """
+        start = None if self._bob else start_frame
+        return open_source(self._path, info=self._coded, start_frame=start, pictures=False)
 
     @cached_property
     def _timeline(self) -> "_Timeline":
@@ -82,6 +91,11 @@ class Film:
         """Number of the first frame: 0, or that in the name of a sequence's first picture."""
         return self._timeline.first if sequence_pattern(self._path) is not None else 0
 
+    @property
+    def last_number(self) -> int:
+        """Number of the last frame; reads the file through once."""
+        return self._timeline.last
+
     def select(self, wanted: FrameRange | TimeRange) -> FrameRange:
         """The frames that are meant.
 
@@ -100,8 +114,8 @@ class Film:
             raise UsageError(f"{self._path} has {has}, asked for {wanted.first}-{wanted.last}")
         return wanted
 
-    def piece(self, frames: FrameRange, shot_start: int) -> Piece:
-        """The frames as a piece whose shot begins at `shot_start`."""
+    def piece(self, frames: FrameRange) -> Piece:
+        """The frames as a film of their own."""
         timeline = self._timeline
         behind = frames.last + 1
         return Piece(
@@ -110,7 +124,6 @@ class Film:
             film_first=timeline.first,
             start_seconds=timeline.time(frames.first),
             end_seconds=timeline.time(behind) if behind <= timeline.last else None,
-            shot_start=shot_start,
         )
 
 
@@ -195,7 +208,7 @@ class ShotSearch:
         cut: int | None = None
         previous: Proxy | None = None
         reached = -1
-        with self.film.open(first, tracks=False) as source:
+        with self.film.open(first) as source:
             for item in source:
                 if not isinstance(item, SourceFrame) or item.number < first:
                     continue

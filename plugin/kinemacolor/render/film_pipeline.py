@@ -1,15 +1,14 @@
-"""One film through one server: decode, send, receive, encode, each in its thread, and a few threads that merge.
+"""Some frames of a film through one server: decode, send, receive, encode, each in its thread, and a few that merge.
 
     source --decoded--> proxy, send --pending--> receive --merged--> sink
                                                     `-> merge --^
 
 Frames wait at full size in `pending` while the server works on them; the stream's window bounds how many. Merging is
 the dearest stage and knows no order, so it has several threads where there are cores; `merged` holds promises in frame
-order. Packets of the copied tracks go through the same queues, so they reach the sink where the file had them.
+order.
 """
 
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,21 +17,19 @@ from kinemacolor.client.errors import ServerFaultError
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.media.errors import TruncatedSourceError
 from kinemacolor.media.reader import Source
-from kinemacolor.media.types import OutputFrame, SourceFrame, TrackPacket
+from kinemacolor.media.types import OutputFrame, Part, SourceFrame
 from kinemacolor.media.writer import Sink
 from kinemacolor.render.colouring import Colouring, Merged
+from kinemacolor.render.manifest import Record
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.pipeline import BoundedQueue, StageClock, Stages
 from kinemacolor.wire.frame import ColorPlanes
+from kinemacolor.wire.limits import MAX_WINDOW_FRAMES
 
 DECODED_FRAMES = 4
 """Decoded ahead: enough that neither side waits for the other's jitter."""
 MERGED_FRAMES = 3
 """Merged ahead of the encoder, beside those that the merging threads work on."""
-_PENDING_ITEMS = 512
-"""Frames in `pending` are bounded by the window; this bounds the packets between them."""
-_TRACK_LAG_SECONDS = 2
-"""How much later than its picture a packet of another track may stand in a file (muxers interleave within a second)."""
 _STOP_SECONDS = 20.0
 """For the threads to end after an abort; the longest step is the encoding of one frame."""
 
@@ -51,9 +48,10 @@ class Tally:
     pre_roll: int = 0
     coloured: int = 0
     encoded: int = 0
-    packets: int = 0
+    """Frames that are through, those of an earlier run included."""
+    resumed: int = 0
+    """Frames that an earlier run had finished."""
     shots: int = 0
-    limited_samples: int = 0
     queue_us: int = 0
     network_us: int = 0
     temporal_us: int = 0
@@ -61,27 +59,75 @@ class Tally:
     """time.monotonic() of the start."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The frames that one pass renders, by their numbers in the film."""
+
+    first: int
+    last: int | None
+    """None: to the end of the film."""
+    feed_from: int
+    """Where the pass begins to read; what is before `first` only feeds the server's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Merging:
+    """A frame on its way through the merging threads."""
+
+    merged: Future[Merged]
+    begins_shot: bool
+
+
 class FilmPipeline:
-    """The threads of one render. `run` may be called once."""
+    """The threads of one pass. `run` may be called once.
+
+    Args:
+        source: The film, open at `span.feed_from` or before.
+        colouring: Of the film.
+        stream: The clip, open at `span.feed_from`.
+        sink: Stands at `span.first`.
+        span: Which frames.
+        output_first: Number of the output's first frame, which begins a shot whatever the server says.
+        piece: The part of the film that the output is; None: all of it.
+        tally: Counts on.
+        record: Takes every finished part, in the encoding thread.
+        clock: Counts on.
+    """
 
     def __init__(
-        self, source: Source, colouring: Colouring, stream: ClipStream, sink: Sink, piece: Piece | None
+        self,
+        source: Source,
+        colouring: Colouring,
+        stream: ClipStream,
+        sink: Sink,
+        *,
+        span: Span,
+        output_first: int,
+        piece: Piece | None,
+        tally: Tally,
+        record: Callable[[Record], None],
+        clock: StageClock,
     ) -> None:
         self._source = source
         self._colouring = colouring
         self._stream = stream
         self._sink = sink
+        self._span = span
+        self._output_first = output_first
         self._piece = piece
+        self._record = record
         self.stages = Stages()
-        self.clock = StageClock()
-        self.tally = Tally()
+        self.clock = clock
+        self.tally = tally
         self.truncated: TruncatedSourceError | None = None
         """Why the input ended early; what had been decoded before it is in the output."""
+        self._shots = 0
+        self._limited_samples = 0
         abort = self.stages.abort
-        self._decoded: BoundedQueue[SourceFrame | TrackPacket] = BoundedQueue(DECODED_FRAMES, abort)
-        self._pending: BoundedQueue[SourceFrame | TrackPacket] = BoundedQueue(_PENDING_ITEMS, abort)
+        self._decoded: BoundedQueue[SourceFrame] = BoundedQueue(DECODED_FRAMES, abort)
+        self._pending: BoundedQueue[SourceFrame] = BoundedQueue(MAX_WINDOW_FRAMES, abort)
         mergers = merge_threads()
-        self._merged: BoundedQueue[Future[Merged] | TrackPacket] = BoundedQueue(MERGED_FRAMES + mergers, abort)
+        self._merged: BoundedQueue[_Merging] = BoundedQueue(MERGED_FRAMES + mergers, abort)
         self._mergers = ThreadPoolExecutor(mergers, thread_name_prefix="kinemacolor-merge")
 
     def run(self, look_up: Callable[[], None]) -> None:
@@ -93,7 +139,6 @@ class FilmPipeline:
         Raises:
             Exception: What the first failing stage raised. All threads have ended then.
         """
-        self.tally.started = time.monotonic()
         try:
             for name, work in (
                 ("decode", self._decode),
@@ -112,43 +157,31 @@ class FilmPipeline:
             # What is being merged ends by itself within a frame's time.
             self._mergers.shutdown(wait=False, cancel_futures=True)
 
+    def finish_part(self) -> None:
+        """After `run`: complete the last part, which may be shorter than the others."""
+        self._take(self._sink.finish())
+
     def _decode(self) -> None:
+        span = self._span
         try:
             items = iter(self._source)
             while True:
                 with self.clock.measure("decode"):
                     item = next(items, None)
-                if item is None or self._is_behind(item):
+                if item is None:
                     break
-                if self._belongs(item):
-                    self._decoded.put(item)
+                if not isinstance(item, SourceFrame) or item.number < span.feed_from:
+                    continue
+                if span.last is not None and item.number > span.last:
+                    break
+                self._decoded.put(item)
         except TruncatedSourceError as error:
             self.truncated = error
         self._decoded.close()
 
-    def _belongs(self, item: SourceFrame | TrackPacket) -> bool:
-        piece = self._piece
-        if piece is None or isinstance(item, TrackPacket):
-            return True
-        return piece.shot_start <= item.number <= piece.last
-
-    def _is_behind(self, item: SourceFrame | TrackPacket) -> bool:
-        """True if nothing of the piece can come any more."""
-        piece = self._piece
-        if piece is None or isinstance(item, TrackPacket) or item.number <= piece.last:
-            return False
-        if item.pts is None or piece.end_seconds is None:
-            return True
-        return item.pts * item.time_base >= piece.end_seconds + _TRACK_LAG_SECONDS
-
     def _send(self) -> None:
         for item in self._decoded:
-            if isinstance(item, TrackPacket):
-                placed = item if self._piece is None else self._piece.place_packet(item)
-                if placed is not None:
-                    self._pending.put(placed)
-                continue
-            pre_roll = self._piece is not None and item.number < self._piece.first
+            pre_roll = item.number < self._span.first
             with self.clock.measure("proxy"):
                 proxy = self._colouring.make_proxy(item)
             with self.clock.measure("send"):
@@ -163,10 +196,11 @@ class FilmPipeline:
 
     def _receive(self) -> None:
         for item in self._pending:
-            if isinstance(item, TrackPacket):
-                self._merged.put(item)
-            else:
-                self._merged.put(self._mergers.submit(self._merge, item, self._color_of(item)))
+            color = self._color_of(item)
+            # A piece may begin inside a shot, which is its first one all the same.
+            begins_shot = color.shot_start or item.number == self._output_first
+            self.tally.shots += begins_shot
+            self._merged.put(_Merging(self._mergers.submit(self._merge, item, color), begins_shot))
         self._stream.end()
         self._merged.close()
 
@@ -180,8 +214,6 @@ class FilmPipeline:
             raise ServerFaultError(f"the colour of frame {frame.number} is provisional; a film takes only final ones")
         tally = self.tally
         tally.coloured += 1
-        # A piece or a resumed clip may begin inside a shot, which is its first one all the same.
-        tally.shots += 1 if color.shot_start or tally.coloured == 1 else 0
         tally.queue_us += color.queue_us
         tally.network_us += color.network_us
         tally.temporal_us += color.temporal_us
@@ -192,17 +224,20 @@ class FilmPipeline:
             return self._colouring.merge(frame, color)
 
     def _encode(self) -> None:
-        for item in self._merged:
-            if isinstance(item, TrackPacket):
-                with self.clock.measure("encode"):
-                    self._sink.write_packet(item)
-                self.tally.packets += 1
-                continue
-            merged = item.result()
+        for merging in self._merged:
+            merged = merging.merged.result()
+            self._shots += merging.begins_shot
+            self._limited_samples += merged.limited_samples
             with self.clock.measure("encode"):
-                self._sink.write_frame(self._placed(merged.frame))
-            self.tally.limited_samples += merged.limited_samples
+                part = self._sink.write_frame(self._placed(merged.frame))
+            self._take(part)
             self.tally.encoded += 1
+
+    def _take(self, part: Part | None) -> None:
+        if part is None:
+            return
+        self._record(Record(part=part, shots=self._shots, limited_samples=self._limited_samples))
+        self._shots = self._limited_samples = 0
 
     def _placed(self, frame: OutputFrame) -> OutputFrame:
         piece = self._piece

@@ -1,64 +1,34 @@
-"""A render from beginning to end: prepare (everything that can be refused), then run."""
+"""A render from its parts: find out which are missing, have them coloured, join them."""
 
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
-from kinemacolor.client.connection import ColorizeClient
-from kinemacolor.client.requests import OpenRequest
-from kinemacolor.media.errors import TruncatedSourceError
-from kinemacolor.media.frame_numbers import expand, parse_pattern, sequence_pattern
+from kinemacolor.client.requests import OpenedClip, OpenRequest
+from kinemacolor.media.errors import OutputError, SourceError, TruncatedSourceError
+from kinemacolor.media.join import join_film
 from kinemacolor.media.output_file import DiskFullPolicy
-from kinemacolor.media.plan import plan_output
-from kinemacolor.media.types import OutputPlan, SinkReport, SourceInfo
-from kinemacolor.media.writer import Sink, open_sink
-from kinemacolor.render.colouring import Colouring
-from kinemacolor.render.errors import UsageError
-from kinemacolor.render.film import Film, ShotSearch
-from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline, Tally, merge_threads
-from kinemacolor.render.options import FrameRange, RenderOptions
-from kinemacolor.render.piece import Piece
+from kinemacolor.media.timing import FrameClock
+from kinemacolor.media.types import OutputPlan
+from kinemacolor.media.writer import open_sink
+from kinemacolor.render.film import ShotSearch
+from kinemacolor.render.film_pipeline import FilmPipeline, Span, Tally
+from kinemacolor.render.identity import colour_values, made_of, source_values
+from kinemacolor.render.manifest import End, differences
+from kinemacolor.render.partial import partial_path
+from kinemacolor.render.parts import Parts, kept_note
 from kinemacolor.render.pipeline import StageClock
+from kinemacolor.render.prepare import Prepared, why_not_resumable
 from kinemacolor.render.progress import Display
-from kinemacolor.render.report import (
-    RenderReport,
-    is_luma_exact,
-    memory_estimate,
-    plan_lines,
-    plan_values,
-    source_notes,
-    started_values,
-)
-from kinemacolor.render.server_choice import check_model, open_server
-from kinemacolor.render.target import Target
-from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
+from kinemacolor.render.report import RenderReport, is_luma_exact, source_notes, started_values
+from kinemacolor.render.runs import Run
+from kinemacolor.render.server_choice import ServerSession, check_model, open_server
+from kinemacolor.render.tracks import copied_packets
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A render that nothing speaks against before the server is asked."""
-
-    options: RenderOptions
-    film: Film
-    frames: FrameRange | None
-    """None: all."""
-    info: SourceInfo
-    """Of what will be written: the film, or the piece as a film of its own."""
-    plan: OutputPlan
-    colouring: Colouring
-
-    @property
-    def frames_total(self) -> int | None:
-        """Frames that will be written, as far as is known."""
-        return self.frames.last - self.frames.first + 1 if self.frames is not None else self.info.frame_count
-
-    @property
-    def memory_bytes(self) -> int:
-        """Full-size pictures that the queues may hold at once."""
-        in_flight = DECODED_FRAMES + DEFAULT_WINDOW_FRAMES + 1
-        return memory_estimate(self.info, self.plan, in_flight, MERGED_FRAMES + 2 * merge_threads() + 1)
+_OpenSession = Callable[[], AbstractContextManager[ServerSession]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,151 +40,245 @@ class Rendered:
     clock: StageClock
 
 
-def prepare(options: RenderOptions) -> Prepared:
-    """Read the input, decide the output, refuse what cannot be done. Touches nothing.
-
-    Raises:
-        SourceError: The input cannot be read or honestly coloured.
-        OutputError: The output cannot be written as asked.
-        UsageError: The options do not fit the input.
-    """
-    _check_not_the_same(options.source, options.output)
-    film = Film(options)
-    frames = film.select(options.range) if options.range is not None else None
-    info = film.info if frames is None else film.piece(frames, frames.first).info(film.info)
-    plan = plan_output(info, options.output, options.encode)
-    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount)
-    return Prepared(options, film, frames, info, plan, colouring)
-
-
-def _check_not_the_same(source: Path, output: Path) -> None:
-    if source == output or any(_is_same(read, written) for read, written in _file_pairs(source, output)):
-        raise UsageError(f"{output}: input and output are the same file")
-
-
-def _file_pairs(source: Path, output: Path) -> Iterator[tuple[Path, Path]]:
-    """Each file of the input with the one that is written for it."""
-    pictures, target = sequence_pattern(source), parse_pattern(output)
-    if pictures is None or target is None:
-        yield source, output
-        return
-    # Two patterns can name the same files: another way to the folder, another width of the number.
-    for number in expand(pictures):
-        yield pictures.path(number), target.path(number)
-
-
-def _is_same(read: Path, written: Path) -> bool:
-    return read.exists() and written.exists() and read.samefile(written)
-
-
-def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:
-    """The plan in lines for a person and in values for a machine."""
-    arguments = (
-        prepared.film.info,
-        prepared.plan,
-        prepared.colouring.geometry,
-        prepared.frames_total,
-        prepared.memory_bytes,
-    )
-    notes = [f"note:    {note}" for note in (*source_notes(prepared.film.info), *prepared.plan.notes)]
-    return [*plan_lines(*arguments), *notes], plan_values(*arguments)
-
-
 def render(prepared: Prepared, display: Display) -> RenderReport:
     """Render the film. Nothing stands under the output's name unless this returns.
+
+    What is finished of a render that fails is kept for --resume.
 
     Raises:
         ClientError: The server's side.
         MediaError: The input's or the output's side.
-        UsageError: The server does not have the model.
+        UsageError: The server does not have the model, or the parts that are there are of another render.
     """
     for note in (*source_notes(prepared.film.info), *prepared.plan.notes):
         display.note(note)
     options = prepared.options
-    with open_server(options.server, options.model) as session:
-        return render_on(prepared, session.client, display).report
+    return _render(prepared, lambda: open_server(options.server, options.model), display).report
 
 
-def render_on(prepared: Prepared, client: ColorizeClient, display: Display) -> Rendered:
+def render_on(prepared: Prepared, session: ServerSession, display: Display) -> Rendered:
     """As `render`, on a server that is connected already."""
-    model = check_model(client, prepared.options.model)
-    piece = _find_piece(prepared)
-    target = Target(prepared.plan, prepared.options.keep_going)
-    colouring, film = prepared.colouring, prepared.film
-    started = time.monotonic()
-    waiter = _DiskWaiter(display)
-    sink_policy = waiter.policy(prepared.options.disk_full_wait_seconds)
-    with (
-        film.open(piece.shot_start if piece is not None else None) as source,
-        open_sink(target.plan, prepared.options.source, sink_policy) as sink,
-        client.open_clip(_open_request(prepared, piece, model)) as stream,
-    ):
-        display.event(started_values(film.info, prepared.plan, stream.info, colouring.geometry, prepared.frames_total))
-        pipeline = FilmPipeline(source, colouring, stream, sink, piece)
-        waiter.sleep = pipeline.stages.abort.sleep
-        pipeline.run(lambda: display.update(pipeline.tally, prepared.frames_total))
-        waiter.sleep = time.sleep
-        report = _finish(sink, target, pipeline.truncated)
-    seconds = time.monotonic() - started
-    return Rendered(_report(prepared, pipeline, report, seconds), pipeline.tally, pipeline.clock)
+    return _render(prepared, lambda: nullcontext(session), display)
 
 
-def _finish(sink: Sink, target: Target, truncated: TruncatedSourceError | None) -> SinkReport:
-    """Name the film if its input was whole; keep or drop what there is otherwise."""
-    if truncated is None:
-        report = sink.finish()
-        target.publish()
-        return report
-    if target.partial is None:
-        raise TruncatedSourceError(f"{truncated}; --keep-going keeps the film up to there") from truncated
-    report = sink.finish()
-    raise TruncatedSourceError(f"{truncated}; the {report.frames} frames before are in {target.partial}") from truncated
+def _render(prepared: Prepared, open_session: _OpenSession, display: Display) -> Rendered:
+    job = _Job(prepared, display)
+    with job.parts:
+        try:
+            missing = job.missing()
+            if missing:
+                with open_session() as session:
+                    job.colour(missing, session)
+            return job.finish()
+        except BaseException:
+            note = kept_note(job.parts)
+            if note is not None:
+                display.note(note)
+            raise
 
 
-def _find_piece(prepared: Prepared) -> Piece | None:
-    frames = prepared.frames
-    if frames is None:
-        return None
-    search = ShotSearch(prepared.film, prepared.colouring.make_proxy)
-    return prepared.film.piece(frames, search.start_of(frames.first))
+class _Job:
+    """One render: its parts, and what it has done."""
 
+    def __init__(self, prepared: Prepared, display: Display) -> None:
+        self._prepared = prepared
+        self._display = display
+        self._waiter = _DiskWaiter(display)
+        self._policy = self._waiter.policy(prepared.options.disk_full_wait_seconds)
+        self._tally = Tally(started=time.monotonic())
+        self._clock = StageClock()
+        self._truncated: TruncatedSourceError | None = None
+        self._has_started = False
+        options, plan = prepared.options, prepared.plan
+        self.parts = Parts(
+            plan,
+            first_number=prepared.first_number,
+            frames_total=prepared.frames_certain,
+            made_of=made_of(options, plan, prepared.colouring.geometry, prepared.frames),
+            resume=options.resume,
+            is_kept=why_not_resumable(options.encode) is None,
+            policy=self._policy,
+        )
 
-def _open_request(prepared: Prepared, piece: Piece | None, model: str) -> OpenRequest:
-    return OpenRequest(
-        clip_key=f"render-{uuid.uuid4().hex}",
-        geometry=prepared.colouring.geometry,
-        transfer=prepared.info.encoding.transfer.value,
-        model=model,
-        first_frame=piece.shot_start if piece is not None else prepared.film.first_number,
-        client_name=f"render {prepared.options.source.name}",
-    )
+    def missing(self) -> list[Run]:
+        """What has to be coloured; counts what is there."""
+        parts, tally = self.parts, self._tally
+        tally.resumed = tally.encoded = parts.totals.frames
+        tally.shots = parts.totals.shots
+        runs = parts.missing()
+        if not tally.resumed or not runs or runs[-1].last is not None:
+            return runs
+        # A run that was killed between its last part and the end of its manifest.
+        is_behind = self._prepared.first_number + runs[-1].first * parts.part_frames > self._prepared.film.last_number
+        return runs[:-1] if is_behind else runs
 
+    def colour(self, missing: list[Run], session: ServerSession) -> None:
+        """Have the missing parts coloured, one run after the other.
 
-def _report(prepared: Prepared, pipeline: FilmPipeline, sink: SinkReport, seconds: float) -> RenderReport:
-    return RenderReport(
-        output=prepared.plan.path,
-        complete=True,
-        frames=sink.frames,
-        shots=pipeline.tally.shots,
-        seconds=seconds,
-        limited_samples=pipeline.tally.limited_samples,
-        luma_exact=is_luma_exact(prepared.info, prepared.plan),
-        luma_psnr_db=sink.y_psnr_db,
-        luma_psnr_frames=sink.y_psnr_frames,
-        output_bytes=sink.bytes,
-    )
+        Raises:
+            ClientError: The server's side.
+            MediaError: The input's or the output's side.
+        """
+        model = check_model(session.client, self._prepared.options.model)
+        for run in missing:
+            self._pass(run, session, model)
+
+    def _pass(self, run: Run, session: ServerSession, model: str) -> None:
+        prepared, parts = self._prepared, self.parts
+        span = self._span(run)
+        request = OpenRequest(
+            clip_key=f"render-{uuid.uuid4().hex}",
+            geometry=prepared.colouring.geometry,
+            transfer=prepared.info.encoding.transfer.value,
+            model=model,
+            first_frame=span.feed_from,
+            client_name=f"render {prepared.options.source.name}",
+        )
+        with (
+            prepared.film.open(span.feed_from) as source,
+            open_sink(prepared.plan, parts.folder, self._policy, parts.before(run.first), parts.replaceable) as sink,
+            session.client.open_clip(request) as stream,
+        ):
+            parts.start(colour_values(stream.info))
+            self._say_started(stream.info)
+            pipeline = FilmPipeline(
+                source,
+                prepared.colouring,
+                stream,
+                sink,
+                span=span,
+                output_first=prepared.first_number,
+                piece=prepared.piece,
+                tally=self._tally,
+                record=parts.add,
+                clock=self._clock,
+            )
+            with self._waiter.woken_by(pipeline.stages.abort.sleep):
+                pipeline.run(self._look_up)
+            self._end_pass(pipeline)
+
+    def _span(self, run: Run) -> Span:
+        size, offset = self.parts.part_frames, self._prepared.first_number
+        first = offset + run.first * size
+        last = None if run.last is None else offset + (run.last + 1) * size - 1
+        if self._prepared.frames is not None:
+            last = self._prepared.frames.last if last is None else min(last, self._prepared.frames.last)
+        if first == self._prepared.film.first_number:
+            return Span(first=first, last=last, feed_from=first)
+        search = ShotSearch(self._prepared.film, self._prepared.colouring.make_proxy)
+        return Span(first=first, last=last, feed_from=search.start_of(first))
+
+    def _end_pass(self, pipeline: FilmPipeline) -> None:
+        broken = pipeline.truncated
+        if broken is not None and not self._keeps_broken:
+            raise TruncatedSourceError(f"{broken}; --keep-going keeps the film up to there") from broken
+        self._truncated = broken
+        pipeline.finish_part()
+
+    @property
+    def _keeps_broken(self) -> bool:
+        return self._prepared.options.keep_going and self._prepared.plan.container != "sequence"
+
+    def finish(self) -> Rendered:
+        """Make the output of its parts.
+
+        Raises:
+            TruncatedSourceError: The input broke off; what there is has a name of its own now.
+            MediaError: The input has changed, or the output cannot be written.
+        """
+        parts, plan = self.parts, self._prepared.plan
+        if not parts.totals.frames:
+            raise OutputError(f"{plan.path}: no frame was written")
+        parts.close(End(frames=parts.totals.frames, truncated=str(self._truncated) if self._truncated else None))
+        self._check_source()
+        broken = parts.end.truncated if parts.end is not None else None
+        if broken is not None and not self._keeps_broken:
+            raise TruncatedSourceError(f"{broken}; --keep-going keeps the film up to there")
+        if broken is not None:
+            plan = replace(plan, path=partial_path(plan.path), overwrite=True)
+        size = self._join(plan, is_broken=broken is not None)
+        parts.finish()
+        if broken is not None:
+            raise TruncatedSourceError(f"{broken}; the {parts.totals.frames} frames before are in {plan.path}")
+        return Rendered(self._report(size), self._tally, self._clock)
+
+    def _check_source(self) -> None:
+        source, begin = self._prepared.options.source, self.parts.begin
+        if self.parts.missing():
+            raise SourceError(f"{source}: has fewer frames than its index says")
+        changed = None if begin is None else differences(begin.made_of, source_values(source))
+        if changed is not None:
+            raise SourceError(f"{source}: was changed while it was rendered: {changed}")
+
+    def _join(self, plan: OutputPlan, *, is_broken: bool) -> int:
+        parts, prepared = self.parts, self._prepared
+        if plan.container == "sequence":
+            return parts.totals.bytes
+        broken_at = self._end_seconds(plan) if is_broken else None
+        return join_film(
+            plan,
+            parts.segments(),
+            copied_packets(prepared.film, prepared.piece, broken_at) if plan.copied_tracks else (),
+            source_path=prepared.options.source,
+            origin_ticks=parts.last.origin_ticks,
+            disk_full=self._policy,
+            look_up=self._look_up,
+        )
+
+    def _end_seconds(self, plan: OutputPlan) -> Fraction:
+        """Where the last frame ends, on the clock of the copied tracks."""
+        last = self.parts.last
+        nominal = FrameClock(plan.time_base, plan.source.frame_rate).nominal_ticks
+        return (last.last_tick + last.origin_ticks + nominal) * plan.time_base
+
+    def _say_started(self, opened: OpenedClip) -> None:
+        if self._has_started:
+            return
+        self._has_started = True
+        prepared = self._prepared
+        geometry, total = prepared.colouring.geometry, prepared.frames_total
+        self._display.event(started_values(prepared.film.info, prepared.plan, opened, geometry, total))
+
+    def _look_up(self) -> None:
+        self._display.update(self._tally, self._prepared.frames_total)
+
+    def _report(self, size: int) -> RenderReport:
+        prepared, totals = self._prepared, self.parts.totals
+        quality = totals.luma.quality(prepared.plan)
+        return RenderReport(
+            output=prepared.plan.path,
+            complete=True,
+            frames=totals.frames,
+            frames_resumed=self._tally.resumed,
+            shots=totals.shots,
+            seconds=time.monotonic() - self._tally.started,
+            limited_samples=totals.limited_samples,
+            luma_exact=is_luma_exact(prepared.info, prepared.plan),
+            luma_psnr_db=quality.psnr_db if quality is not None else None,
+            luma_psnr_frames=totals.luma.frames,
+            output_bytes=size,
+        )
 
 
 class _DiskWaiter:
-    """What the sink does when the disk is full: say so once, wait so that an abort wakes it."""
+    """What is done when the disk is full: say so once, wait so that an abort wakes it."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self.sleep: Callable[[float], None] = time.sleep
+        self._sleep: Callable[[float], None] = time.sleep
 
     def policy(self, seconds: float) -> DiskFullPolicy:
-        """The sink's policy."""
+        """For sinks, parts and the joined film."""
         return DiskFullPolicy(wait_seconds=seconds, poll_seconds=1.0, on_wait=self._say, sleep=self._wait)
+
+    @contextmanager
+    def woken_by(self, sleep: Callable[[float], None]) -> Iterator[None]:
+        """Wait by this function for as long as the body runs."""
+        self._sleep = sleep
+        try:
+            yield
+        finally:
+            self._sleep = time.sleep
 
     def _say(self, waited: float) -> bool:
         if not waited:
@@ -222,4 +286,4 @@ class _DiskWaiter:
         return True
 
     def _wait(self, seconds: float) -> None:
-        self.sleep(seconds)
+        self._sleep(seconds)

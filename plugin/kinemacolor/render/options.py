@@ -83,6 +83,8 @@ class RenderOptions:
     sequence_rate: Fraction | None = None
     missing: Missing = Missing.ERROR
     disk_full_wait_seconds: float = 300.0
+    resume: bool = False
+    """True: go on with the finished parts of an earlier run that ended early."""
     keep_going: bool = False
     """True: if the input breaks off, what came before is kept under a name of its own."""
     dry_run: bool = False

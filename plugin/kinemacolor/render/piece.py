@@ -24,8 +24,6 @@ class Piece:
     start_seconds: Fraction
     end_seconds: Fraction | None
     """None: the film's last frame is in the piece."""
-    shot_start: int
-    """Where the shot begins that `first` lies in; what is before `first` only feeds the memory."""
 
     def info(self, film: SourceInfo) -> SourceInfo:
         """What the piece is as a film of its own."""

@@ -119,7 +119,7 @@ class BarDisplay(QuietDisplay):
 def progress_values(tally: Tally, total: int | None, now: float) -> dict[str, object]:
     """The fields of an event `progress`."""
     elapsed = now - tally.started
-    fps = tally.encoded / elapsed if elapsed > 0 else 0.0
+    fps = (tally.encoded - tally.resumed) / elapsed if elapsed > 0 else 0.0
     left = None if total is None or fps <= 0 else max(0, total - tally.encoded) / fps
     return {
         "event": "progress",

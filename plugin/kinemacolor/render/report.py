@@ -19,6 +19,8 @@ class RenderReport:
     complete: bool
     """False: the input broke off; the output ends where it did."""
     frames: int
+    frames_resumed: int
+    """Of these, how many an earlier run had finished."""
     shots: int
     seconds: float
     limited_samples: int
@@ -32,13 +34,14 @@ class RenderReport:
 
     @property
     def fps(self) -> float:
-        """Frames per second over all."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
+        """Frames per second of this run."""
+        return (self.frames - self.frames_resumed) / self.seconds if self.seconds > 0 else 0.0
 
     def values(self) -> dict[str, object]:
         """For --progress json; the names are documented in --help."""
         return {
             "frames": self.frames,
+            "frames_resumed": self.frames_resumed,
             "shots": self.shots,
             "fps": round(self.fps, 3),
             "elapsed_seconds": round(self.seconds, 3),
@@ -54,7 +57,8 @@ class RenderReport:
     def lines(self, plan: OutputPlan) -> list[str]:
         """For a person."""
         frames, shots = plural(self.frames, "frame"), plural(self.shots, "shot")
-        lines = [f"{self.output}: {frames}, {shots}, {self.fps:.2f} frames per second"]
+        resumed = f" ({self.frames_resumed} of an earlier run)" if self.frames_resumed else ""
+        lines = [f"{self.output}: {frames}{resumed}, {shots}, {self.fps:.2f} frames per second"]
         if self.limited_samples:
             lines.append(f"{self.limited_samples} chroma samples lost saturation to fit the gamut")
         lines.append(self._luma_line(plan))

@@ -1,0 +1,119 @@
+"""Everything that decides a byte of an output, by name: two runs with the same values make the same parts."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from kinemacolor.client.requests import OpenedClip
+from kinemacolor.media.encoder import cpu_choice
+from kinemacolor.media.errors import SourceError
+from kinemacolor.media.frame_numbers import expand, sequence_pattern
+from kinemacolor.media.types import OutputPlan
+from kinemacolor.render.manifest import MadeOf
+from kinemacolor.render.options import FrameRange, RenderOptions
+from kinemacolor.wire.frame import Geometry
+
+_END_BYTES = 1 << 20
+
+
+def made_of(options: RenderOptions, plan: OutputPlan, geometry: Geometry, frames: FrameRange | None) -> MadeOf:
+    """What is known before the server is asked.
+
+    Raises:
+        SourceError: The input cannot be read.
+    """
+    return {
+        **source_values(options.source),
+        "the frames": "all" if frames is None else f"{frames.first}-{frames.last}",
+        "--field": "bob" if options.bob else "none",
+        "--missing": options.missing.value,
+        "the network's picture": f"{geometry.width_px}x{geometry.height_px}",
+        "--amount": repr(options.amount),
+        **_plan_values(plan),
+        "the software": build(),
+    }
+
+
+def colour_values(opened: OpenedClip) -> MadeOf:
+    """What the server adds."""
+    return {
+        "the model": opened.model,
+        "the weights' SHA-256": opened.weights_sha256,
+        "the device class": opened.device_class,
+    }
+
+
+def source_values(path: Path) -> MadeOf:
+    """Size, date and content of the input, as far as a look at its ends tells; of a sequence, of all its pictures."""
+    pattern = sequence_pattern(path)
+    try:
+        if pattern is not None:
+            return {"the input": _digest(_picture_words(pattern.path(number) for number in expand(pattern)))}
+        status = path.stat()
+        return {
+            "the input's size": str(status.st_size),
+            "the input's date": _date(status.st_mtime_ns),
+            "the input's first and last bytes": _digest(_ends(path, status.st_size)),
+        }
+    except OSError as error:
+        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def build() -> str:
+    """Versions of everything that computes samples or bytes here."""
+    libraries = " ".join(f"{name[3:]} {'.'.join(map(str, found))}" for name, found in av.library_versions.items())
+    return (
+        f"kinemacolor {version('kinemacolor')}, PyAV {av.__version__} ({av.ffmpeg_version_info}; {libraries}), "
+        f"numpy {np.__version__}, OpenCV {cv2.__version__}, {platform.machine()} {cpu_choice()}"
+    )
+
+
+def _plan_values(plan: OutputPlan) -> MadeOf:
+    source = plan.source
+    return {
+        "the container": plan.container,
+        "the encoder": plan.codec,
+        "the encoder's options": " ".join(f"{key}={value}" for key, value in plan.codec_options) or "none",
+        "the encoder's threads": str(plan.threads),
+        "the pixel format": plan.pixel_format.name,
+        "the colour tags": repr((plan.encoding, plan.siting)),
+        "the time base": f"{plan.time_base} at {source.frame_rate}",
+        "the length of segments": str(plan.segment_frames),
+        "the copied tracks": " ".join(str(track.index) for track in plan.copied_tracks) or "none",
+        "the shape": repr((source.sample_aspect_ratio, source.rotation_degrees, source.display_matrix)),
+        "the timecode": str(source.timecode),
+        "the chapters": str(source.chapters),
+    }
+
+
+def _date(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:09d} UTC"
+
+
+def _ends(path: Path, size: int) -> Iterable[bytes]:
+    with path.open("rb") as file:
+        yield file.read(_END_BYTES)
+        file.seek(max(0, size - _END_BYTES))
+        yield file.read(_END_BYTES)
+
+
+def _picture_words(paths: Iterable[Path]) -> Iterable[bytes]:
+    for path in paths:
+        status = path.stat()
+        yield os.fsencode(f"{path.name} {status.st_size} {status.st_mtime_ns}\n")
+
+
+def _digest(blocks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

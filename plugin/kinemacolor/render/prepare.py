@@ -1,0 +1,124 @@
+"""Before a render: what the input is, what the output will be, and everything that can be refused by then."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinemacolor.media.frame_numbers import expand, parse_pattern, sequence_pattern
+from kinemacolor.media.plan import plan_output
+from kinemacolor.media.types import EncodeOptions, OutputPlan, SourceInfo
+from kinemacolor.render.colouring import Colouring
+from kinemacolor.render.errors import UsageError
+from kinemacolor.render.film import Film
+from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, merge_threads
+from kinemacolor.render.options import FrameRange, RenderOptions
+from kinemacolor.render.piece import Piece
+from kinemacolor.render.report import memory_estimate, plan_lines, plan_values, source_notes
+from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
+
+_BITRATE_KEYS = frozenset(("b", "ab", "bitrate", "tbr", "pass", "passes", "passlogfile", "stats"))
+_PASS_FLAGS = ("pass1", "pass2")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A render that nothing speaks against before the server is asked."""
+
+    options: RenderOptions
+    film: Film
+    frames: FrameRange | None
+    """None: all."""
+    piece: Piece | None
+    """The frames as a film of their own; None: all of them."""
+    info: SourceInfo
+    """Of what will be written: the film, or the piece."""
+    plan: OutputPlan
+    colouring: Colouring
+
+    @property
+    def first_number(self) -> int:
+        """Of the output's first frame."""
+        return self.frames.first if self.frames is not None else self.film.first_number
+
+    @property
+    def frames_certain(self) -> int | None:
+        """Frames that will be written, where that is certain."""
+        return self.frames.last - self.frames.first + 1 if self.frames is not None else None
+
+    @property
+    def frames_total(self) -> int | None:
+        """Frames that will be written, as far as is known."""
+        return self.frames_certain if self.frames is not None else self.info.frame_count
+
+    @property
+    def memory_bytes(self) -> int:
+        """Full-size pictures that the queues may hold at once."""
+        in_flight = DECODED_FRAMES + DEFAULT_WINDOW_FRAMES + 1
+        return memory_estimate(self.info, self.plan, in_flight, MERGED_FRAMES + 2 * merge_threads() + 1)
+
+
+def prepare(options: RenderOptions) -> Prepared:
+    """Read the input, decide the output, refuse what cannot be done. Touches nothing.
+
+    Raises:
+        SourceError: The input cannot be read or honestly coloured.
+        OutputError: The output cannot be written as asked.
+        UsageError: The options do not fit the input.
+    """
+    _check_not_the_same(options.source, options.output)
+    film = Film(options)
+    frames = film.select(options.range) if options.range is not None else None
+    piece = film.piece(frames) if frames is not None else None
+    info = film.info if piece is None else piece.info(film.info)
+    reason = why_not_resumable(options.encode)
+    if options.resume and reason is not None:
+        raise UsageError(f"--resume: {reason}")
+    plan = plan_output(info, options.output, options.encode)
+    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount)
+    return Prepared(options, film, frames, piece, info, plan, colouring)
+
+
+def why_not_resumable(encode: EncodeOptions) -> str | None:
+    """Why a render with these options cannot go on after an interruption; None if it can.
+
+    An encoder that has a bitrate to keep, or statistics of a first pass, decides by more than the frames of a segment.
+    """
+    for key, value in encode.codec_options:
+        words = [key, *(word.partition("=")[0] for word in value.split(":") if key.endswith("-params"))]
+        has_passes = key == "flags" and any(flag in value for flag in _PASS_FLAGS)
+        if has_passes or (_BITRATE_KEYS.intersection(words) and (key, value) != ("b", "0")):
+            return f"an encode with a bitrate or two passes ({key}={value}) cannot be resumed; -e crf=N can"
+    return None
+
+
+def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:
+    """The plan in lines for a person and in values for a machine."""
+    arguments = (
+        prepared.film.info,
+        prepared.plan,
+        prepared.colouring.geometry,
+        prepared.frames_total,
+        prepared.memory_bytes,
+    )
+    notes = [f"note:    {note}" for note in (*source_notes(prepared.film.info), *prepared.plan.notes)]
+    return [*plan_lines(*arguments), *notes], plan_values(*arguments)
+
+
+def _check_not_the_same(source: Path, output: Path) -> None:
+    if source == output or any(_is_same(read, written) for read, written in _file_pairs(source, output)):
+        raise UsageError(f"{output}: input and output are the same file")
+
+
+def _file_pairs(source: Path, output: Path) -> Iterator[tuple[Path, Path]]:
+    """Each file of the input with the one that is written for it."""
+    pictures, target = sequence_pattern(source), parse_pattern(output)
+    if pictures is None or target is None:
+        yield source, output
+        return
+    # Two patterns can name the same files: another way to the folder, another width of the number.
+    for number in expand(pictures):
+        yield pictures.path(number), target.path(number)
+
+
+def _is_same(read: Path, written: Path) -> bool:
+    return read.exists() and written.exists() and read.samefile(written)
