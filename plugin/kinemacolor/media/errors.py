@@ -27,3 +27,7 @@ class UnsupportedTrackError(OutputError):
 
 class DiskFullError(OutputError):
     """No room left on the output's file system (ENOSPC, EDQUOT)."""
+
+
+class ShotListError(SourceError):
+    """A list of shots cannot be read, or does not fit the film."""

@@ -15,6 +15,7 @@ from kinemacolor.media.plan import plan_output
 from kinemacolor.media.types import OutputPlan, SinkReport, SourceInfo
 from kinemacolor.media.writer import Sink, open_sink
 from kinemacolor.render.colouring import Colouring
+from kinemacolor.render.edit_list import EditList, read_edit_list
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film, ShotSearch
 from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, FilmPipeline, Tally, merge_threads
@@ -48,6 +49,14 @@ class Prepared:
     """Of what will be written: the film, or the piece as a film of its own."""
     plan: OutputPlan
     colouring: Colouring
+    edit_list: EditList | None
+    """None: the server detects the cuts."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said once before it begins."""
+        by_list = [self.edit_list.note] if self.edit_list is not None else []
+        return (*source_notes(self.film.info), *self.plan.notes, *by_list)
 
     @property
     def frames_total(self) -> int | None:
@@ -81,10 +90,11 @@ def prepare(options: RenderOptions) -> Prepared:
     _check_not_the_same(options.source, options.output)
     film = Film(options)
     frames = film.select(options.range) if options.range is not None else None
+    edit_list = read_edit_list(options.shots, film, options.shots_start) if options.shots is not None else None
     info = film.info if frames is None else film.piece(frames, frames.first).info(film.info)
     plan = plan_output(info, options.output, options.encode)
     colouring = Colouring(info, plan, options.quality.short_side_px, options.amount)
-    return Prepared(options, film, frames, info, plan, colouring)
+    return Prepared(options, film, frames, info, plan, colouring, edit_list)
 
 
 def _check_not_the_same(source: Path, output: Path) -> None:
@@ -116,7 +126,7 @@ def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:
         prepared.frames_total,
         prepared.memory_bytes,
     )
-    notes = [f"note:    {note}" for note in (*source_notes(prepared.film.info), *prepared.plan.notes)]
+    notes = [f"note:    {note}" for note in prepared.notes]
     return [*plan_lines(*arguments), *notes], plan_values(*arguments)
 
 
@@ -128,7 +138,7 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
         MediaError: The input's or the output's side.
         UsageError: The server does not have the model.
     """
-    for note in (*source_notes(prepared.film.info), *prepared.plan.notes):
+    for note in prepared.notes:
         display.note(note)
     options = prepared.options
     with open_server(options.server, options.model) as session:
@@ -175,8 +185,8 @@ def _find_piece(prepared: Prepared) -> Piece | None:
     frames = prepared.frames
     if frames is None:
         return None
-    search = ShotSearch(prepared.film, prepared.colouring.make_proxy)
-    return prepared.film.piece(frames, search.start_of(frames.first))
+    shots = prepared.edit_list or ShotSearch(prepared.film, prepared.colouring.make_proxy)
+    return prepared.film.piece(frames, shots.start_of(frames.first))
 
 
 def _open_request(prepared: Prepared, piece: Piece | None, model: str) -> OpenRequest:
@@ -186,6 +196,7 @@ def _open_request(prepared: Prepared, piece: Piece | None, model: str) -> OpenRe
         transfer=prepared.info.encoding.transfer.value,
         model=model,
         first_frame=piece.shot_start if piece is not None else prepared.film.first_number,
+        shot_starts=prepared.edit_list.starts if prepared.edit_list is not None else None,
         client_name=f"render {prepared.options.source.name}",
     )
 
