@@ -1,11 +1,10 @@
-"""`info`, `shots` and `bench` on films that are made here."""
+"""`info` and `bench` on films that are made here."""
 
 import json
 import sys
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from kinemacolor.cli.main import main
@@ -32,18 +31,6 @@ def test_info_says_what_a_film_is(tmp_path, capsys):
 def test_a_missing_file_is_an_input_error(tmp_path, capsys, command):
     assert main([*command.split(), str(tmp_path / "nothing.mov")]) == 4
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_shots_are_detected(tmp_path, capsys):
-    def picture(number):
-        blocks = np.random.default_rng(number >= 5).integers(30, 220, (6, 8)).astype(np.uint8)
-        return (np.kron(blocks, np.ones((8, 8), np.uint8)),)
-
-    film = make.film(tmp_path / "in.mkv", frames=12, pixel_format="gray", pictures=picture).path
-    assert main(["shots", "detect", str(film)]) == 0
-    assert capsys.readouterr().out.splitlines() == ["0-4", "5-11"]
-    assert main(["shots", "detect", str(film), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [{"first": 0, "last": 4}, {"first": 5, "last": 11}]
 
 
 def test_bench_splits_the_cost(tmp_path, capsys, tiny_server):

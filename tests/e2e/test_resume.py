@@ -303,6 +303,21 @@ def test_other_settings_are_refused(stopped, resume, unbroken, options, message)
     assert sorted(path.name for path in stopped.parts.iterdir()) == before
 
 
+def test_a_list_of_shots_goes_on_from_its_own_cuts(tmp_path, source, run, stopped, resume, tiny_server):
+    shots, other = tmp_path / "shots.csv", tmp_path / "other.csv"
+    shots.write_text("0\n21\n")
+    other.write_text("0\n22\n")
+    whole = tmp_path / "whole.mkv"
+    assert run("render", source, whole, "-c", "ffv1", "--shots", shots, "--server", tiny_server).code == 0
+    stopped(37, "mkv", source, "--shots", shots)
+    refused = resume(stopped.out, "--shots", other)
+    assert refused.code == USAGE
+    assert "--shots was" in refused.message
+    done = resume(stopped.out, "--shots", shots)
+    assert done.code == 0, done.err
+    assert stopped.out.read_bytes() == whole.read_bytes()
+
+
 def test_another_device_class_is_refused(stopped, resume, start_server):
     stopped(frame=20)
     done = resume(stopped.out, server=start_server("--threads", "2").address)

@@ -88,3 +88,9 @@ def test_waiting_times_are_finite(text):
 def test_amounts_are_bounded(text):
     with pytest.raises(UsageError, match="0 to 2"):
         parse(["a", "b", f"--amount={text}"])
+
+
+def test_a_list_of_shots_may_say_where_the_film_begins():
+    options = parse(["a", "b", "--shots", "cuts.edl", "--shots-start", "1:00:00;00"])
+    assert (options.shots, options.shots_start) == (Path("cuts.edl"), "01:00:00;00")
+    assert (parse(["a", "b"]).shots, parse(["a", "b"]).shots_start) == (None, None)

@@ -33,7 +33,7 @@ class Command:
 COMMANDS = {
     "render": Command("kinemacolor.render.command:main", "render", "colour a film: kinemacolor render IN OUT"),
     "info": Command("kinemacolor.cli.info:main", "render", "say what a file is"),
-    "shots": Command("kinemacolor.cli.shots:main", "render", "find the cuts of a film: shots detect IN"),
+    "shots": Command("kinemacolor.cli.shots:main", "render", "the shots of a film: shots detect|show|export"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
     "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),

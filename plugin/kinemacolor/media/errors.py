@@ -31,3 +31,7 @@ class DiskFullError(OutputError):
 
 class DamagedPartError(OutputError):
     """A finished part of the output is not what was written; it has to be made again."""
+
+
+class ShotListError(SourceError):
+    """A list of shots cannot be read, or does not fit the film."""

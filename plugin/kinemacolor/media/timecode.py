@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-__all__ = ["find_timecode", "frame_of_timecode", "normalise_timecode", "timecode_of_frame"]
+__all__ = [
+    "find_timecode", "frame_of_timecode", "normalise_timecode", "parse_timecode", "timecode_of_frame", "with_mode",
+]  # fmt: skip
 
 _LABEL = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
@@ -16,6 +18,28 @@ def normalise_timecode(text: str) -> str | None:
         return None
     hours, minutes, seconds, mark, frames = match.groups()
     return f"{int(hours):02d}:{minutes}:{seconds}{':' if mark == ':' else ';'}{frames}"
+
+
+def parse_timecode(text: str) -> str:
+    """As `normalise_timecode`, for text that must be one.
+
+    Raises:
+        ValueError: It is no timecode.
+    """
+    label = normalise_timecode(text)
+    if label is None:
+        raise ValueError(f"{text!r} is no timecode; expected HH:MM:SS:FF")
+    return label
+
+
+def with_mode(label: str, drop: bool) -> str:
+    """The label in drop frame or not, whatever its own mark says.
+
+    Raises:
+        ValueError: It is no timecode.
+    """
+    normal = parse_timecode(label)
+    return f"{normal[:8]}{';' if drop else ':'}{normal[9:]}"
 
 
 def find_timecode(tags: Iterable[Mapping[str, str]]) -> str | None:
@@ -35,9 +59,7 @@ def frame_of_timecode(label: str, rate: Fraction) -> int:
     Raises:
         ValueError: no timecode, a frame number that the rate does not have, or a label that drop frame leaves out.
     """
-    normal = normalise_timecode(label)
-    if normal is None:
-        raise ValueError(f"{label!r} is no timecode; expected HH:MM:SS:FF")
+    normal = parse_timecode(label)
     per_second = round(rate)
     hours, minutes, seconds, frames = (int(part) for part in re.split("[:;]", normal))
     if frames >= per_second or minutes > 59 or seconds > 59:

@@ -12,6 +12,7 @@ from kinemacolor.client.address import ServerAddress
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.frame_times import parse_frame_range, parse_time
 from kinemacolor.media.sequence_reader import Missing
+from kinemacolor.media.timecode import parse_timecode
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import (
@@ -75,6 +76,8 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         quality=Quality(values.quality),
         amount=values.amount,
         range=_range(values),
+        shots=values.shots,
+        shots_start=_shots_start(values),
         encode=EncodeOptions(
             codec=values.codec,
             pixel_format=values.pix_fmt,
@@ -119,11 +122,13 @@ def _add_files(parser: OneLineParser) -> None:
     add("-o", dest="output", metavar="OUT", help="the same as the second argument")
     add("-y", dest="overwrite", action="store_true", help="replace OUT, but only by a complete film")
     add("--resume", action="store_true", help="go on with what an earlier run of this command had finished")
-    add("--frames", type=_checked(_frame_range), metavar="A-B", help="only these frames, both included")
-    add("-ss", dest="start", type=_checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
-    add("-to", dest="end", type=_checked(parse_time), metavar="TIME", help="up to this time")
-    add("--rate", type=_checked(_rate), metavar="FPS", help="of an image sequence (24, 24000/1001)")
+    add("--frames", type=checked(_frame_range), metavar="A-B", help="only these frames, both included")
+    add("-ss", dest="start", type=checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
+    add("-to", dest="end", type=checked(parse_time), metavar="TIME", help="up to this time")
+    add("--rate", type=checked(parse_rate), metavar="FPS", help="of an image sequence (24, 24000/1001)")
     add("--missing", choices=[item.value for item in Missing], default="error", help="numbers a sequence lacks")
+    add("--shots", type=Path, metavar="FILE", help="the shots of IN, an EDL or CSV, instead of detected cuts")
+    add("--shots-start", type=checked(parse_timecode), metavar="TIMECODE", help="of IN's first frame in the EDL")
     add("--keep-going", action="store_true", help="if IN breaks off, keep what is good as OUT's NAME.partial.EXT")
     add("--field", choices=["bob"], help="interlaced film: every field becomes a frame")
     add("--transfer", choices=list(TRANSFER_NAMES), metavar="NAME", help=", ".join(TRANSFER_NAMES))
@@ -133,24 +138,24 @@ def _add_colour(parser: OneLineParser) -> None:
     add = parser.add_argument_group("colour").add_argument
     add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
     add("--quality", choices=[item.value for item in Quality], default="standard", help="(%(default)s)")
-    add("--amount", type=_checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
+    add("--amount", type=checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
 
 
 def _add_encoder(parser: OneLineParser) -> None:
     add = parser.add_argument_group("encoder").add_argument
     add("-c", dest="codec", metavar="ENCODER", help="default: a good one for OUT's container")
     add("--pix-fmt", metavar="FORMAT", help="FFmpeg name; default: keeps the depth")
-    add("-e", dest="encoder_option", type=_checked(_key_value), action="append", default=[], metavar="KEY=VALUE")
+    add("-e", dest="encoder_option", type=checked(_key_value), action="append", default=[], metavar="KEY=VALUE")
     add("--lossless", action="store_true", help="every sample as computed; luma bit for bit")
     add("--drop-unsupported", action="store_true", help="leave out tracks that OUT's container cannot hold")
 
 
 def _add_running(parser: OneLineParser) -> None:
     add = parser.add_argument_group("running").add_argument
-    add("--server", type=_checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
+    add("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
     add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
-    add("--threads", type=_checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
-    add("--disk-full-wait", type=_checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
+    add("--threads", type=checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
+    add("--disk-full-wait", type=checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
     add("--dry-run", action="store_true", help="say what would be done; touch nothing")
     add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")
     add("-q", "--quiet", action="store_true", help="only errors")
@@ -179,10 +184,19 @@ def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:
     return TimeRange(values.start, values.end) if by_time else frames
 
 
+def _shots_start(values: argparse.Namespace) -> str | None:
+    if values.shots_start is not None and values.shots is None:
+        raise UsageError("--shots-start is for a list of shots (--shots)")
+    start: str | None = values.shots_start
+    return start
+
+
 # ---- words to values: each raises ValueError with one line ----
 
 
-def _checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+def checked(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """For argparse, which keeps the message of its own kind of error only."""
+
     def convert(text: str) -> _Value:
         try:
             return read(text)
@@ -196,7 +210,12 @@ def _frame_range(text: str) -> FrameRange:
     return FrameRange(*parse_frame_range(text))
 
 
-def _rate(text: str) -> Fraction:
+def parse_rate(text: str) -> Fraction:
+    """Frames a second: `24`, `23.976` or `24000/1001`.
+
+    Raises:
+        ValueError: It is none; one line.
+    """
     if not re.fullmatch(r"\d{1,9}(?:\.\d{1,6})?(?:/\d{1,9})?", text, re.ASCII) or text.endswith("/0"):
         raise ValueError(f"expected frames per second such as 24 or 24000/1001, found {text!r}")
     number, _, divisor = text.partition("/")

@@ -19,6 +19,7 @@ from kinemacolor.media.frame_times import frame_range_of_times
 from kinemacolor.media.probe import Assume, probe
 from kinemacolor.media.reader import Source, open_source
 from kinemacolor.media.sequence_reader import Missing
+from kinemacolor.media.shots import FilmExtent
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import FrameRange, RenderOptions, TimeRange
@@ -95,6 +96,23 @@ class Film:
     def last_number(self) -> int:
         """Number of the last frame; reads the file through once."""
         return self._timeline.last
+
+    @property
+    def extent(self) -> FilmExtent:
+        """Frames of the file, before deinterlacing makes two of each."""
+        timeline, coded = self._timeline, self._coded
+        count = len(timeline.times) // self.pictures_per_frame
+        return FilmExtent(
+            first=timeline.first,
+            last=timeline.first + count - 1,
+            frame_rate=coded.frame_rate,
+            timecode=coded.timecode,
+        )
+
+    @property
+    def pictures_per_frame(self) -> int:
+        """Frames of `info` that are made of one frame of the file."""
+        return 2 if self._bob else 1
 
     def select(self, wanted: FrameRange | TimeRange) -> FrameRange:
         """The frames that are meant.

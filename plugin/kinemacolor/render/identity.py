@@ -17,6 +17,7 @@ from kinemacolor.media.encoder import cpu_choice
 from kinemacolor.media.errors import SourceError
 from kinemacolor.media.frame_numbers import expand, sequence_pattern
 from kinemacolor.media.types import OutputPlan
+from kinemacolor.render.edit_list import EditList
 from kinemacolor.render.manifest import MadeOf
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.wire.frame import Geometry
@@ -24,7 +25,13 @@ from kinemacolor.wire.frame import Geometry
 _END_BYTES = 1 << 20
 
 
-def made_of(options: RenderOptions, plan: OutputPlan, geometry: Geometry, frames: FrameRange | None) -> MadeOf:
+def made_of(
+    options: RenderOptions,
+    plan: OutputPlan,
+    geometry: Geometry,
+    frames: FrameRange | None,
+    edit_list: EditList | None,
+) -> MadeOf:
     """What is known before the server is asked.
 
     Raises:
@@ -33,6 +40,7 @@ def made_of(options: RenderOptions, plan: OutputPlan, geometry: Geometry, frames
     return {
         **source_values(options.source),
         "the frames": "all" if frames is None else f"{frames.first}-{frames.last}",
+        "--shots": "none" if edit_list is None else _digest([repr(edit_list.starts).encode()]),
         "--field": "bob" if options.bob else "none",
         "--missing": options.missing.value,
         "the network's picture": f"{geometry.width_px}x{geometry.height_px}",

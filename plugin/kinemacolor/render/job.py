@@ -23,7 +23,7 @@ from kinemacolor.render.parts import Parts, kept_note
 from kinemacolor.render.pipeline import StageClock
 from kinemacolor.render.prepare import Prepared, why_not_resumable
 from kinemacolor.render.progress import Display
-from kinemacolor.render.report import RenderReport, is_luma_exact, source_notes, started_values
+from kinemacolor.render.report import RenderReport, is_luma_exact, started_values
 from kinemacolor.render.runs import Run
 from kinemacolor.render.server_choice import ServerSession, check_model, open_server
 from kinemacolor.render.tracks import copied_packets
@@ -50,7 +50,7 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
         MediaError: The input's or the output's side.
         UsageError: The server does not have the model, or the parts that are there are of another render.
     """
-    for note in (*source_notes(prepared.film.info), *prepared.plan.notes):
+    for note in prepared.notes:
         display.note(note)
     options = prepared.options
     return _render(prepared, lambda: open_server(options.server, options.model), display).report
@@ -94,7 +94,7 @@ class _Job:
             plan,
             first_number=prepared.first_number,
             frames_total=prepared.frames_certain,
-            made_of=made_of(options, plan, prepared.colouring.geometry, prepared.frames),
+            made_of=made_of(options, plan, prepared.colouring.geometry, prepared.frames, prepared.edit_list),
             resume=options.resume,
             is_kept=why_not_resumable(options.encode) is None,
             policy=self._policy,
@@ -132,6 +132,7 @@ class _Job:
             transfer=prepared.info.encoding.transfer.value,
             model=model,
             first_frame=span.feed_from,
+            shot_starts=prepared.edit_list.starts if prepared.edit_list is not None else None,
             client_name=f"render {prepared.options.source.name}",
         )
         with (
@@ -165,8 +166,8 @@ class _Job:
             last = self._prepared.frames.last if last is None else min(last, self._prepared.frames.last)
         if first == self._prepared.film.first_number:
             return Span(first=first, last=last, feed_from=first)
-        search = ShotSearch(self._prepared.film, self._prepared.colouring.make_proxy)
-        return Span(first=first, last=last, feed_from=search.start_of(first))
+        shots = self._prepared.edit_list or ShotSearch(self._prepared.film, self._prepared.colouring.make_proxy)
+        return Span(first=first, last=last, feed_from=shots.start_of(first))
 
     def _end_pass(self, pipeline: FilmPipeline) -> None:
         broken = pipeline.truncated

@@ -75,6 +75,10 @@ class RenderOptions:
     amount: float = 1.0
     """Factor on the chroma, 0 to 2; never changes luma."""
     range: FrameRange | TimeRange | None = None
+    shots: Path | None = None
+    """A list of shots instead of detected cuts: an EDL or comma-separated values."""
+    shots_start: str | None = None
+    """Timecode of the film's first frame in an EDL; None: the film's own."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     bob: bool = False
     """True: every field becomes a frame."""

@@ -8,6 +8,7 @@ from kinemacolor.media.frame_numbers import expand, parse_pattern, sequence_patt
 from kinemacolor.media.plan import plan_output
 from kinemacolor.media.types import EncodeOptions, OutputPlan, SourceInfo
 from kinemacolor.render.colouring import Colouring
+from kinemacolor.render.edit_list import EditList, read_edit_list
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film
 from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, merge_threads
@@ -34,6 +35,14 @@ class Prepared:
     """Of what will be written: the film, or the piece."""
     plan: OutputPlan
     colouring: Colouring
+    edit_list: EditList | None
+    """None: the server detects the cuts."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said once before it begins."""
+        by_list = [self.edit_list.note] if self.edit_list is not None else []
+        return (*source_notes(self.film.info), *self.plan.notes, *by_list)
 
     @property
     def first_number(self) -> int:
@@ -69,13 +78,14 @@ def prepare(options: RenderOptions) -> Prepared:
     film = Film(options)
     frames = film.select(options.range) if options.range is not None else None
     piece = film.piece(frames) if frames is not None else None
+    edit_list = read_edit_list(options.shots, film, options.shots_start) if options.shots is not None else None
     info = film.info if piece is None else piece.info(film.info)
     reason = why_not_resumable(options.encode)
     if options.resume and reason is not None:
         raise UsageError(f"--resume: {reason}")
     plan = plan_output(info, options.output, options.encode)
     colouring = Colouring(info, plan, options.quality.short_side_px, options.amount)
-    return Prepared(options, film, frames, piece, info, plan, colouring)
+    return Prepared(options, film, frames, piece, info, plan, colouring, edit_list)
 
 
 def why_not_resumable(encode: EncodeOptions) -> str | None:
@@ -100,7 +110,7 @@ def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:
         prepared.frames_total,
         prepared.memory_bytes,
     )
-    notes = [f"note:    {note}" for note in (*source_notes(prepared.film.info), *prepared.plan.notes)]
+    notes = [f"note:    {note}" for note in prepared.notes]
     return [*plan_lines(*arguments), *notes], plan_values(*arguments)
 
 
