@@ -53,6 +53,8 @@ def read_ready_line(process: subprocess.Popen[str], log: Path) -> str:
 def launch_server(folder: Path, *options: str, listen: str | None = None) -> ServerProcess:
     log = folder / "server.log"
     command = [sys.executable, "-m", "kinemacolor.server", "--listen", listen or f"unix:{folder}/s", "--threads", "1"]
+    if "--state-dir" not in options:
+        command += ["--state-dir", str(folder / "state")]
     with log.open("w") as stderr:
         process = subprocess.Popen(
             [*command, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
@@ -95,6 +97,12 @@ def tiny_server() -> Iterator[str]:
         assert server.stop() == 0
         assert server.process.stdout is not None
         server.process.stdout.close()
+
+
+@pytest.fixture(autouse=True)
+def _own_states(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that tests start in other ways must not use the states of the person who runs them."""
+    monkeypatch.setenv("KINEMACOLOR_STATE", str(tmp_path_factory.getbasetemp() / "states"))
 
 
 @pytest.fixture(autouse=True)

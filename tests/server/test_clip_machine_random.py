@@ -1,10 +1,11 @@
-"""Random event sequences against the laws of the clip machine.
+"""Random event sequences against the laws of the clip machine and of the snapshots.
 
 The 'networks' are pure functions of lumas, so the right colour of every frame is known without the machine: a state
-is the tuple of the lumas of its shot so far. Whatever is sent, lost, sought or superseded in between, an answer is
-either that colour or there is none.
+is the tuple of the lumas of its shot so far. Whatever is sent, lost, sought, killed, put away or read back in between,
+an answer is either that colour or there is none.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from hypothesis import given, settings
@@ -13,9 +14,14 @@ from hypothesis import strategies as st
 from kinemacolor.server import events as ev
 from kinemacolor.server.clip_machine import ClipMachine
 from kinemacolor.server.events import ClipPhase
+from kinemacolor.server.snapshot_index import Snapshots, Stored, added, latest, seen, thinned
+from kinemacolor.wire.reasons import ErrorReason
 
-FILM_CUTS = frozenset({0, 7, 8, 19, 30, 55})
+FILM_CUTS = frozenset({0, 7, 8, 19, 30, 150})
+FRAMES = 220
 WINDOW = 4
+BUDGET = 9
+"""Snapshots for which the disk has room besides those that a client may rely on."""
 
 
 def luma(number: int) -> bytes:
@@ -30,18 +36,54 @@ def right_colour(number: int) -> tuple[bytes, ...]:
     return tuple(luma(frame) for frame in range(shot_start(number), number + 1))
 
 
+def dependency(_: int) -> str:
+    return "same"
+
+
+@dataclass
+class Disk:
+    """Snapshots that are durable, and those that are on their way."""
+
+    pending: deque[ev.SaveSnapshot] = field(default_factory=deque)
+    index: Snapshots = ()
+    content: dict[Stored, ev.SaveSnapshot] = field(default_factory=dict)
+
+    def sync(self) -> None:
+        if self.pending:
+            save = self.pending.popleft()
+            stored = Stored(save.next_frame, save.shot_start, "same", 1)
+            room = thinned(
+                self.index, needed=save.needed, expected=save.expected, budget=BUDGET - 1, dependency_of=dependency
+            )
+            self.index = added(room.kept, stored).kept
+            self.content[stored] = save
+
+    def find(self, lowest: int, highest: int) -> ev.Restored | None:
+        stored = latest(self.index, lowest, highest, dependency)
+        if stored is None:
+            return None
+        save = self.content[stored]
+        return ev.Restored(save.next_frame, save.shot_start, save.state, save.luma)
+
+
 @dataclass
 class World:
-    """A client that obeys the contract, a device that is slow, and a list of what has come back."""
+    """A client that obeys the contract, a device and a disk that are slow, and a server that dies now and then."""
 
     machine: ClipMachine = field(default_factory=lambda: ClipMachine(window=WINDOW))
+    disk: Disk = field(default_factory=Disk)
     proposals: list[ev.RunPropose] = field(default_factory=list)
     steps: list[ev.RunStep] = field(default_factory=list)
+    searches: list[ev.FindSnapshot] = field(default_factory=list)
     next_number: int = 0
-    pre_roll_through: int = -1
+    wanted: int = 0
+    """The first frame whose answer the client has not got."""
+    promised: int | None = None
+    """What the last answer said of `durable_through`, while the client goes on from there."""
     unanswered: list[int] = field(default_factory=list)
     in_stream: bool = False
     waits_for_seek: bool = False
+    resumed: bool = False
 
     def feed(self, event: ev.Event) -> None:
         for instruction in self.machine.handle(event):
@@ -56,26 +98,41 @@ class World:
                 current = [step for step in self.steps if step.generation == instruction.generation]
                 assert not current, "two steps of one clip at a time"
                 self.steps.append(instruction)
-            case ev.EmitFrame(number, chroma, is_start):
+            case ev.EmitFrame(number, chroma, shot):
                 assert chroma == right_colour(number)
-                assert is_start == (number in FILM_CUTS)
+                assert instruction.shot_start == (number in FILM_CUTS)
                 assert self.unanswered.pop(0) == number
-            case ev.EmitProgress(through):
-                if self.unanswered and self.unanswered[0] == through:
-                    self.unanswered.pop(0)
-                else:
-                    self.waits_for_seek = False
-                    self.next_number = through + 1
-            case ev.EmitNeedFrames(first, last):
+                self.note(number, shot)
+                durable = latest(self.disk.index, 1, number, dependency)
+                self.promised = None if durable is None else durable.next_frame - 1
+                self.wanted = number + 1
+            case ev.EmitProgress(through, None):
                 self.waits_for_seek = False
-                self.next_number, self.pre_roll_through = first, last
+                self.next_number = through + 1
+            case ev.EmitProgress(through, shot):
+                assert self.unanswered.pop(0) == through
+                self.note(through, shot)
+            case ev.EmitNeedFrames(first, last):
+                assert last == self.wanted - 1
+                self.waits_for_seek = False
+                self.next_number = first
             case ev.EmitOpened(resume_from, resumed):
-                assert resumed or resume_from in FILM_CUTS
-                self.next_number = resume_from
+                self.next_number, self.resumed = resume_from, resumed
+            case ev.SaveSnapshot():
+                assert instruction.state is None or instruction.state == right_colour(instruction.next_frame - 1)
+                assert instruction.shot_start == shot_start(max(instruction.next_frame - 1, instruction.shot_start))
+                self.disk.pending.append(instruction)
+            case ev.FindSnapshot():
+                self.searches.append(instruction)
             case ev.RefuseStream(reason, _, _):
-                raise AssertionError(f"an obedient client was refused: {reason}")
-            case ev.EmitEnded() | ev.ReleaseClip() | ev.EmitFrameError():
+                assert reason is ErrorReason.SHOT_UNKNOWN, f"an obedient client was refused: {reason}"
+                self.gone()
+            case ev.EmitEnded() | ev.EmitFrameError():
                 raise AssertionError("not asked for")
+
+    def note(self, number: int, shot: int | None) -> None:
+        assert shot == shot_start(number)
+        assert not seen(self.disk.index, number, shot).dropped, "the truth contradicts a snapshot"
 
     def check(self) -> None:
         assert self.machine.waiting <= WINDOW
@@ -84,42 +141,71 @@ class World:
         for state in self.machine.states:
             assert state == right_colour(int(state[-1]))  # type: ignore[index]
 
+    def gone(self) -> None:
+        self.in_stream = self.waits_for_seek = False
+        self.unanswered.clear()
+
     # ---- what may happen ----
 
-    def attach(self, wanted: int) -> None:
+    def open(self, reach: int) -> None:
+        """Go on at `wanted`; the client still has the frames since the last durable one, or `reach` frames."""
         if self.in_stream:
             return
-        first = wanted if self.can_resume_at(wanted) else shot_start(wanted)
-        self.in_stream = True
-        self.feed(ev.StreamAttached(first))
-        self.pre_roll_through = wanted - 1
+        relies = self.promised is not None and reach % 2 == 0
+        earliest = self.promised + 1 if relies and self.promised is not None else max(self.wanted - reach, 0)
+        self.attach(self.wanted, earliest)
+        assert self.resumed or not relies, "a promise was broken"
+        if self.resumed:
+            assert earliest <= self.next_number <= self.wanted
+        elif self.wanted not in FILM_CUTS:
+            self.lose()
+            self.attach(shot_start(self.wanted), shot_start(self.wanted))
 
-    def can_resume_at(self, wanted: int) -> bool:
-        return any(int(state[-1]) == wanted - 1 for state in self.machine.states)  # type: ignore[index]
+    def attach(self, first: int, earliest: int, restart: bool = False) -> None:
+        self.in_stream = True
+        if restart:
+            self.disk = Disk()
+        self.feed(ev.StreamAttached(first, restart, earliest, None if restart else self.disk.find(earliest, first)))
+
+    def restart(self) -> None:
+        if not self.in_stream:
+            self.promised = None
+            self.attach(shot_start(self.wanted), 0, restart=True)
 
     def lose(self) -> None:
         if self.in_stream:
-            self.in_stream = self.waits_for_seek = False
-            self.unanswered.clear()
+            self.gone()
             self.feed(ev.StreamLost())
 
+    def crash(self) -> None:
+        """SIGKILL: what is not durable is gone."""
+        self.gone()
+        self.machine = ClipMachine(window=WINDOW)
+        self.disk.pending.clear()
+        for work in (self.proposals, self.steps, self.searches):
+            work.clear()
+
+    def put_away(self) -> None:
+        """No stream for a long time."""
+        self.lose()
+        self.feed(ev.Evicted("idle", keeps_snapshots=True))
+        self.machine = ClipMachine(window=WINDOW)
+        for work in (self.proposals, self.steps, self.searches):
+            work.clear()
+
     def send(self) -> None:
-        if not self.in_stream or self.waits_for_seek or len(self.unanswered) >= WINDOW:
+        if not self.in_stream or self.waits_for_seek or len(self.unanswered) >= WINDOW or self.next_number >= FRAMES:
             return
         number = self.next_number
         self.next_number += 1
         self.unanswered.append(number)
-        self.feed(ev.FrameArrived(number, luma(number), number <= self.pre_roll_through))
+        self.feed(ev.FrameArrived(number, luma(number), number < self.wanted))
 
     def seek(self, number: int) -> None:
-        if not self.in_stream or self.waits_for_seek or not self.knows_shot_of(number):
-            return
-        self.waits_for_seek = True
-        self.feed(ev.SeekRequested(number))
-
-    def knows_shot_of(self, number: int) -> bool:
-        """Stay where the contract promises an answer: inside what this clip has shown the server since it opened."""
-        return bool(self.machine.states) and shot_start(number) >= self.machine._line_start
+        if self.in_stream and not self.waits_for_seek:
+            self.work()  # the client has read its answers
+            self.waits_for_seek, self.promised, self.wanted = True, None, number
+            self.feed(ev.SeekRequested(number))
 
     def propose(self, index: int) -> None:
         if self.proposals:
@@ -135,40 +221,86 @@ class World:
             state = (*(job.state or ()), job.proposal)  # type: ignore[misc]
             self.feed(ev.StepDone(job.number, job.generation, state, state))
 
+    def sync(self) -> None:
+        self.disk.sync()
+
+    def found(self) -> None:
+        if self.searches:
+            search = self.searches.pop(0)
+            self.feed(ev.SnapshotFound(search.generation, self.disk.find(search.lowest, search.highest)))
+
+    def run(self, frames: int) -> None:
+        for _ in range(frames):
+            self.send()
+            self.work()
+
+    def work(self) -> None:
+        while self.proposals or self.steps or self.searches:
+            self.found()
+            self.propose(0)
+            self.step()
+
+
+def action(name: str, *arguments: st.SearchStrategy[int]) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.tuples(st.just(name), *arguments)
+
 
 ACTIONS = st.lists(
     st.one_of(
-        st.tuples(st.just("send"), st.just(0)),
-        st.tuples(st.just("send"), st.just(0)),
-        st.tuples(st.just("propose"), st.integers(0, 3)),
-        st.tuples(st.just("propose"), st.integers(0, 3)),
-        st.tuples(st.just("step"), st.just(0)),
-        st.tuples(st.just("step"), st.just(0)),
-        st.tuples(st.just("attach"), st.integers(0, 60)),
-        st.tuples(st.just("lose"), st.just(0)),
-        st.tuples(st.just("seek"), st.integers(0, 60)),
+        *[action("send")] * 3,
+        *[action("propose", st.integers(0, 3))] * 3,
+        *[action("step")] * 3,
+        *[action("run", st.integers(1, 60))] * 3,
+        *[action("sync")] * 3,
+        *[action("open", st.integers(0, 60))] * 4,
+        *[action("found")] * 2,
+        action("lose"),
+        action("crash"),
+        action("put_away"),
+        action("restart"),
+        action("seek", st.integers(0, FRAMES - 1)),
     ),
     min_size=20,
-    max_size=200,
+    max_size=100,
 )
 
 
 @given(ACTIONS)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=400, deadline=None, derandomize=True)
 def test_every_answer_is_the_colour_of_an_unbroken_run(actions: list[tuple[str, int]]) -> None:
     world = World()
-    world.attach(0)
-    for name, argument in actions:
-        method = getattr(world, name)
-        method(argument) if name in ("propose", "attach", "seek") else method()
-    drain(world)
+    world.open(0)
+    for name, *arguments in actions:
+        getattr(world, name)(*arguments)
+    world.work()
     assert not world.unanswered, "an accepted frame was never answered"
+    assert not world.waits_for_seek, "a seek was never answered"
 
 
-def drain(world: World) -> None:
-    while world.proposals or world.steps:
-        world.propose(0)
-        world.step()
+def test_the_random_client_comes_past_everything() -> None:
+    """Guards the test above: one scripted life in which each thing that it checks does happen."""
+    world = World()
+    world.open(0)
+    world.run(140)
+    while world.disk.pending:
+        world.sync()
+    world.run(1)
+    assert world.promised == 125
+    world.crash()
+    world.open(0)
+    assert (world.resumed, world.next_number, world.wanted) == (True, 126, 141)
+    world.run(30)
+    world.seek(90)
+    world.work()
+    assert world.next_number == 78
+    world.run(13)
+    assert world.wanted == 91
+    world.put_away()
+    while world.disk.pending:
+        world.sync()
+    assert 54 not in {stored.next_frame for stored in world.disk.index}, "there was never too little room"
+    world.open(1)
+    assert (world.resumed, world.next_number) == (True, 91)
 
 
 EVENTS = st.one_of(

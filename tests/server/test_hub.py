@@ -130,7 +130,7 @@ async def opened_while_busy(hub: ClipHub, engine: TestEngine, round_number: int)
         return await opened(hub, request())
     session = Session(limit=WINDOW)
     clip = hub.find("clip")
-    hub._attach(clip, replace(clip.request, restart=True), session)
+    hub._attach(clip, replace(clip.request, restart=True), session, None)
     await session.next_response()
     return clip, session
 
@@ -195,7 +195,7 @@ def test_a_clip_that_is_restarted_with_other_settings_gets_a_newer_epoch() -> No
     async def scenario(hub: ClipHub, engine: TestEngine) -> None:
         first, _ = await opened(hub, request())
         second, _ = await opened(hub, request(want_confidence=True, restart=True))
-        assert (first.epoch, second.epoch) == (1, 2)
+        assert second.epoch > first.epoch
 
     run(scenario)
 

@@ -1,91 +1,21 @@
 """The contract over a real server process and a real socket, spoken with plain messages: no client of ours between."""
 
-import queue
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import grpc
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from streams import DEADLINE_SECONDS, END, HEIGHT, WIDTH, Request, Stream, connect, frame, open_clip, wait_until
 
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
-
-WIDTH, HEIGHT = 48, 32
-DEADLINE_SECONDS = 60
-Request = pb.StreamFramesRequest
-Response = pb.StreamFramesResponse
-
-
-def luma(seed: int, number: int) -> bytes:
-    """A textured picture that moves a little, so that neighbouring frames are no cut."""
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float64)
-    wave = np.sin((columns + number) / (5 + seed % 7)) + np.cos(rows / (4 + seed % 3))
-    return np.round((wave + 2) / 4 * 65535).astype("<u2").tobytes()
-
-
-def open_clip(key: str = "clip", **fields: object) -> Request:
-    geometry = pb.PlaneGeometry(width_px=WIDTH, height_px=HEIGHT)
-    message = pb.OpenClip(clip_key=key, model="tiny", geometry=geometry, transfer=pb.TRANSFER_SRGB)
-    message.MergeFrom(pb.OpenClip(**fields))  # type: ignore[arg-type]
-    return Request(open_clip=message)
-
-
-def frame(number: int, seed: int = 0, pre_roll: bool = False) -> Request:
-    return Request(frame=pb.Frame(frame_number=number, luma=luma(seed, number), pre_roll=pre_roll))
-
-
-END = Request(end_clip=pb.EndClip())
-
-
-class Stream:
-    """One StreamFrames call whose messages a test sends one by one."""
-
-    def __init__(self, stub: pb_grpc.ColorizeServiceStub) -> None:
-        self._requests: queue.Queue[Request | None] = queue.Queue()
-        self.call = stub.StreamFrames(iter(self._requests.get, None), timeout=DEADLINE_SECONDS)
-
-    def send(self, *requests: Request) -> None:
-        for request in requests:
-            self._requests.put(request)
-
-    def half_close(self) -> None:
-        self._requests.put(None)
-
-    def take(self, kind: str) -> object:
-        response = next(self.call)
-        assert response.WhichOneof("message") == kind, response
-        return getattr(response, kind)
-
-    def opened(self, request: Request) -> pb.ClipOpened:
-        self.send(request)
-        return self.take("clip_opened")  # type: ignore[return-value]
-
-    def color(self, request: Request) -> pb.ColorFrame:
-        self.send(request)
-        return self.take("color_frame")  # type: ignore[return-value]
-
-    def refusal(self) -> tuple[grpc.StatusCode, str | None]:
-        """The status and reason this stream ends with, after whatever answers are left."""
-        with pytest.raises(grpc.RpcError) as caught:
-            for _ in self.call:
-                pass
-        return caught.value.code(), dict(caught.value.trailing_metadata() or ()).get("kinemacolor-reason")
-
-
-@contextmanager
-def connect(address: str) -> Iterator[pb_grpc.ColorizeServiceStub]:
-    options = (("grpc.use_local_subchannel_pool", 1),)
-    with grpc.insecure_channel(address, options=options) as channel:
-        yield pb_grpc.ColorizeServiceStub(channel)
 
 
 @pytest.fixture
@@ -167,12 +97,13 @@ def test_pre_roll_gives_the_colours_of_the_whole_clip(stub: pb_grpc.ColorizeServ
 def test_a_broken_stream_is_resumed_with_the_same_bytes(stub: pb_grpc.ColorizeServiceStub, key: str) -> None:
     whole = render(stub, key, seed=3, frames=8)
     first = Stream(stub)
-    first.opened(open_clip(key))
+    epoch = first.opened(open_clip(key)).epoch
     got = [first.color(frame(number, 3)).ab for number in range(4)]
     first.call.cancel()
     second = Stream(stub)
     opened = second.opened(open_clip(key, first_frame=4))
-    assert (opened.resumed, opened.resume_from, opened.epoch) == (True, 4, 2)
+    assert (opened.resumed, opened.resume_from) == (True, 4)
+    assert opened.epoch > epoch
     got += [second.color(frame(number, 3)).ab for number in range(4, 8)]
     assert got == whole
 
@@ -255,6 +186,7 @@ MISUSE = {
         "BAD_FIELD",
     ),
     "number without a successor": ([open_clip("k", first_frame=2**63 - 1)], INVALID, "BAD_FIELD"),
+    "earliest after first": ([open_clip("k", first_frame=4, earliest_frame=5)], INVALID, "BAD_FIELD"),
     "huge geometry": ([open_clip("k", geometry=NOWHERE)], INVALID, "GEOMETRY"),
     "path as key": ([open_clip("../../etc/passwd")], INVALID, "BAD_FIELD"),
     "hint": ([open_clip("k"), Request(hint=pb.Hint(frame_number=0))], PHASE, "UNSUPPORTED"),
@@ -311,7 +243,7 @@ def test_models_and_info_are_told(stub: pb_grpc.ColorizeServiceStub) -> None:
     info = stub.GetServerInfo(pb.GetServerInfoRequest())
     assert info.max_clips == 64
     assert info.resident_bytes > 10_000_000
-    assert not info.has_snapshots
+    assert info.has_snapshots
 
 
 def test_clips_are_listed_and_evicted(stub: pb_grpc.ColorizeServiceStub, key: str) -> None:
@@ -340,13 +272,6 @@ def test_health_and_reflection_answer(tiny_server: str) -> None:
 
 
 Start = Callable[..., object]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        threading.Event().wait(0.01)
 
 
 def test_lost_clips_expire(start_server: Start) -> None:

@@ -5,12 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from streams import wait_until
 
 from kinemacolor.server import lifecycle
 from kinemacolor.server.config import ConfigError, ServerConfig
@@ -97,13 +97,6 @@ def test_ctrl_c_during_the_start_is_no_traceback(short_folder: Path) -> None:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (-signal.SIGINT, "", "")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.001)
 
 
 class SlowServer:

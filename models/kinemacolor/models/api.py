@@ -9,6 +9,7 @@ State is a value. `step` never writes into the state that it is given and never 
 `init_state()`, and two clips cannot meet.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +58,9 @@ class ModelState(Protocol):
     def nbytes(self) -> int:
         """Bytes of device memory that the state holds."""
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the state holds, by name; empty before the first frame. `Colorizer.restore_state` takes it back."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
@@ -98,3 +102,6 @@ class Colorizer(Protocol):
 
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """Advance one shot by one frame; pure."""
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
+        """The state whose `tensors` these are, moved to `device`: from there on every byte is as if it had stayed."""

@@ -96,11 +96,21 @@ class ColorizeServiceServicer(object):
         what is sent later is not read.
 
         Breaks. A stream that breaks or is closed without `end_clip` keeps the clip's state for
-        `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on (see
-        OpenClip.first_frame); with other settings it is FAILED_PRECONDITION (SETTINGS_CHANGED) unless `restart` is set.
+        `ClipOpened.resume_ttl_seconds`: an `open_clip` with the same key and the same settings goes on (see "Resume");
+        with other settings it is FAILED_PRECONDITION (SETTINGS_CHANGED) unless `restart` is set.
         A stream that is silent for longer than the server's idle limit ends with ABORTED (EVICTED), also if it never
         opened a clip. Streams that ABORTED ends lose the answers that were not read. The number of streams of a server is
         bounded too (TOO_MANY_CLIPS).
+
+        Resume. A server with snapshots (GetServerInfo.has_snapshots) saves the state at every shot start and after every
+        24 frames of a shot; `ColorFrame.durable_through` says how far that has come. After a break, of the stream or of the
+        server, the client opens the clip again with the same key and settings, with `first_frame` = the first frame whose
+        answer it has not got, and `earliest_frame` = the first frame that it can still send. The server goes on from the
+        latest state after a frame from earliest_frame - 1 to first_frame - 1, whether it is in memory or on disk, and
+        answers `resumed` = true and `resume_from` = the frame after it. The client then sends resume_from ..
+        first_frame - 1 as pre-roll, with the ShotBoundary messages that belong to them, and goes on with first_frame. The
+        answers are those of an unbroken stream, byte for byte. If there is no such state, `resumed` is false and
+        `resume_from` is first_frame (see there).
 
         Determinism. The colour of a frame is a function of the weights, the settings, the device class, the
         references and hints of its shot, and the luma of the frames of its shot up to it. Other clips, load, window
@@ -132,8 +142,8 @@ class ColorizeServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def EvictClip(self, request, context):
-        """Drops a clip and its state. Its stream, if any, ends with ABORTED (EVICTED). NOT_FOUND (UNKNOWN_CLIP) for a key
-        that is not known.
+        """Drops a clip and its state, in memory and on disk. Its stream, if any, ends with ABORTED (EVICTED). NOT_FOUND
+        (UNKNOWN_CLIP) for a key that is not known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

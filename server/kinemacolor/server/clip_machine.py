@@ -11,15 +11,20 @@ Rules, all of them kept in this file and nowhere else:
 4. A state is a value. The last `window + 1` of them are kept with their frame numbers, so that a lost answer or a
    small seek costs nothing; everything older is gone, which bounds the memory of a clip.
 5. Results of an older generation are dropped without a trace: work on a device cannot be called back.
+6. A snapshot is wanted at every shot start, where there is no state yet, and after every SNAPSHOT_INTERVAL frames of a
+   shot. Whether and when it becomes durable is the shell's business; what it restores is the value that was saved, so
+   where a clip goes on from never changes a colour, only how many frames are computed again.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from kinemacolor.server import events as ev
-from kinemacolor.server.events import ClipPhase, Event, Instruction
+from kinemacolor.server.events import ClipPhase, Event, Instruction, Restored
+from kinemacolor.server.snapshot_index import SNAPSHOT_INTERVAL
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.limits import MAX_SHOT_STARTS
 from kinemacolor.wire.reasons import ErrorReason
@@ -53,6 +58,8 @@ class _Past:
     number: FrameNumber
     luma: bytes
     state: object
+    shot: FrameNumber
+    """The first frame of its shot."""
 
 
 class ClipMachine:
@@ -75,7 +82,7 @@ class ClipMachine:
         self._shots = 0
         self._past: deque[_Past]
         self._last_luma: bytes | None
-        self._starts: deque[FrameNumber]
+        self._starts: list[FrameNumber]
         self._boundaries: set[FrameNumber]
         self._forget(FrameNumber(0))
 
@@ -111,6 +118,10 @@ class ClipMachine:
         """The states that are kept, oldest first; their bytes are the clip's memory."""
         return tuple(past.state for past in self._past)
 
+    def newest_state(self, lowest: FrameNumber, highest: FrameNumber) -> FrameNumber | None:
+        """The last frame from `lowest` to `highest` whose state is kept."""
+        return max((past.number for past in self._past if lowest <= past.number <= highest), default=None)
+
     def handle(self, event: Event) -> list[Instruction]:
         """Take one event in, give the instructions that follow from it.
 
@@ -129,10 +140,19 @@ class ClipMachine:
         self._phase = ClipPhase.STREAMING
         self._answered = 0
         self._shots = 0
-        resumed = not event.restart and self._rewind_to(FrameNumber(event.first_frame - 1))
+        resumed = not event.restart and self._resume(event)
         if not resumed:
             self._forget(event.first_frame)
         return [ev.EmitOpened(self._expected, resumed)]
+
+    def _resume(self, event: ev.StreamAttached) -> bool:
+        """Go on from the latest state within the client's reach, a kept one or one that was read back."""
+        earliest = event.first_frame if event.earliest_frame is None else event.earliest_frame
+        kept = self.newest_state(FrameNumber(earliest - 1), FrameNumber(event.first_frame - 1))
+        if event.restored is not None and (kept is None or event.restored.next_frame > kept + 1):
+            self._restore(event.restored)
+            return True
+        return kept is not None and self._rewind_to(kept)
 
     def _lose(self, event: ev.StreamLost) -> list[Instruction]:
         self._break_line()
@@ -141,9 +161,15 @@ class ClipMachine:
 
     def _evict(self, event: ev.Evicted) -> list[Instruction]:
         attached = self._phase is not ClipPhase.DETACHED
+        saves = self._last_snapshots() if event.keeps_snapshots else []
         self._close()
         refusal: list[Instruction] = [ev.RefuseStream(ErrorReason.EVICTED, event.message)] if attached else []
-        return [*refusal, ev.ReleaseClip()]
+        return [*saves, *refusal, ev.ReleaseClip()]
+
+    def _last_snapshots(self) -> list[Instruction]:
+        """The oldest state that is kept, which every client can go on from, and the newest."""
+        ends = {past.number: past for past in (self._past[0], self._past[-1])} if self._past else {}
+        return [self._snapshot_after(past) for past in ends.values()]
 
     # ---- frames come in ----
 
@@ -219,15 +245,35 @@ class ClipMachine:
             return []
         self._stepping = False
         frame = self._waiting.popleft()
-        self._past.append(_Past(frame.number, frame.luma, event.state))
-        self._note_seen(frame)
-        return [self._answer(frame, event.chroma), *self._next_step(), *self._when_idle()]
+        shot = frame.number if frame.shot_start else self._past[-1].shot
+        past = _Past(frame.number, frame.luma, event.state, shot)
+        self._past.append(past)
+        self._learn(past)
+        return [self._answer(frame, shot, event.chroma), *self._snapshots(past), *self._next_step(), *self._when_idle()]
 
-    def _answer(self, frame: _Waiting, chroma: object) -> Instruction:
+    def _answer(self, frame: _Waiting, shot: FrameNumber, chroma: object) -> Instruction:
         if frame.pre_roll:
-            return ev.EmitProgress(frame.number)
+            return ev.EmitProgress(frame.number, shot)
         self._answered += 1
-        return ev.EmitFrame(frame.number, chroma, frame.shot_start)
+        return ev.EmitFrame(frame.number, chroma, shot)
+
+    def _snapshots(self, past: _Past) -> list[Instruction]:
+        """What is to be saved now that a frame is done."""
+        wanted: list[Instruction] = []
+        if past.number == past.shot:
+            wanted.append(ev.SaveSnapshot(past.shot, past.shot, None, b"", self._needed, self._expected))
+        if (past.number + 1 - past.shot) % SNAPSHOT_INTERVAL == 0:
+            wanted.append(self._snapshot_after(past))
+        return wanted
+
+    def _snapshot_after(self, past: _Past) -> ev.SaveSnapshot:
+        after = FrameNumber(past.number + 1)
+        return ev.SaveSnapshot(after, past.shot, past.state, past.luma, self._needed, self._expected)
+
+    @property
+    def _needed(self) -> FrameNumber:
+        """Where the client goes on at the earliest: it could only send so far because it has the answers before."""
+        return FrameNumber(max(self._expected - self._window, 0))
 
     def _fail(self, event: ev.WorkFailed) -> list[Instruction]:
         if event.generation != self._generation:
@@ -266,25 +312,48 @@ class ClipMachine:
         return self._when_idle()
 
     def _resolve_seek(self, number: FrameNumber) -> list[Instruction]:
+        if number == self._expected or self._rewind_to(FrameNumber(number - 1)):
+            return self._seek_done(number)
+        start = self._shot_start_before(number)
+        places = [FrameNumber(-1) if start is None else start, self._expected if self._goes_on_to(number) else -1]
+        lowest = FrameNumber(max(places) + 1)
+        if lowest > number:
+            return self._go_on_for(number, None)
+        return [ev.FindSnapshot(self._generation, lowest, number)]
+
+    def _found(self, event: ev.SnapshotFound) -> list[Instruction]:
+        if event.generation != self._generation or self._seek is None:
+            return []
+        return self._go_on_for(self._seek, event.restored)
+
+    def _go_on_for(self, number: FrameNumber, restored: Restored | None) -> list[Instruction]:
+        """Go to the last place before a frame from which it can be reached: a snapshot, a shot start, or here."""
+        start = self._shot_start_before(number)
+        if restored is not None:
+            self._restore(restored)
+        elif start is not None and not (self._goes_on_to(number) and start < self._expected):
+            self._start_over(start)
+        elif not self._goes_on_to(number):
+            return self._refuse(ErrorReason.SHOT_UNKNOWN, f"the start of the shot of frame {number} is not known")
+        return self._seek_done(number)
+
+    def _goes_on_to(self, number: FrameNumber) -> bool:
+        """True if the frame lies ahead of a state that is there."""
+        return bool(self._past) and self._expected <= number
+
+    def _seek_done(self, number: FrameNumber) -> list[Instruction]:
         self._phase = ClipPhase.STREAMING
         self._seek = None
-        if number == self._expected or self._rewind_to(FrameNumber(number - 1)):
-            return [ev.EmitProgress(number - 1)]
-        start = self._shot_start_before(number)
-        newest = self._past[-1].number if self._past else None
-        if newest is None or newest >= number or (start is not None and start > newest):
-            if start is None:
-                return self._refuse(ErrorReason.SHOT_UNKNOWN, f"the start of the shot of frame {number} is not known")
-            self._start_over(start)
         if self._expected == number:
             return [ev.EmitProgress(number - 1)]
         return [ev.EmitNeedFrames(self._expected, FrameNumber(number - 1))]
 
     def _shot_start_before(self, number: FrameNumber) -> FrameNumber | None:
         """The last known shot start at or before `number`."""
-        if self._edit_list is not None:
-            return max((start for start in self._edit_list if start <= number), default=None)
-        return next((start for start in reversed(self._starts) if start <= number), None)
+        index = bisect_right(self._starts, number)
+        known = self._starts[index - 1] if index else None
+        listed = max((start for start in self._edit_list or () if start <= number), default=None)
+        return max((start for start in (known, listed) if start is not None), default=None)
 
     # ---- the line of frames ----
 
@@ -304,21 +373,38 @@ class ClipMachine:
         self._last_luma = None
         self._line_start = self._expected = start
 
+    def _restore(self, restored: Restored) -> None:
+        """Go on from a snapshot."""
+        self._start_over(restored.next_frame)
+        if restored.state is not None:
+            last = FrameNumber(restored.next_frame - 1)
+            self._past.append(_Past(last, restored.luma, restored.state, restored.shot_start))
+            self._last_luma = restored.luma
+        self._learn_start(restored.shot_start)
+
     def _forget(self, first: FrameNumber) -> None:
         """A new value for everything that remembers frames."""
         self._past = deque(maxlen=self._window + 1)
-        self._starts = deque(maxlen=MAX_SHOT_STARTS)
+        self._starts = []
         self._boundaries = set()
-        self._seen_through = FrameNumber(first - 1)
         self._start_over(first)
 
-    def _note_seen(self, frame: _Waiting) -> None:
-        if frame.shot_start:
+    def _learn(self, past: _Past) -> None:
+        """A frame is done: it is known now whether a shot begins with it."""
+        if past.number == past.shot:
             self._shots += 1
-        if frame.number == self._seen_through + 1:
-            self._seen_through = frame.number
-            if frame.shot_start:
-                self._starts.append(frame.number)
+            self._learn_start(past.number)
+        elif self._knows_start(past.number):
+            self._starts.remove(past.number)  # a stream was opened here, in the middle of a shot
+
+    def _learn_start(self, start: FrameNumber) -> None:
+        if not self._knows_start(start):
+            insort(self._starts, start)
+            del self._starts[:-MAX_SHOT_STARTS]
+
+    def _knows_start(self, number: FrameNumber) -> bool:
+        index = bisect_left(self._starts, number)
+        return index < len(self._starts) and self._starts[index] == number
 
     def _break_line(self) -> None:
         """Nothing that is under way is wanted any more."""
@@ -357,7 +443,7 @@ class _Handler:
 _ATTACHED = frozenset({ClipPhase.STREAMING, ClipPhase.SEEKING, ClipPhase.ENDING})
 _OPEN = _ATTACHED | {ClipPhase.DETACHED}
 _ALWAYS = frozenset(ClipPhase)
-"""Work comes back whenever it likes, also after the clip is gone."""
+"""Work and snapshots come back whenever they like, also after the clip is gone."""
 
 _HANDLERS: dict[type, _Handler] = {
     ev.StreamAttached: _Handler(ClipMachine._attach, frozenset({ClipPhase.DETACHED})),
@@ -370,4 +456,5 @@ _HANDLERS: dict[type, _Handler] = {
     ev.ProposalDone: _Handler(ClipMachine._proposal, _ALWAYS),
     ev.StepDone: _Handler(ClipMachine._step, _ALWAYS),
     ev.WorkFailed: _Handler(ClipMachine._fail, _ALWAYS),
+    ev.SnapshotFound: _Handler(ClipMachine._found, _ALWAYS),
 }

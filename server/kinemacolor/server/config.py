@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES, MAX_WINDOW_FRAMES
 
@@ -37,6 +38,10 @@ class ServerConfig:
     """How long a stream may be silent; an editor left open must not hold a state for ever."""
     grace_seconds: float = 30.0
     """How long a drain waits for open clips."""
+    state_folder: Path | None = None
+    """Where snapshots are kept; None: the default folder, for a server that outlives its clients."""
+    snapshot_bytes: int = 4 << 30
+    """For the snapshots of all clips; one clip has at most its part of it, 1 / max_clips."""
     max_batch: int = 8
     """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
 
@@ -54,6 +59,7 @@ class ServerConfig:
         _check_range("max-clips", self.max_clips, 1, 10_000)
         _check_range("max-batch", self.max_batch, 1, 64)
         _check_range("threads", self.threads, 0, 1024)
+        _check_range("snapshot-bytes", self.snapshot_bytes, 0, 1 << 50)
         if self.idle_seconds == 0:
             raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):
@@ -63,6 +69,21 @@ class ServerConfig:
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"--{name} must be {low} to {high}, found {value}")
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes: digits, and K, M, G or T for powers of 1024.
+
+    Raises:
+        ValueError: it is none.
+    """
+    digits, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    if not (digits.isascii() and digits.isdigit()) or unit not in _UNITS:
+        raise ValueError(f"expected a number of bytes such as 4G, found {text!r}")
+    return int(digits) * _UNITS[unit]
 
 
 def check_listen(address: str) -> None:

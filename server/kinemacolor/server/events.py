@@ -26,6 +26,18 @@ class ClipPhase(Enum):
     """Ended, evicted or failed: the machine takes no more events."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A state that was read back: the clip can go on at `next_frame`."""
+
+    next_frame: FrameNumber
+    shot_start: FrameNumber
+    state: object | None = None
+    """None at a shot start."""
+    luma: bytes = b""
+    """Of the frame before `next_frame`; empty at a shot start."""
+
+
 # ---- events ----------------------------------------------------------------------------------------------------
 
 
@@ -35,6 +47,10 @@ class StreamAttached:
 
     first_frame: FrameNumber
     restart: bool = False
+    earliest_frame: FrameNumber | None = None
+    """The client can go back to here; None: not before `first_frame`."""
+    restored: Restored | None = None
+    """The last snapshot that lies between the two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +121,16 @@ class Evicted:
     """The clip has to go: an operator, the idle limit, or room for others."""
 
     message: str
+    keeps_snapshots: bool = False
+    """True: only its place is needed, it may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFound:
+    """What there was to FindSnapshot."""
+
+    generation: int
+    restored: Restored | None
 
 
 Event = (
@@ -118,6 +144,7 @@ Event = (
     | StepDone
     | WorkFailed
     | Evicted
+    | SnapshotFound
 )
 
 # ---- instructions ----------------------------------------------------------------------------------------------
@@ -159,14 +186,22 @@ class EmitFrame:
 
     number: FrameNumber
     chroma: object
-    shot_start: bool
+    shot: FrameNumber
+    """The first frame of its shot."""
+
+    @property
+    def shot_start(self) -> bool:
+        """True if the state was reset before this frame."""
+        return self.number == self.shot
 
 
 @dataclass(frozen=True, slots=True)
 class EmitProgress:
-    """Pre-roll through this number is consumed."""
+    """Pre-roll through this number is consumed, or a seek to the number after it is done."""
 
     consumed_through: int
+    shot: FrameNumber | None = None
+    """The first frame of the shot of this frame; None for a seek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +243,31 @@ class ReleaseClip:
     """Forget the clip; its state is gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class SaveSnapshot:
+    """Make durable that the clip can go on at `next_frame`, when the disk has time."""
+
+    next_frame: FrameNumber
+    shot_start: FrameNumber
+    state: object | None
+    """None at a shot start."""
+    luma: bytes
+    """Of the frame before `next_frame`; empty at a shot start."""
+    needed: FrameNumber
+    """The client has the answers of all frames before this one: it goes on here or later."""
+    expected: FrameNumber
+    """The client goes on here at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindSnapshot:
+    """Look for the last snapshot to go on from at a frame from `lowest` to `highest`; answer with SnapshotFound."""
+
+    generation: int
+    lowest: FrameNumber
+    highest: FrameNumber
+
+
 Instruction = (
     RunPropose
     | RunStep
@@ -219,4 +279,6 @@ Instruction = (
     | EmitEnded
     | RefuseStream
     | ReleaseClip
+    | SaveSnapshot
+    | FindSnapshot
 )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -12,15 +13,19 @@ from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.server import events as ev
 from kinemacolor.server import messages
 from kinemacolor.server.clip_machine import ClipMachine
+from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
+from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
 from kinemacolor.server.engine import ClipSetup
+from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
 from kinemacolor.server.session import Session
+from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError
-from kinemacolor.wire.frame import ClipKey
+from kinemacolor.wire.frame import ClipKey, FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
 _log = logging.getLogger(__name__)
@@ -32,7 +37,8 @@ class Clip:
 
     request: OpenRequest
     setup: ClipSetup
-    device_class: str
+    identity: SnapshotClip
+    """What its colours depend on."""
     machine: ClipMachine
     touched: float
     """Clock reading of the last sign of life."""
@@ -60,6 +66,8 @@ class ClipHub:
         config: limits.
         worker: the device thread.
         default_model: name that an empty OpenClip.model means.
+        snapshots: what outlives this server; None: nothing does.
+        epochs: numbers the streams.
         clock: seconds on a clock that never jumps.
     """
 
@@ -68,12 +76,18 @@ class ClipHub:
         config: ServerConfig,
         worker: DeviceWorker,
         default_model: str,
+        *,
+        snapshots: SnapshotStore | None = None,
+        epochs: Epochs | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._worker = worker
         self._default_model = default_model
+        self._snapshots = snapshots
+        self._epochs = epochs or Epochs(None)
         self._clock = clock
+        self._code_sha256 = code_sha256()
         self._clips: dict[ClipKey, Clip] = {}
         self._loop = asyncio.get_running_loop()
         self._finishing: set[Session] = set()
@@ -91,6 +105,11 @@ class ClipHub:
         """Name of the model that is used where none is asked for."""
         return self._default_model
 
+    @property
+    def has_snapshots(self) -> bool:
+        """True if states outlive this server."""
+        return self._snapshots is not None
+
     # ---- open and close ----
 
     async def open(self, request: OpenRequest, session: Session) -> Clip:
@@ -101,10 +120,10 @@ class ClipHub:
         """
         request = self._with_model_named(request)
         self._refuse_if_draining()
-        setup, device_class = await self._prepare(request)
+        setup, identity = await self._prepare(request)
+        restored = await self._find_restored(request, setup, identity)
         self._refuse_if_draining()  # it may have begun meanwhile
         clip = self._clips.get(request.clip_key)
-        epoch = 0 if clip is None else clip.epoch
         if clip is not None and clip.request.settings != request.settings:
             if not request.restart:
                 text = f"clip {request.clip_key} is open with other settings; set restart to drop its state"
@@ -112,9 +131,9 @@ class ClipHub:
             self.evict(clip, "restarted with other settings")
             clip = None
         if clip is None:
-            clip = self._add(request, setup, device_class, epoch)
+            clip = self._add(request, setup, identity)
         self._supersede(clip)
-        self._attach(clip, request, session)
+        self._attach(clip, request, session, restored)
         return clip
 
     def _with_model_named(self, request: OpenRequest) -> OpenRequest:
@@ -126,7 +145,7 @@ class ClipHub:
         if self.draining:
             raise WireError(ErrorReason.DRAINING, "this server is draining; try another or later")
 
-    async def _prepare(self, request: OpenRequest) -> tuple[ClipSetup, str]:
+    async def _prepare(self, request: OpenRequest) -> tuple[ClipSetup, SnapshotClip]:
         """Load the model in the device thread; most of the time it is there already."""
         settings = request.settings
         name = settings.model
@@ -138,17 +157,48 @@ class ClipHub:
             )
         )
         try:
-            return await asyncio.wrap_future(future)
+            setup, device_class = await asyncio.wrap_future(future)
         except UnknownModelError as error:
             raise WireError(ErrorReason.UNKNOWN_MODEL, str(error)) from error
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
+        return setup, SnapshotClip(request.clip_key, self._dependencies(request, setup, device_class))
 
-    def _add(self, request: OpenRequest, setup: ClipSetup, device_class: str, epoch: int) -> Clip:
+    def _dependencies(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> ClipDependencies:
+        settings, spec = request.settings, setup.model.spec
+        return ClipDependencies(
+            model=spec.name,
+            weights_sha256=spec.weights_sha256,
+            code_sha256=self._code_sha256,
+            device_class=device_class,
+            geometry=settings.geometry,
+            transfer=settings.transfer.value,
+            shot_starts=settings.shot_starts,
+        )
+
+    async def _find_restored(
+        self, request: OpenRequest, setup: ClipSetup, identity: SnapshotClip
+    ) -> ev.Restored | None:
+        """The last snapshot within the client's reach, unless a state in memory is at least as good."""
+        clip = self._clips.get(request.clip_key)
+        last = FrameNumber(request.first_frame - 1)
+        kept = None if clip is None else clip.machine.newest_state(FrameNumber(request.earliest_frame - 1), last)
+        if self._snapshots is None or request.restart or kept == last:
+            return None
+        while True:
+            earliest = request.earliest_frame if kept is None else FrameNumber(kept + 2)
+            search = self._snapshots.find(identity, earliest, request.first_frame, setup.model.restore_state)
+            found = await asyncio.wrap_future(search)
+            if found is None:
+                return None
+            if found.is_current:
+                return found.restored
+
+    def _add(self, request: OpenRequest, setup: ClipSetup, identity: SnapshotClip) -> Clip:
         self._make_room()
         machine = ClipMachine(window=self._config.window, shot_starts=request.settings.shot_starts)
-        clip = Clip(request, setup, device_class, machine, self._clock(), epoch=epoch)
+        clip = Clip(request, setup, identity, machine, self._clock())
         self._clips[request.clip_key] = clip
         return clip
 
@@ -159,7 +209,7 @@ class ClipHub:
         waiting = [clip for clip in self._clips.values() if clip.session is None]
         if not waiting:
             raise WireError(ErrorReason.TOO_MANY_CLIPS, f"all {self._config.max_clips} clips of this server are busy")
-        self.evict(min(waiting, key=lambda clip: clip.touched), "room for a new clip")
+        self.evict(min(waiting, key=lambda clip: clip.touched), "room for a new clip", keeps_snapshots=True)
 
     def _supersede(self, clip: Clip) -> None:
         if clip.session is None:
@@ -167,34 +217,49 @@ class ClipHub:
         clip.session.fail(WireError(ErrorReason.SUPERSEDED, f"clip {clip.key} was opened by a newer stream"))
         self.detach(clip, clip.session)
 
-    def _attach(self, clip: Clip, request: OpenRequest, session: Session) -> None:
+    def _attach(self, clip: Clip, request: OpenRequest, session: Session, restored: ev.Restored | None) -> None:
+        if self._snapshots is not None:
+            if request.restart:
+                self._snapshots.drop(clip.key)
+            self._snapshots.attach(clip.identity)
         clip.session = session
-        clip.epoch += 1
+        clip.epoch = self._epochs.take()
         clip.client_name = request.client_name
         extra = {"clip": clip.key, "model": clip.setup.model.spec.name, "epoch": clip.epoch}
         _log.info("clip opened", extra={**extra, "client": clip.client_name})
-        self.feed(clip, ev.StreamAttached(request.first_frame, request.restart))
+        self.feed(clip, ev.StreamAttached(request.first_frame, request.restart, request.earliest_frame, restored))
 
     def detach(self, clip: Clip, session: Session) -> None:
         """The stream is gone. Does nothing if another stream has taken the clip over, or it is closed."""
         if clip.session is not session:
             return
-        clip.session = None
+        self._let_go(clip)
         clip.touched = self._clock()
-        self._stream_ended.set()
         if clip.machine.phase not in (ClipPhase.DETACHED, ClipPhase.CLOSED):
             _log.info("stream lost, state kept", extra={"clip": clip.key, "frame": clip.machine.expected})
             self.feed(clip, ev.StreamLost())
+
+    def _let_go(self, clip: Clip) -> None:
+        """No stream is attached any more."""
+        if clip.session is not None and self._snapshots is not None:
+            self._snapshots.detach(clip.identity)
+        clip.session = None
+        self._stream_ended.set()
 
     def written(self, session: Session) -> None:
         """Nothing more is written to this stream."""
         self._finishing.discard(session)
         self._stream_ended.set()
 
-    def evict(self, clip: Clip, why: str) -> None:
-        """Drop a clip and its state; its stream, if any, ends with ABORTED."""
+    def evict(self, clip: Clip, why: str, *, keeps_snapshots: bool = False) -> None:
+        """Drop a clip and its state; its stream, if any, ends with ABORTED.
+
+        With `keeps_snapshots` what is in memory goes to disk first, and the clip may come back.
+        """
         _log.info("clip evicted", extra={"clip": clip.key, "why": why})
-        self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: {why}"))
+        self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: {why}", keeps_snapshots))
+        if self._snapshots is not None and not keeps_snapshots:
+            self._snapshots.drop(clip.key)
 
     def find(self, key: str) -> Clip:
         """The clip of this key, or WireError (UNKNOWN_CLIP)."""
@@ -209,7 +274,7 @@ class ClipHub:
         for clip in self.clips:
             limit = self._config.resume_ttl_seconds if clip.session is None else self._config.idle_seconds
             if now - clip.touched > limit and clip.machine.waiting == 0:
-                self.evict(clip, f"idle for more than {limit:g} s")
+                self.evict(clip, f"idle for more than {limit:g} s", keeps_snapshots=True)
 
     def idle_seconds(self, clip: Clip) -> float:
         """Seconds since the last sign of life."""
@@ -246,7 +311,7 @@ class ClipHub:
         if clip.session is not None:
             clip.session.fail(WireError(ErrorReason.INTERNAL, "the server failed on this clip"))
         if clip.machine.phase is not ClipPhase.CLOSED:
-            self.evict(clip, "the server failed on it")
+            self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: the server failed on it"))
         self._release(clip, ev.ReleaseClip())
 
     def _reply_for(self, clip: Clip) -> Callable[[ev.Event], None]:
@@ -272,7 +337,7 @@ class ClipHub:
             clip_key=clip.key,
             model=spec.name,
             weights_sha256=spec.weights_sha256,
-            device_class=clip.device_class,
+            device_class=clip.identity.dependencies.device_class,
             window=self._config.window,
             resume_from=instruction.resume_from,
             resumed=instruction.resumed,
@@ -283,10 +348,38 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
-        self._deliver(clip, messages.color_frame(instruction))
+        durable = self._note(clip, instruction.number, instruction.shot)
+        self._deliver(clip, messages.color_frame(instruction, durable))
+
+    def _note(self, clip: Clip, number: FrameNumber, shot: FrameNumber) -> FrameNumber | None:
+        """Tell the snapshots where a frame belongs; returns the last frame before it that will not be needed again."""
+        if self._snapshots is None:
+            return None
+        self._snapshots.note(clip.identity, number, shot)
+        return self._snapshots.durable_through(clip.identity, number)
 
     def _progress(self, clip: Clip, instruction: ev.EmitProgress) -> None:
+        if instruction.shot is not None:
+            self._note(clip, FrameNumber(instruction.consumed_through), instruction.shot)
         self._deliver(clip, messages.progress(instruction))
+
+    def _save_snapshot(self, clip: Clip, instruction: ev.SaveSnapshot) -> None:
+        if self._snapshots is not None:
+            self._snapshots.save(clip.identity, instruction)
+
+    def _find_snapshot(self, clip: Clip, instruction: ev.FindSnapshot) -> None:
+        reply = self._reply_for(clip)
+        if self._snapshots is None:
+            reply(ev.SnapshotFound(instruction.generation, None))
+            return
+        restore = clip.setup.model.restore_state
+        search = self._snapshots.find(clip.identity, instruction.lowest, instruction.highest, restore)
+
+        def tell(done: "Future[Found | None]") -> None:
+            found = None if done.cancelled() or done.exception() else done.result()
+            reply(ev.SnapshotFound(instruction.generation, None if found is None else found.restored))
+
+        search.add_done_callback(tell)
 
     def _need_frames(self, clip: Clip, instruction: ev.EmitNeedFrames) -> None:
         self._deliver(clip, messages.need_frames(instruction))
@@ -296,6 +389,8 @@ class ClipHub:
 
     def _ended(self, clip: Clip, instruction: ev.EmitEnded) -> None:
         self._deliver(clip, messages.clip_ended(instruction))
+        if self._snapshots is not None:
+            self._snapshots.drop(clip.key)
         if clip.session is not None:
             clip.session.finish()
             self._finishing.add(clip.session)
@@ -313,8 +408,7 @@ class ClipHub:
     def _release(self, clip: Clip, instruction: ev.ReleaseClip) -> None:
         if self._clips.get(clip.key) is clip:
             del self._clips[clip.key]
-        clip.session = None
-        self._stream_ended.set()
+        self._let_go(clip)
 
 
 _EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(
@@ -330,5 +424,7 @@ _EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(
         ev.EmitEnded: ClipHub._ended,
         ev.RefuseStream: ClipHub._refuse,
         ev.ReleaseClip: ClipHub._release,
+        ev.SaveSnapshot: ClipHub._save_snapshot,
+        ev.FindSnapshot: ClipHub._find_snapshot,
     },
 )

@@ -22,8 +22,11 @@ from kinemacolor.models.registry import DEFAULT_MODEL
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Engine
+from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.hub import ClipHub
 from kinemacolor.server.service import SERVICE_NAME, ColorizeService
+from kinemacolor.server.snapshot_store import SnapshotStore
+from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX
 
 _log = logging.getLogger(__name__)
@@ -54,8 +57,11 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
     engine = Engine(config)
     default_model = config.default_model or DEFAULT_MODEL
     engine.model(default_model)
-    with DeviceWorker(engine) as worker:
-        hub = ClipHub(config, worker, default_model)
+    with contextlib.ExitStack() as stack:
+        folder = _open_state_folder(stack, config, is_private=exit_with_stdin)
+        snapshots = None if folder is None else _open_snapshots(stack, config, folder)
+        worker = stack.enter_context(DeviceWorker(engine))
+        hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=Epochs(folder))
         shutdown = _Shutdown(hub)
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once
         if exit_with_stdin:
@@ -63,8 +69,39 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
         async with _running(config, hub, engine, shutdown) as server:
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
-        if exit_with_stdin:
-            _remove_private_folder(config.listen)
+    if exit_with_stdin:
+        _remove_private_folder(config.listen)
+
+
+def _open_state_folder(stack: contextlib.ExitStack, config: ServerConfig, *, is_private: bool) -> StateFolder | None:
+    """The folder that was asked for, or the default one; without that one a server runs on, and says so.
+
+    A private server has none of its own accord: it ends with the client that would come back to it.
+    """
+    if config.state_folder is None and is_private:
+        return None
+    try:
+        return stack.enter_context(StateFolder(config.state_folder or default_folder()))
+    except StateFolderError as error:
+        if config.state_folder is not None:
+            raise StartError(str(error)) from error
+        _log.warning("no snapshots: a clip cannot be resumed after a crash", extra={"why": str(error)})
+        return None
+
+
+def _open_snapshots(stack: contextlib.ExitStack, config: ServerConfig, folder: StateFolder) -> SnapshotStore | None:
+    if config.snapshot_bytes == 0:
+        return None
+    try:
+        store = SnapshotStore(
+            folder,
+            limit_bytes=config.snapshot_bytes,
+            share_bytes=config.snapshot_bytes // config.max_clips,
+            keep_seconds=config.resume_ttl_seconds,
+        )
+    except OSError as error:
+        raise StartError(f"cannot read the state folder {folder.path}: {error.strerror}") from error
+    return stack.enter_context(store)
 
 
 class _Shutdown:
@@ -230,7 +267,7 @@ async def _until_stopped(config: ServerConfig, hub: ClipHub, shutdown: _Shutdown
     for task in pending:
         task.cancel()
     for clip in hub.clips:
-        hub.evict(clip, "the server stops")
+        hub.evict(clip, "the server stops", keeps_snapshots=True)
     _log.info("stopped")
 
 

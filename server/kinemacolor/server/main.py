@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.server import logs
-from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.config import ConfigError, ServerConfig, parse_bytes
 from kinemacolor.server.lifecycle import StartError, serve
+from kinemacolor.server.state_folder import STATE_VARIABLE
 
 _OK, _ERROR, _USAGE, _SERVER = 0, 1, 2, 3
 
@@ -28,10 +30,30 @@ def _parser() -> argparse.ArgumentParser:
     add("--resume-ttl", type=float, default=default.resume_ttl_seconds, metavar="SECONDS", help="keep lost clips")
     add("--idle", type=float, default=default.idle_seconds, metavar="SECONDS", help="end silent streams")
     add("--grace", type=float, default=default.grace_seconds, metavar="SECONDS", help="wait for clips on SIGTERM")
+    add(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help=f"where snapshots are kept (${STATE_VARIABLE}, else ~/.local/state/kinemacolor/snapshots)",
+    )
+    add(
+        "--snapshot-bytes",
+        type=_bytes,
+        default=default.snapshot_bytes,
+        metavar="N",
+        help="disk for snapshots, such as 500M; 0 = none (4G)",
+    )
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     add("--log-format", default="text", choices=("text", "json"))
     add("--exit-with-stdin", action="store_true", help="stop when stdin ends (used by `kinemacolor render`)")
     return parser
+
+
+def _bytes(text: str) -> int:
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _config(arguments: argparse.Namespace) -> ServerConfig:
@@ -47,6 +69,8 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
         resume_ttl_seconds=arguments.resume_ttl,
         idle_seconds=arguments.idle,
         grace_seconds=arguments.grace,
+        state_folder=arguments.state_dir,
+        snapshot_bytes=arguments.snapshot_bytes,
     )
 
 

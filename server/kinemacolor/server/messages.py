@@ -5,18 +5,20 @@ from typing import cast
 from kinemacolor.server import events as ev
 from kinemacolor.server.engine import Chroma
 from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire.frame import FrameNumber
 
 _INT32_MAX = 2**31 - 1
 """36 minutes; a server that was frozen for longer must not lose a frame over its statistics."""
 
 
-def color_frame(instruction: ev.EmitFrame) -> pb.StreamFramesResponse:
-    """The answer to a frame."""
+def color_frame(instruction: ev.EmitFrame, durable_through: FrameNumber | None) -> pb.StreamFramesResponse:
+    """The answer to a frame, and what the client may drop."""
     chroma = cast(Chroma, instruction.chroma)
     return pb.StreamFramesResponse(
         color_frame=pb.ColorFrame(
             frame_number=instruction.number,
             shot_start=instruction.shot_start,
+            durable_through=durable_through,
             queue_us=min(chroma.queue_us, _INT32_MAX),
             network_us=min(chroma.network_us, _INT32_MAX),
             temporal_us=min(chroma.temporal_us, _INT32_MAX),

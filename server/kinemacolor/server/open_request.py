@@ -30,6 +30,8 @@ class OpenRequest:
     clip_key: ClipKey
     settings: ClipSettings
     first_frame: FrameNumber
+    earliest_frame: FrameNumber
+    """At most first_frame."""
     restart: bool
     client_name: str
 
@@ -47,10 +49,12 @@ def check_open(message: pb.OpenClip) -> OpenRequest:
         shot_starts=codec.check_shot_starts(message),
         want_confidence=message.want_confidence,
     )
+    first_frame = codec.check_frame_number(message.first_frame)
     return OpenRequest(
         clip_key=ClipKey(codec.check_clip_key(message.clip_key)),
         settings=settings,
-        first_frame=codec.check_frame_number(message.first_frame),
+        first_frame=first_frame,
+        earliest_frame=_check_earliest(message, first_frame),
         restart=message.restart,
         client_name="".join(filter(str.isprintable, message.client_name[:MAX_CLIENT_NAME_CHARS])),
     )
@@ -61,3 +65,13 @@ def _check_transfer(code: int) -> Transfer:
         return Transfer(code)
     except ValueError as error:
         raise WireError(ErrorReason.BAD_FIELD, f"transfer must be set to a known value, found {code}") from error
+
+
+def _check_earliest(message: pb.OpenClip, first_frame: FrameNumber) -> FrameNumber:
+    if not message.HasField("earliest_frame"):
+        return first_frame
+    earliest = codec.check_frame_number(message.earliest_frame)
+    if earliest > first_frame:
+        text = f"earliest_frame must not be after first_frame {first_frame}, found {earliest}"
+        raise WireError(ErrorReason.BAD_FIELD, text)
+    return earliest

@@ -180,6 +180,7 @@ class ColorizeService:
             max_plane_samples=limits.MAX_PLANE_SAMPLES,
             max_clips=self._config.max_clips,
             window=self._config.window,
+            has_snapshots=self._hub.has_snapshots,
             draining=self._hub.draining,
             uptime_seconds=int(time.monotonic() - self._started),
             resident_bytes=_resident_bytes(),
