@@ -258,6 +258,10 @@ def test_a_seek_ahead_asks_for_what_lies_between() -> None:
     assert seek(machine, 6) == [ev.EmitNeedFrames(3, 5)]
 
 
+def test_a_seek_right_after_the_start_asks_for_what_lies_between() -> None:
+    assert seek(opened(first=5), 9) == [ev.EmitNeedFrames(5, 8)]
+
+
 def test_a_seek_before_everything_that_was_seen_is_refused() -> None:
     machine = opened(first=100, window=2)
     run_frames(machine, range(100, 110))

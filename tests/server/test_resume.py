@@ -8,62 +8,20 @@ import resource
 import select
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
+from box import Box
 from film import Client, Film, refusals, snapshots, unbroken
-from streams import DEADLINE_SECONDS, connect, wait_until
+from streams import DEADLINE_SECONDS, wait_until
 
 from kinemacolor.v1 import colorize_pb2 as pb
-from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
 
 FILM = Film(frames=60, cuts=(10,))
 ONE_SHOT = Film(frames=80, cuts=())
 EDIT_LIST = {"shot_source": pb.SHOT_SOURCE_EDIT_LIST, "edit_list": pb.EditList(shot_starts=[0, 10])}
-
-
-class Box:
-    """A machine whose server can be killed and started again on the same states, at the same address."""
-
-    def __init__(self, start: Callable[..., object], folder: Path) -> None:
-        self._start = start
-        self.states = folder / "states"
-        self._listen = f"unix:{folder}/s"
-        self._channels = contextlib.ExitStack()
-
-    def start(self, *options: str) -> pb_grpc.ColorizeServiceStub:
-        self.server = self._start("--state-dir", str(self.states), *options, listen=self._listen)
-        return self._channels.enter_context(connect(self.server.address))  # type: ignore[attr-defined]
-
-    def kill(self) -> None:
-        self.stop(signal.SIGKILL)
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        self.server.stop(number)  # type: ignore[attr-defined]
-
-    def restart(self, *options: str) -> pb_grpc.ColorizeServiceStub:
-        self.kill()
-        return self.start(*options)
-
-    @property
-    def log(self) -> str:
-        return str(self.server.log)  # type: ignore[attr-defined]
-
-    @property
-    def pid(self) -> int:
-        return int(self.server.process.pid)  # type: ignore[attr-defined]
-
-    def close(self) -> None:
-        self._channels.close()
-
-
-@pytest.fixture
-def box(start_server: Callable[..., object], short_folder: Path) -> Iterator[Box]:
-    box = Box(start_server, short_folder)
-    yield box
-    box.close()
 
 
 @pytest.mark.parametrize("model", ["tiny", "kinema"])

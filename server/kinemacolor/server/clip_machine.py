@@ -338,8 +338,8 @@ class ClipMachine:
         return self._seek_done(number)
 
     def _goes_on_to(self, number: FrameNumber) -> bool:
-        """True if the frame lies ahead of a state that is there."""
-        return bool(self._past) and self._expected <= number
+        """True if the frame lies ahead of where the clip stands, with a state or at the start of a shot."""
+        return self._expected <= number
 
     def _seek_done(self, number: FrameNumber) -> list[Instruction]:
         self._phase = ClipPhase.STREAMING
