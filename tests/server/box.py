@@ -1,13 +1,26 @@
-"""A server that dies and comes back."""
+"""Servers that end: those that cannot start, and one that dies and comes back."""
 
 import contextlib
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from streams import connect
 
 from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
+
+
+def start(*options: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run a server whose stdin is at its end; its exit status and what it said."""
+    command = [sys.executable, "-m", "kinemacolor.server", *options]
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, env=variables
+    )
+    return done.returncode, done.stderr
 
 
 class Box:

@@ -10,16 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from box import start
 from streams import wait_until
 
 from kinemacolor.server import lifecycle
 from kinemacolor.server.config import ConfigError, ServerConfig
-
-
-def start(*options: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "kinemacolor.server", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize(
