@@ -299,3 +299,56 @@ def test_an_event_of_the_wrong_phase_is_the_servers_fault_and_changes_nothing() 
     with pytest.raises(InvalidTransitionError, match="FrameArrived in phase DETACHED"):
         machine.handle(ev.FrameArrived(0, b""))
     assert machine.phase is ClipPhase.DETACHED
+
+
+def saves(machine: ClipMachine, numbers: range, cuts: tuple[int, ...] = ()) -> list[tuple[int, int, object]]:
+    """Snapshots that these frames make the machine ask for: where it goes on, of which shot, with which state."""
+    wanted: list[ev.Instruction] = []
+    for number in numbers:
+        [propose] = machine.handle(ev.FrameArrived(number, luma(number)))
+        [step] = machine.handle(ev.ProposalDone(number, propose.generation, "p", number in cuts))
+        wanted += machine.handle(ev.StepDone(number, step.generation, f"state {number}", "c"))
+    found = [item for item in wanted if isinstance(item, ev.SaveSnapshot)]
+    assert all(save.luma == (luma(save.next_frame - 1) if save.state else b"") for save in found)
+    return [(save.next_frame, save.shot_start, save.state) for save in found]
+
+
+def test_a_snapshot_is_wanted_at_shot_starts_and_every_24_frames_of_a_shot() -> None:
+    assert saves(opened(), range(60), cuts=(30,)) == [
+        (0, 0, None),
+        (24, 0, "state 23"),
+        (30, 30, None),
+        (54, 30, "state 53"),
+    ]
+
+
+RESTORED = ev.Restored(next_frame=24, shot_start=0, state="state 23", luma=luma(23))
+
+
+@pytest.mark.parametrize(("frames", "resume_from"), [(0, 24), (20, 24), (29, 29)])
+def test_a_stream_goes_on_from_the_later_of_what_is_kept_and_what_was_read_back(frames: int, resume_from: int) -> None:
+    machine = opened()
+    run_frames(machine, range(frames))
+    machine.handle(ev.StreamLost())
+    assert machine.handle(ev.StreamAttached(30, False, 0, RESTORED)) == [ev.EmitOpened(resume_from, True)]
+    machine.handle(ev.FrameArrived(resume_from, luma(resume_from), pre_roll=True))
+    [step] = machine.handle(ev.ProposalDone(resume_from, machine.generation, "p", False))
+    assert step.state == f"state {resume_from - 1}"
+
+
+def test_what_is_found_for_a_seek_that_nobody_waits_for_is_dropped() -> None:
+    machine = opened(window=2)
+    run_frames(machine, range(40))
+    [search] = machine.handle(ev.SeekRequested(30))
+    machine.handle(ev.StreamLost())
+    assert machine.handle(ev.SnapshotFound(search.generation, RESTORED)) == []
+    assert machine.states[-1] == "state 39"
+
+
+def test_a_clip_that_is_put_away_leaves_its_oldest_and_its_newest_state() -> None:
+    machine = opened(window=2)
+    run_frames(machine, range(10))
+    machine.handle(ev.StreamLost())
+    *kept, release = machine.handle(ev.Evicted("room", keeps_snapshots=True))
+    assert [(save.next_frame, save.state) for save in kept] == [(8, "state 7"), (10, "state 9")]
+    assert release == ev.ReleaseClip()
