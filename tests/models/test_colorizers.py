@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.api import Colorizer, ModelSpec, ModelState, Proposal, StepResult
-from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer
-from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer, KinemaWeights
+from kinemacolor.models.networks.kinema import DecodeSettings
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.registry import load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
@@ -20,10 +20,10 @@ H, W = 64, 96
 
 def _seeded_kinema() -> KinemaColorizer:
     torch.manual_seed(0)
-    net = KinemaNet(norm=False)
+    weights = KinemaWeights()
     spec = ModelSpec(name="kinema", description="", weights_sha256="", licence="", multiple_of=32, dtypes=KINEMA_DTYPES)
     cpu = torch.device("cpu")
-    return KinemaColorizer(net, spec, cpu, torch.float32, decode=DecodeSettings(), temporal=TemporalSettings())
+    return KinemaColorizer(weights, spec, cpu, torch.float32, decode=DecodeSettings(), temporal=TemporalSettings())
 
 
 @pytest.fixture(params=["tiny", "kinema", "shipped"], scope="module")

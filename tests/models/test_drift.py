@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 H, W, FRAMES, REFERENCE = 128, 192, 500, 100
 GRID = 8
 LIMIT = 3.0  # CIELAB units: about the smallest difference that a person notices side by side
-GRAIN = 1.0  # L* units, standard deviation: 5 on a film of 1080 lines, after its reduction to the network's size
-HEAVY_GRAIN = 3.0
+GRAIN = 3.0  # L* units, standard deviation: 15 on a film of 1080 lines, after its reduction to the network's size
+HEAVY_GRAIN = 5.0
 PAN_PX, PAN_FRAMES = 24.0, 100  # there and back: half a pixel per frame
 
 

@@ -23,12 +23,25 @@ def make_data(folder: Path, pictures: int = 12) -> None:
             entry = tarfile.TarInfo(f"{index}.jpg")
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
+    with tarfile.open(folder / "photos" / "clips.tgz", "w:gz") as tar:
+        for clip in range(3):
+            for frame in range(4):
+                picture = np.full((48, 64, 3), (40 + 60 * clip, 150, 90), np.uint8)
+                picture[10:30, 4 * frame : 4 * frame + 20] = (30, 60, 200)
+                data = cv2.imencode(".jpg", picture)[1].tobytes()
+                entry = tarfile.TarInfo(f"clip{clip}/{frame:05d}.jpg")
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
     rows = "".join(f"{index}.jpg,a.tar\n" for index in range(pictures))
     (folder / "photos" / "manifest.csv").write_text("name,tar\n" + rows)
 
 
 def make_recipe(
-    folder: Path, *, numbers: dict[str, object] | None = None, watch: dict[str, object] | None = None
+    folder: Path,
+    *,
+    numbers: dict[str, object] | None = None,
+    watch: dict[str, object] | None = None,
+    memory_steps: int | None = None,
 ) -> Path:
     """A recipe by steps for `make_data(folder)`, for one worker and without an encoder."""
     crops = {"count": 4, "side_px": 32}
@@ -44,6 +57,13 @@ def make_recipe(
         "numbers": {"steps": 10, "warm_up_steps": 2, "small": crops, "large": crops, **(numbers or {})},
         "watch": {"workers": 1, "log_every_steps": 2, "checkpoint_minutes": 0, "early_steps": 0, **(watch or {})},
     }
+    if memory_steps is not None:
+        motion = {"frames": 3, "side_px": 32, "strides": [1, 1]}
+        recipe["memory"] = {
+            "clips": {"folder": "photos", "tars": "*.tgz", "held_out_one_in": 0},
+            "numbers": {"steps": memory_steps, "warm_up_steps": 1, "count": 2, "motion": motion},
+            "watch": {"workers": 1, "log_every_steps": 1, "checkpoint_minutes": 0, "early_steps": 0},
+        }
     path = folder / "recipe.json"
     path.write_text(json.dumps(recipe))
     return path

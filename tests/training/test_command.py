@@ -42,6 +42,22 @@ def test_a_run_leaves_log_checkpoint_and_sheet_and_can_be_exported(data: Path, t
     assert card["training"]["data"]["small_photos"]["folder"] == "photos"
 
 
+def test_one_command_trains_the_frame_network_and_then_the_memory(data: Path, tmp_path: Path) -> None:
+    make_recipe(data, numbers={"steps": 2}, memory_steps=2)
+    out = tmp_path / "run"
+    assert _train(data, out) == 0
+    assert [step for step, _ in _losses(out / "memory")] == [1, 2]
+    first = (out / "run.pt").read_bytes()
+    make_recipe(data, numbers={"steps": 2}, memory_steps=3)
+    assert _train(data, out, "--resume") == 0  # only the memory is trained on
+    assert [step for step, _ in _losses(out / "memory")] == [1, 2, 3]
+    assert len((out / "run.pt").read_bytes()) == len(first)
+    assert main(["--export", str(out)]) == 0
+    card = json.loads((out / "weights" / "kinema.json").read_text())
+    assert card["training"]["memory"]["steps"] == 3
+    assert card["training"]["data"]["clips"]["tars"] == "*.tgz"
+
+
 def test_a_killed_and_resumed_run_has_the_curve_of_an_unbroken_one(data: Path, tmp_path: Path) -> None:
     make_recipe(data)
     assert _train(data, tmp_path / "unbroken") == 0

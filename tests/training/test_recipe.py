@@ -5,6 +5,7 @@ import pytest
 
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import CropSettings, is_held_out
 from kinemacolor.training.recipe import read_recipe, shipped_recipes
 from kinemacolor.training.trainer import Recipe
@@ -22,6 +23,9 @@ def test_the_shipped_recipe_states_every_number_of_the_present_defaults() -> Non
     plan = read_recipe("kinema")
     assert shipped_recipes() == ["kinema"]
     assert plan.numbers == Recipe(steps=5750, film=FilmModel())
+    assert plan.memory is not None
+    assert plan.memory.numbers.film == FilmModel()
+    assert plan.memory.numbers.motion == MotionSettings()
     assert plan.encoder is not None
     assert plan.large_photos is not None
     assert plan.held_out_one_in == 300

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,14 @@ import pytest
 import torch
 
 from kinemacolor.models.checkpoint import load_weights
-from kinemacolor.models.networks.kinema import KinemaNet
+from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.errors import TrainingFailed
 from kinemacolor.training.export_kinema import export, licence_text
+from kinemacolor.training.finished import load_run
+from kinemacolor.training.loop import learning_rate_factor
 from kinemacolor.training.photos import CropSettings, Picture
-from kinemacolor.training.trainer import Recipe, Trainer, learning_rate_factor, make_batch
+from kinemacolor.training.trainer import Recipe, Trainer, make_batch
 
 
 def _pictures(count: int = 6) -> list[Picture]:
@@ -95,20 +98,53 @@ def test_export_folds_the_run(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text("{}")
     card = json.loads(export(tmp_path, tmp_path / "weights").read_text())
     assert (tmp_path / "weights" / "LICENSE-WEIGHTS").read_text() == licence_text()
-    net = KinemaNet(norm=False)
-    assert load_weights(tmp_path / "weights" / "kinema.safetensors", net) == card["sha256"]
+    weights = KinemaWeights()
+    assert load_weights(tmp_path / "weights" / "kinema.safetensors", weights) == card["sha256"]
     lightness = torch.rand(1, 1, 32, 32) * 100
     with torch.inference_mode():
         expected, _ = trainer.net.eval()(lightness)
-        found, _ = net.eval()(lightness)
+        found, _ = weights.frame.eval()(lightness)
     torch.testing.assert_close(found, expected, atol=0.05, rtol=0.02)  # half precision
 
 
 @pytest.mark.parametrize(
     ("step", "share", "expected"), [(0, 0.0, 0.005), (199, 0.0, 1.0), (500, 0.5, 0.5), (500, 1.0, 0.0), (9, 2.0, 0.0)]
 )
-def test_the_rate_follows_the_clock(step: int, share: float, expected: float) -> None:
+def test_the_rate_follows_the_schedule(step: int, share: float, expected: float) -> None:
     assert learning_rate_factor(step, share, 200) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1.0), (0.6, 1.0), (0.8, 0.5), (1.0, 0.0)])
+def test_a_rate_with_a_plateau_falls_at_the_end_only(share: float, expected: float) -> None:
+    assert learning_rate_factor(500, share, 200, decay_share=0.4) == pytest.approx(expected)
+
+
+def test_a_budget_that_changes_before_the_rate_falls_changes_nothing_before(tmp_path: Path) -> None:
+    losses = []
+    for name, steps in (("short", 10), ("long", 20)):
+        recipe = replace(_recipe(steps), minutes=None, decay_share=0.5)
+        trainer = Trainer(tmp_path / name, recipe, (_pictures(), []), None)
+        losses.append([trainer.train_step() for _ in range(4)])
+    assert losses[0] == losses[1]
+
+
+def test_what_is_exported_is_the_mean_of_the_weights(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path, replace(_recipe(3), average=0.5), (_pictures(), []), None)
+    name = "classify.bias"
+    expected = trainer.net.state_dict()[name].clone()
+    for step in range(1, 4):
+        trainer.train_step()
+        decay = min(0.5, (1.0 + step) / (10.0 + step))
+        expected = decay * expected + (1.0 - decay) * trainer.net.state_dict()[name]
+    torch.testing.assert_close(trainer.average.state[name], expected)
+    trainer.save()
+    torch.testing.assert_close(load_run(tmp_path).state_dict()[name], expected)
+
+
+@pytest.mark.parametrize("wrong", [{"decay_share": 0.0}, {"average": 1.0}])
+def test_a_schedule_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"expected an? {next(iter(wrong))}"):
+        Recipe(steps=1, **wrong)  # type: ignore[arg-type]
 
 
 def test_a_batch_shows_luma_and_asks_for_chroma() -> None:

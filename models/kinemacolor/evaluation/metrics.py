@@ -1,12 +1,11 @@
 """Metrics of colourised pictures and clips. Pure functions on numpy arrays; pictures are (H, W, 3)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from kinemacolor.models.flow import Motion, follow, measure_motion
 
 __all__ = [
     "Motion",
@@ -27,19 +26,8 @@ Bytes = NDArray[np.uint8]
 _POW7 = 25.0**7
 _CDC_DISTANCES = (1, 2, 4)
 _CDC_BINS = 256
-_FLOW_MIN_PX = 16  # DIS refuses pictures that are smaller
 _AB_SCALE = 128.0  # a* and b* to about [-1, 1], so that the error is a number of the size other papers print
 _AB_PEAK = 255.0  # a* and b* lie in -128 to 127, as 8-bit CIELAB codes them
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """Where the pixels of one frame were in the frame before."""
-
-    back: NDArray[np.float32]
-    """(H, W, 2) flow from this frame to the one before, pixels, x first."""
-    seen: NDArray[np.bool_]
-    """(H, W) False where a pixel was hidden in the frame before."""
 
 
 def psnr(true: Bytes, found: Bytes) -> float:
@@ -85,17 +73,6 @@ def psnr_ab(true: Array, found: Array) -> float:
     """PSNR of a*b* in dB: mean square over both planes (..., 2) against a peak of 255; infinite for equal planes."""
     error = float(np.mean((true - found) ** 2))
     return float("inf") if error == 0.0 else float(10.0 * np.log10(_AB_PEAK**2 / error))
-
-
-def measure_motion(luma: Bytes) -> tuple[Motion, ...]:
-    """Motion between neighbouring frames (T, H, W) of 8 bit: T - 1 of them, none for pictures that are too small.
-
-    The flow is DIS (Kroeger et al. 2016) of the luma, so it is the same for every model; hidden are the places where
-    forward and backward flow disagree (Sundaram et al. 2010).
-    """
-    if len(luma) < 2 or min(luma.shape[1:]) < _FLOW_MIN_PX:
-        return ()
-    return tuple(_pair_motion(before, after) for before, after in pairwise(luma))
 
 
 def ab_warp_error(ab: Array, motion: Sequence[Motion]) -> float:
@@ -157,36 +134,14 @@ def _hue_weight(hue: Array) -> Array:
     return np.asarray(1.0 + sum(gain * np.cos(np.radians(factor * hue + shift)) for gain, factor, shift in terms))
 
 
-def _pair_motion(before: Bytes, after: Bytes) -> Motion:
-    back, forth = _flow(after, before), _flow(before, after)
-    returned = _follow(forth, back)
-    size = (back**2).sum(axis=2) + (returned**2).sum(axis=2)
-    seen = ((back + returned) ** 2).sum(axis=2) <= 0.01 * size + 0.5
-    return Motion(back.astype(np.float32), seen)
-
-
 def _mean_error(planes: Array | Bytes, motion: Sequence[Motion], scale: float) -> float:
     pairs = zip(motion, planes[:-1], planes[1:], strict=True) if motion else ()
     return float(np.mean([_pair_error(*pair, scale) for pair in pairs])) if motion else 0.0
 
 
 def _pair_error(motion: Motion, before: Array | Bytes, after: Array | Bytes, scale: float) -> float:
-    error = (((after - _follow(before, motion.back)) / scale) ** 2).mean(axis=2)
+    error = (((after - follow(before, motion.back)) / scale) ** 2).mean(axis=2)
     return float(error[motion.seen].mean() if motion.seen.any() else error.mean())
-
-
-def _flow(source: Bytes, target: Bytes) -> Array:
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    empty = np.zeros((*source.shape, 2), dtype=np.float32)  # DIS starts from it
-    return np.asarray(dis.calc(source, target, empty), dtype=np.float64)
-
-
-def _follow(planes: Array | Bytes, flow: Array | NDArray[np.float32]) -> Array:
-    height, width = flow.shape[:2]
-    x = (np.arange(width) + flow[..., 0]).astype(np.float32)
-    y = (np.arange(height)[:, None] + flow[..., 1]).astype(np.float32)
-    moved = cv2.remap(planes.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, dtype=np.float64)
 
 
 def _histograms(frame: Bytes) -> Array:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from kinemacolor.models.api import ModelSpec, ModelState, Proposal, StepResult
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet
-from kinemacolor.models.temporal import CELL, KinemaState, TemporalSettings, advance, describe
+from kinemacolor.models.networks.memory import CELL, MemoryNet
+from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, observe
 
-__all__ = ["KINEMA_DTYPES", "KinemaColorizer"]
+__all__ = ["KINEMA_DTYPES", "KinemaColorizer", "KinemaWeights", "confidence_of_spread"]
 
 KINEMA_DTYPES = (torch.float32, torch.bfloat16)
 """The dtypes the frame network was checked in."""
@@ -18,11 +19,25 @@ KINEMA_DTYPES = (torch.float32, torch.bfloat16)
 _SPREAD_HALF = 20.0  # CIELAB units of spread at which the posterior is half as confident as at none
 
 
+class KinemaWeights(nn.Module):
+    """Everything of `kinema` that was trained: what a weights file holds.
+
+    Args:
+        frame: The frame network, folded.
+        memory: The learned parts of the memory.
+    """
+
+    def __init__(self, frame: KinemaNet | None = None, memory: MemoryNet | None = None) -> None:
+        super().__init__()
+        self.frame = frame if frame is not None else KinemaNet(norm=False)
+        self.memory = memory if memory is not None else MemoryNet()
+
+
 class KinemaColorizer:
     """The colorizer.
 
     Args:
-        net: A folded network; it is moved and converted.
+        weights: The networks, the frame network folded; they are moved, and the frame network is converted.
         spec: What the model is.
         device: Where it runs.
         dtype: One of `KINEMA_DTYPES`; the memory and all results are float32 whatever it is.
@@ -32,7 +47,7 @@ class KinemaColorizer:
 
     def __init__(
         self,
-        net: KinemaNet,
+        weights: KinemaWeights,
         spec: ModelSpec,
         device: torch.device,
         dtype: torch.dtype,
@@ -41,7 +56,9 @@ class KinemaColorizer:
         temporal: TemporalSettings,
     ) -> None:
         layout = torch.channels_last  # the convolutions' own order: a third faster than planes on a CPU
-        self._net = net.eval().to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self._weights = weights.eval().requires_grad_(False)
+        self._net = weights.frame.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self._memory = weights.memory.to(device)
         for module in (self._net.encoder, *self._net.decoder_modules()):
             module.to(dtype)
         self._spec, self._device, self._dtype = spec, device, dtype
@@ -69,7 +86,9 @@ class KinemaColorizer:
 
     def with_decode(self, decode: DecodeSettings) -> "KinemaColorizer":
         """The same network, decoded in another way; the weights are shared."""
-        return KinemaColorizer(self._net, self._spec, self._device, self._dtype, decode=decode, temporal=self._temporal)
+        return KinemaColorizer(
+            self._weights, self._spec, self._device, self._dtype, decode=decode, temporal=self._temporal
+        )
 
     @torch.no_grad()
     def propose(self, lightness: Tensor) -> list[Proposal]:
@@ -99,26 +118,29 @@ class KinemaColorizer:
             raise TypeError(f"expected a KinemaState, found {type(state).__name__}")
         if proposal.features is None:
             raise ValueError("expected a proposal of kinema, found one without features")
-        descriptor, ab, confidence = torch.split(proposal.features, [4, 2, 1])
-        after = advance(state, descriptor, ab, confidence, self._temporal)
-        if after.ab is None:
+        after = advance(self._memory, state, Cells.unstack(proposal.features.unsqueeze(0)), self._temporal)
+        if after.memory is None:
             raise RuntimeError("the memory gave no colour")
-        return StepResult(state=after, ab=_enlarge(after.ab.unsqueeze(0))[0])
+        return StepResult(state=after, ab=_enlarge(Cells.unstack(after.memory.unsqueeze(0)).ab)[0])
 
     def _propose_at_once(self, lightness: Tensor) -> list[Proposal]:
         logits, _ = self._net(lightness.to(self._dtype).contiguous(memory_format=torch.channels_last))
         ab, spread = self._net.decode(logits, self._decode)
-        confidence = 1.0 / (1.0 + (spread / _SPREAD_HALF) ** 2)
-        cells = torch.cat((describe(lightness), ab, confidence), dim=1).contiguous()
-        full = _enlarge(cells[:, 4:])
+        cells = observe(self._memory, lightness, ab, confidence_of_spread(spread))
+        full = _enlarge(torch.cat((cells.ab, cells.confidence), dim=1))
         return [
             Proposal(light.clone(), picture[:2].clone(), cell.clone(), picture[2:].clamp(0.0, 1.0))
-            for light, picture, cell in zip(lightness, full, cells, strict=True)
+            for light, picture, cell in zip(lightness, full, cells.stacked(), strict=True)
         ]
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
         """The state that `KinemaState.tensors` gave, on this model's device."""
         return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()})
+
+
+def confidence_of_spread(spread: Tensor) -> Tensor:
+    """How sure the frame network is, in (0, 1], from the spread of its posterior in CIELAB units."""
+    return 1.0 / (1.0 + (spread / _SPREAD_HALF) ** 2)
 
 
 def _check_shape(lightness: Tensor) -> None:

@@ -15,8 +15,8 @@ import torch
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
-from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer
-from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet
+from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer, KinemaWeights
+from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -117,8 +117,8 @@ def _weights_folder() -> Path:
 
 def _load_kinema(device: torch.device, dtype: torch.dtype) -> Colorizer:
     spec = _kinema_spec()
-    net = KinemaNet(norm=False)
-    found = load_weights(_weights_folder() / f"{_KINEMA_FILE}.safetensors", net)
+    weights = KinemaWeights()
+    found = load_weights(_weights_folder() / f"{_KINEMA_FILE}.safetensors", weights)
     if found != spec.weights_sha256:
         raise CheckpointError(f"kinema.safetensors: expected SHA-256 {spec.weights_sha256}, found {found}")
-    return KinemaColorizer(net, spec, device, dtype, decode=DecodeSettings(), temporal=TemporalSettings())
+    return KinemaColorizer(weights, spec, device, dtype, decode=DecodeSettings(), temporal=TemporalSettings())

@@ -1,14 +1,15 @@
 """Colour carried from frame to frame by local matching of lightness: the memory of `kinema`. Our own design.
 
-Per cell of 4 x 4 pixels the previous frame's neighbourhood is searched for the same lightness pattern (block
-matching, as in motion-compensated denoising; soft, as in the local attention of Oh et al. 2019, "Video object
-segmentation using space-time memory networks"). The colour found there is averaged with what the frame network says
-now, each with its confidence (a scalar Kalman filter with a bounded memory): where the match is good the colour
-stays calm, where something new appears the match fails and the frame network's word counts.
+Per cell of 4 x 4 pixels the previous frame's neighbourhood is searched for the same lightness pattern (soft, as in the
+local attention of Oh et al. 2019, "Video object segmentation using space-time memory networks"). The colour found there
+is averaged with what the frame network says now, each with its confidence (a scalar Kalman filter with a bounded
+memory): where the match is good the colour stays calm, where something new appears the frame network's word counts.
+What is compared and whom to believe is learned (`networks.memory`).
 
-No optical flow, no learned parameters, no memory of more than one frame's size.
+No optical flow, no memory of more than one frame's size.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,135 +17,178 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["CELL", "KinemaState", "TemporalSettings", "advance", "describe"]
+from kinemacolor.models.networks.memory import CELL, DESCRIPTOR, MemoryNet
 
-CELL = 4
-"""Network pixels per cell, along each axis."""
-_LOWEST_RANK = -20.0  # exp(-20) is nothing, but smaller powers are denormal numbers, which are slow on CPUs
+__all__ = ["Cells", "KinemaState", "TemporalSettings", "advance", "fuse", "gather", "match", "observe", "remember"]
+
+# To numbers of about 1 for the judge: a clear difference of L*, of a*b*, and what is as good as infinite.
+_LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
+_LOG_EVIDENCE = math.log(33.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporalSettings:
-    """Constants of the memory, chosen on training clips."""
+    """Constants of the memory."""
 
     radius: int = 3
     """Search radius in cells: a motion of up to 4 * radius pixels per frame is followed."""
-    pattern: int = 3
-    """Side of the compared neighbourhood in cells, odd."""
-    noise: float = 4.0
-    """Difference of lightness (L* units, root mean square) that grain alone makes; matches are ranked against it."""
-    failure: float = 8.0
-    """Difference at which a match is trusted by exp(-1/2) only."""
-    limit: float = 8.0
+    limit: float = 32.0
     """Largest confidence of the memory, in frames: how many frames are averaged at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class KinemaState:
-    """What `kinema` remembers of a shot; all None before its first frame."""
+class Cells:
+    """What is known of the cells of frames: of one frame before the memory has spoken, or remembered."""
 
-    descriptor: Tensor | None = None
-    """(4, h, w) float32, lightness pattern of the previous frame's cells."""
-    ab: Tensor | None = None
-    """(2, h, w) float32, CIELAB a*, b* of the previous frame's cells."""
-    confidence: Tensor | None = None
-    """(1, h, w) float32, in frames: how much evidence stands behind `ab`."""
+    descriptor: Tensor
+    """(B, 8, h, w) from `MemoryNet.describe`."""
+    lightness: Tensor
+    """(B, 1, h, w) mean CIE L*."""
+    ab: Tensor
+    """(B, 2, h, w) CIELAB a*, b*."""
+    confidence: Tensor
+    """(B, 1, h, w): how much evidence stands behind `ab`, in frames; of a proposal, in (0, 1]."""
+
+    def stacked(self) -> Tensor:
+        """(B, 12, h, w), for one tensor that holds all; `unstack` undoes it."""
+        return torch.cat((self.descriptor, self.lightness, self.ab, self.confidence), dim=1)
+
+    @classmethod
+    def unstack(cls, stacked: Tensor) -> "Cells":
+        """Views of what `stacked` gave."""
+        return cls(*torch.split(stacked, [DESCRIPTOR, 1, 2, 1], dim=1))
+
+
+@dataclass(frozen=True, slots=True)
+class KinemaState:
+    """What `kinema` remembers of a shot; None before its first frame."""
+
+    memory: Tensor | None = None
+    """(12, h, w) float32: description, lightness, colour and confidence of the previous frame's cells."""
 
     @property
     def nbytes(self) -> int:
         """Bytes of device memory that the state holds."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        return 0 if self.memory is None else self.memory.nbytes
 
     def tensors(self) -> dict[str, Tensor]:
         """The state as named tensors, for a snapshot; empty before the first frame."""
-        named = {"descriptor": self.descriptor, "ab": self.ab, "confidence": self.confidence}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
+        return {} if self.memory is None else {"memory": self.memory}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "KinemaState":
         """The state that `tensors` gave."""
-        return cls(tensors.get("descriptor"), tensors.get("ab"), tensors.get("confidence"))
+        return cls(tensors.get("memory"))
 
 
-def describe(lightness: Tensor) -> Tensor:
-    """Lightness patterns of cells: the four means of 2 x 2 pixels in each.
+def observe(net: MemoryNet, lightness: Tensor, ab: Tensor, confidence: Tensor) -> Cells:
+    """The cells of frames as the frame network sees them.
 
     Args:
+        net: The learned parts.
         lightness: (B, 1, H, W) CIE L*, sides multiples of 4.
-
-    Returns:
-        (B, 4, H / 4, W / 4) float32 in L* units.
+        ab: (B, 2, H / 4, W / 4) the frame network's colour.
+        confidence: (B, 1, H / 4, W / 4) its confidence, in (0, 1].
     """
-    return F.pixel_unshuffle(F.avg_pool2d(lightness, 2), CELL // 2)
+    return Cells(net.describe(lightness), F.avg_pool2d(lightness, CELL), ab, confidence)
 
 
-def advance(
-    state: KinemaState, descriptor: Tensor, ab: Tensor, confidence: Tensor, settings: TemporalSettings
-) -> KinemaState:
-    """Advance the memory by one frame; pure.
+def advance(net: MemoryNet, state: KinemaState, observed: Cells, settings: TemporalSettings) -> KinemaState:
+    """Advance the memory of one shot by one frame; pure.
 
     Args:
+        net: The learned parts.
         state: Memory of the shot so far.
-        descriptor: (4, h, w) from `describe`.
-        ab: (2, h, w) the frame network's colour.
-        confidence: (1, h, w) the frame network's confidence in it, in (0, 1].
+        observed: The frame's cells, B = 1.
         settings: Constants.
 
     Returns:
-        The new memory; its `ab` is the colour of the frame.
+        The new memory; its colour is the colour of the frame.
 
     Raises:
         ValueError: The state is of a frame of another size.
     """
-    if state.descriptor is None or state.ab is None or state.confidence is None:
-        return KinemaState(descriptor.clone(), ab.clone(), confidence.clone())  # the state owns its tensors
-    if state.descriptor.shape != descriptor.shape:
-        expected, found = tuple(state.descriptor.shape), tuple(descriptor.shape)
+    if state.memory is None:
+        return KinemaState(observed.stacked()[0].clone())  # the state owns its tensor
+    before = Cells.unstack(state.memory.unsqueeze(0))
+    if before.ab.shape != observed.ab.shape:
+        expected, found = tuple(before.ab.shape[-2:]), tuple(observed.ab.shape[-2:])
         raise ValueError(f"expected a frame of {expected} cells like the state's, found {found}")
-    share, difference = _match(state.descriptor, descriptor, settings)
-    carried = _gather(torch.cat((state.ab, state.confidence)), share, settings.radius)  # (3, h, w)
-    trust = torch.exp(-0.5 * (difference / settings.failure) ** 2)
-    old = carried[2:] * trust
-    total = old + confidence
-    mixed = (carried[:2] * old + ab * confidence) / total
-    return KinemaState(descriptor.clone(), mixed, total.clamp_max(settings.limit))
+    return KinemaState(remember(net, before, observed, settings).stacked()[0])
 
 
-def _match(previous: Tensor, present: Tensor, settings: TemporalSettings) -> tuple[Tensor, Tensor]:
-    """Compare every cell with its neighbourhood in the previous frame.
+def remember(net: MemoryNet, before: Cells, observed: Cells, settings: TemporalSettings) -> Cells:
+    """Fuse what was remembered with what is seen, for B shots at once.
+
+    Args:
+        net: The learned parts.
+        before: Memory of the previous frames.
+        observed: The present frames.
+        settings: Constants.
 
     Returns:
-        Shares (n, n, h, w) of the places, summing to 1, and the difference (1, h, w) of the best place, L* RMS.
+        The new memory.
     """
-    places, wanted = _neighbourhoods(previous, settings.radius), present.unsqueeze(1)
+    share = match(before.descriptor, observed.descriptor, settings.radius)
+    return fuse(net, before, observed, share, settings)
+
+
+def fuse(net: MemoryNet, before: Cells, observed: Cells, share: Tensor, settings: TemporalSettings) -> Cells:
+    """The second half of `remember`: average with what was found at the places of `share`, as `match` gave it."""
+    planes = torch.cat((before.ab, before.confidence, before.lightness), dim=1)
+    ab, confidence, lightness = torch.split(gather(planes, share, settings.radius), [2, 1, 1], dim=1)
+    trust, belief = net.judge(_clues(share, observed, ab, confidence, lightness))
+    old, new = confidence * trust, observed.confidence * belief
+    total = old + new
+    mixed = (ab * old + observed.ab * new) / total
+    return Cells(observed.descriptor, observed.lightness, mixed, total.clamp_max(settings.limit))
+
+
+def match(previous: Tensor, present: Tensor, radius: int) -> Tensor:
+    """Where in the previous frame each cell was.
+
+    Args:
+        previous: (B, C, h, w) description of the previous frame.
+        present: (B, C, h, w) of the present one.
+        radius: Search radius in cells; n = 2 radius + 1.
+
+    Returns:
+        Shares (B, n, n, h, w) of the places, summing to 1 over both n.
+    """
+    places = _neighbourhoods(previous, radius)
     # Row by row of the search window: the working set then stays in the cache.
-    rows = [(places[:, i] - wanted).square_().mean(dim=0) for i in range(places.shape[1])]
-    error = _pool(torch.stack(rows), settings.pattern)
-    best = error.flatten(0, 1).amin(dim=0)
-    # Ranked relative to the best, so that grain or a change of exposure, which raise all errors, blur nothing.
-    rank = ((best - error) / settings.noise**2).clamp_min_(_LOWEST_RANK)
-    share = torch.softmax(rank.flatten(0, 1), dim=0).view_as(error)
-    return share, best.sqrt().unsqueeze(0)
+    rows = [(places[:, :, i] * present.unsqueeze(2)).sum(dim=1) for i in range(places.shape[2])]
+    likelihood = torch.stack(rows, dim=1)
+    return torch.softmax(likelihood.flatten(1, 2), dim=1).view_as(likelihood)
 
 
-def _gather(planes: Tensor, share: Tensor, radius: int) -> Tensor:
-    """Mean of (C, h, w) planes over the search window, weighted by (n, n, h, w) shares."""
+def gather(planes: Tensor, share: Tensor, radius: int) -> Tensor:
+    """Mean of (B, C, h, w) planes over the search window, weighted by (B, n, n, h, w) shares."""
     places = _neighbourhoods(planes, radius)
-    rows = [(places[:, i] * share[i]).sum(dim=1) for i in range(places.shape[1])]
+    rows = [(places[:, :, i] * share[:, i].unsqueeze(1)).sum(dim=2) for i in range(places.shape[2])]
     return torch.stack(rows).sum(dim=0)
 
 
+def _clues(share: Tensor, observed: Cells, ab: Tensor, confidence: Tensor, lightness: Tensor) -> Tensor:
+    """(B, 6, h, w): how clear the match is, how much evidence there is on both sides, how far both are apart."""
+    flat = share.flatten(1, 2)
+    colour_step = (ab - observed.ab).square().sum(dim=1, keepdim=True).add(1e-6).sqrt() / _COLOUR_SCALE
+    lightness_step = (lightness - observed.lightness).abs() / _LIGHTNESS_SCALE
+    return torch.cat(
+        (
+            flat.amax(dim=1, keepdim=True),
+            flat.square().sum(dim=1, keepdim=True),
+            (1.0 + confidence).log() / _LOG_EVIDENCE,
+            observed.confidence,
+            colour_step.clamp(max=_CLUE_LIMIT),
+            lightness_step.clamp(max=_CLUE_LIMIT),
+        ),
+        dim=1,
+    )
+
+
 def _neighbourhoods(planes: Tensor, radius: int) -> Tensor:
-    """(C, h, w) to (C, n, n, h, w) with n = 2 radius + 1: a view of the padded planes, nothing is copied."""
+    """(B, C, h, w) to (B, C, n, n, h, w) with n = 2 radius + 1: a view of the padded planes, nothing is copied."""
     padded = F.pad(planes, (radius,) * 4, mode="replicate")
     height, width = planes.shape[-2:]
-    return padded.unfold(1, height, 1).unfold(2, width, 1)
-
-
-def _pool(planes: Tensor, side: int) -> Tensor:
-    """Mean over a square, separably, with the border repeated; sums of shifted views are faster here than pooling."""
-    padded = F.pad(planes, (side // 2,) * 4, mode="replicate")
-    height, width = planes.shape[-2:]
-    rows = sum((padded[..., i : i + height, :] for i in range(1, side)), start=padded[..., :height, :])
-    both = sum((rows[..., i : i + width] for i in range(1, side)), start=rows[..., :width])
-    return both / side**2
+    return padded.unfold(2, height, 1).unfold(3, width, 1)

@@ -5,13 +5,15 @@ Text and lines only, so that the file is small and can be compared; nothing but 
 
 import argparse
 import json
+import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["draw_curve", "main"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _MARGIN = 720, 320, 56, 44, 16
-_LOW, _HIGH = 3.8, 5.6  # nats; 5.56 is a network that knows nothing of 261 bins
+_GRID_LINES = 8
 _SMOOTHING = 0.15  # of each new value, in the thick line
 
 
@@ -19,10 +21,9 @@ def draw_curve(losses: dict[int, float]) -> str:
     """An SVG of loss over steps: each line of the log thin, its running mean thick.
 
     Args:
-        losses: Loss in nats by step, at least one.
+        losses: Loss by step, at least one.
     """
-    last = max(losses)
-    smooth, mean = {}, losses[min(losses)]
+    frame, smooth, mean = _Frame.around(losses), {}, losses[min(losses)]
     for step in sorted(losses):
         mean += _SMOOTHING * (losses[step] - mean)
         smooth[step] = mean
@@ -31,27 +32,58 @@ def draw_curve(losses: dict[int, float]) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="12">',
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
             '<g font-family="sans-serif">',
-            *_axes(last),
+            *_axes(frame),
             "</g>",
-            _line(losses, last, 'stroke="#bbb"'),
-            _line(smooth, last, 'stroke="#a33" stroke-width="2"'),
+            _line(losses, frame, 'stroke="#bbb"'),
+            _line(smooth, frame, 'stroke="#a33" stroke-width="2"'),
             "</svg>",
             "",
         ]
     )
 
 
-def _axes(last: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where steps and losses lie in the picture."""
+
+    last: int
+    low: int
+    high: int
+    """Lowest and highest loss, in grid lines."""
+    grid: float
+    """Loss from one grid line to the next."""
+
+    @classmethod
+    def around(cls, losses: dict[int, float]) -> "_Frame":
+        low, high = min(losses.values()), max(losses.values())
+        grid = _round_step(max(high - low, 1e-3) / _GRID_LINES)
+        return cls(max(losses), math.floor(low / grid), max(math.ceil(high / grid), math.floor(low / grid) + 1), grid)
+
+    def x(self, step: int) -> float:
+        return _LEFT + (_WIDTH - _LEFT - _MARGIN) * step / self.last
+
+    def y(self, loss: float) -> float:
+        share = (loss / self.grid - self.low) / (self.high - self.low)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _MARGIN)
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2, 5, 10 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+
+
+def _axes(frame: _Frame) -> list[str]:
     lines = []
-    for tenth in range(38, 57, 2):
-        y = _y(tenth / 10)
+    for index in range(frame.low, frame.high + 1):
+        y = frame.y(index * frame.grid)
         lines.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#eee"/>')
-        lines.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tenth / 10:.1f}</text>')
-    for step in range(0, last + 1, _tick(last)):
-        x = _x(step, last)
-        lines.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{step}</text>')
+        lines.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{index * frame.grid:.3g}</text>')
+    for step in range(0, frame.last + 1, _tick(frame.last)):
+        place = f'x="{frame.x(step):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle"'
+        lines.append(f"<text {place}>{step}</text>")
     lines.append(f'<text x="{_WIDTH / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">step</text>')
-    lines.append(f'<text x="{_LEFT}" y="12">loss, nats</text>')
+    lines.append(f'<text x="{_LEFT}" y="12">loss</text>')
     return lines
 
 
@@ -59,18 +91,9 @@ def _tick(last: int) -> int:
     return int(max(1, 10 ** (len(str(last)) - 1)))
 
 
-def _line(values: dict[int, float], last: int, style: str) -> str:
-    points = " ".join(f"{_x(step, last):.1f},{_y(values[step]):.1f}" for step in sorted(values))
+def _line(values: dict[int, float], frame: _Frame, style: str) -> str:
+    points = " ".join(f"{frame.x(step):.1f},{frame.y(values[step]):.1f}" for step in sorted(values))
     return f'<polyline points="{points}" fill="none" {style}/>'
-
-
-def _x(step: int, last: int) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _MARGIN) * step / last
-
-
-def _y(loss: float) -> float:
-    share = (min(_HIGH, max(_LOW, loss)) - _LOW) / (_HIGH - _LOW)
-    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _MARGIN)
 
 
 def main() -> int:

@@ -6,12 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from kinemacolor.training.clips import read_clips
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.photos import Picture, is_held_out, read_photos
-from kinemacolor.training.recipe import EncoderSource, PhotoSource, Plan
+from kinemacolor.training.recipe import ClipSource, EncoderSource, PhotoSource, Plan
 
 __all__ = ["TrainingData", "read_data"]
 
@@ -27,6 +30,8 @@ class TrainingData:
     held_out: list[Picture]
     """A few pictures that no step sees; the sharper ones if there are any."""
     trunk: dict[str, Tensor] | None
+    clips: list[NDArray[np.uint8]]
+    """(T, H, W, 3) sRGB each; empty if the recipe trains no memory."""
 
 
 def read_data(plan: Plan, folder: Path, limit: int | None = None) -> TrainingData:
@@ -48,7 +53,16 @@ def read_data(plan: Plan, folder: Path, limit: int | None = None) -> TrainingDat
     if not sets[0]:
         raise RecipeError(f"{folder / sources[0].folder}: expected colourful photos, found none")
     held_out = read_photos(tars[-1], 4 * _SHEET_PICTURES, lambda name: is_held_out(name, one_in))
-    return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], held_out[:_SHEET_PICTURES], trunk)
+    clips = _read_clips(plan.memory.clips, folder, limit) if plan.memory is not None else []
+    return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], held_out[:_SHEET_PICTURES], trunk, clips)
+
+
+def _read_clips(source: ClipSource, folder: Path, limit: int | None) -> list[NDArray[np.uint8]]:
+    one_in = source.held_out_one_in
+    clips = read_clips(_tars(source, folder / source.folder), limit, lambda name: not is_held_out(name, one_in))
+    if not clips:
+        raise RecipeError(f"{folder / source.folder}: expected clips, found none")
+    return clips
 
 
 def _tars(source: PhotoSource, folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from kinemacolor.models.color import lightness_from_luminance
 
-__all__ = ["FilmModel", "degrade"]
+__all__ = ["FilmModel", "degrade", "degrade_sequence"]
 
 _PANCHROMATIC = ((0.12, 0.36), (0.45, 0.78), (0.04, 0.22))  # around the BT.709 weights, unfiltered to yellow filter
 _ORTHOCHROMATIC = ((0.0, 0.15), (0.35, 0.70), (0.20, 0.50))
@@ -54,6 +54,8 @@ class FilmModel:
     """Standard deviation of grain at mid grey; drawn so that fine grain is more frequent than heavy."""
     coarse_grain: float = 0.5
     """Share of pictures whose grain is enlarged twofold."""
+    flicker_stops: float = 0.15
+    """Largest standard deviation of the exposure from frame to frame, in stops; in moving pictures only."""
     probability: float = 0.4
     """Probability of each of blur, halation, clipping, fading and vignetting."""
     probability_always: float = 0.75
@@ -72,7 +74,27 @@ def degrade(linear: Tensor, film: FilmModel, generator: Generator) -> Tensor:
         (B, 1, H, W) CIE L* in [0, 100].
     """
     draw = _Draw(linear.shape[0], generator)
+    return _develop(_expose(linear, film, draw), film, draw)
+
+
+def degrade_sequence(linear: Tensor, film: FilmModel, generator: Generator) -> Tensor:
+    """Film a scene: one stock, one camera and one print for all frames; exposure flickers and the grain is fresh.
+
+    Args:
+        linear: (T, 3, H, W) linear sRGB light in [0, 1], the frames of one shot.
+        film: Ranges of the model.
+        generator: Source of all randomness.
+
+    Returns:
+        (T, 1, H, W) CIE L* in [0, 100].
+    """
+    draw = _Draw(1, generator)
     light = _expose(linear, film, draw)
+    stops = draw.uniform((0.0, film.flicker_stops)) * torch.randn(linear.shape[0], 1, 1, 1, generator=generator)
+    return _develop(draw.apply(film.probability, light, light * 2.0**stops), film, draw)
+
+
+def _develop(light: Tensor, film: FilmModel, draw: "_Draw") -> Tensor:
     light = draw.apply(film.probability, light, _blur(light, draw.uniform(film.blur_sigma_px)))
     light = draw.apply(film.probability, light, _halate(light, draw.uniform(film.halation)))
     plane = lightness_from_luminance(light) / 100.0
@@ -85,7 +107,7 @@ def degrade(linear: Tensor, film: FilmModel, generator: Generator) -> Tensor:
 
 
 class _Draw:
-    """Draws per picture of one batch, shaped (B, 1, 1, 1)."""
+    """Draws per picture of one batch, shaped (B, 1, 1, 1); of one shot (1, 1, 1, 1), the same for all its frames."""
 
     def __init__(self, count: int, generator: Generator) -> None:
         self._count, self.generator = count, generator
@@ -112,9 +134,9 @@ def _expose(linear: Tensor, film: FilmModel, draw: _Draw) -> Tensor:
 
 def _blur(light: Tensor, sigma_px: Tensor) -> Tensor:
     offsets = torch.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1, dtype=light.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma_px.view(-1, 1)) ** 2)
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).view(-1, 1, 1, offsets.numel())
     count = light.shape[0]
+    kernel = torch.exp(-0.5 * (offsets / sigma_px.view(-1, 1)) ** 2).expand(count, -1)
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).view(count, 1, 1, offsets.numel())
     padded = F.pad(light, (_BLUR_RADIUS,) * 4, mode="replicate").transpose(0, 1)  # pictures as groups
     blurred = F.conv2d(F.conv2d(padded, kernel, groups=count), kernel.transpose(2, 3), groups=count)
     return blurred.transpose(0, 1)

@@ -12,10 +12,10 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from kinemacolor.models.checkpoint import save_weights
-from kinemacolor.models.networks.kinema import KinemaNet, fold_batch_norm
+from kinemacolor.models.kinema_colorizer import KinemaWeights
+from kinemacolor.training.finished import load_checkpoint, load_memory_run, load_run
+from kinemacolor.training.launch import MEMORY_FOLDER
 
 __all__ = ["LICENCE", "SOURCES", "export", "licence_text", "main"]
 
@@ -25,8 +25,9 @@ LICENCE = "CC-BY-NC-4.0"
 """Terms of the weights: a part of the training pictures has non-commercial, research-only or unclear terms."""
 
 TERMS = (
-    "The weights were trained on photos from research data sets, a part of which has non-commercial, research-only "
-    "or unclear terms; use them for research and for private, non-commercial work. The code has a licence of its own."
+    "The weights were trained on photos and clips from research data sets, a part of which has non-commercial, "
+    "research-only or unclear terms; use them for research and for private, non-commercial work. The code has a "
+    "licence of its own."
 )
 
 SOURCES = (
@@ -58,6 +59,23 @@ SOURCES = (
     (
         "landscapes (Unsplash, CC0, CC BY-SA), from linuxdeepin/deepin-wallpapers, pop-os/wallpapers, "
         "elementary/wallpapers"
+    ),
+    (
+        "clips, for the memory only (MIT stated by the repository, the clips are often from DAVIS 2017, the web or "
+        "other sets), from KwaiVGI/LivePortrait, YBYBZhang/ControlVideo, aharley/pips, ali-vilab/videocomposer, "
+        "andrewssobral/bgslibrary, finite-infinity/tensorflow-serving-yolov3, gaomingqi/Track-Anything, "
+        "lixirui142/VidToMe, researchmm/STTN, udacity/CarND-LaneLines-P1"
+    ),
+    (
+        "clips, for the memory only (Apache-2.0 stated; samples of Kinetics, UCF101, NTU, DAVIS 2017 among them), "
+        "from open-mmlab/mmaction2, showlab/Tune-A-Video, google-ai-edge/mediapipe-samples, tensorflow/tfjs-models, "
+        "PaddlePaddle/PaddleVideo, DepthAnything/Video-Depth-Anything, LiheYoung/Depth-Anything, dmlc/decord"
+    ),
+    (
+        "clips, for the memory only: intel-iot-devkit/sample-videos (CC BY 4.0), mdn/learning-area (CC0), "
+        "facebookresearch/co-tracker (CC BY-NC 4.0), sczhou/ProPainter (S-Lab 1.0, non-commercial), "
+        "martin-danelljan/ECO (GPL-3.0; OTB), hyeonseobnam/py-MDNet (research licence; OTB), "
+        "baaivision/vid2vid-zero, ChenyangLEI/deep-video-prior and imageio/imageio-binaries (none stated)"
     ),
 )
 """Where the training pictures came from, with the terms that are stated or known."""
@@ -118,14 +136,17 @@ def export(run: Path, out: Path) -> Path:
         Path of the card.
 
     Raises:
-        FileNotFoundError: The run has no checkpoint.
+        FileNotFoundError: The run has no checkpoint of its frame network.
     """
-    content: dict[str, Any] = torch.load(run / "run.pt", map_location="cpu", weights_only=True)
-    net = KinemaNet(norm=True)
-    net.load_state_dict(content["net"])
+    content = load_checkpoint(run)
+    memory_run = run / MEMORY_FOLDER
+    has_memory = (memory_run / "run.pt").exists()
+    memory = load_memory_run(memory_run) if has_memory else None
+    if memory is None:
+        _log.warning("%s: no run of the memory; its weights are those of an untrained one", run)
     out.mkdir(parents=True, exist_ok=True)
     weights = out / "kinema.safetensors"
-    digest = save_weights(weights, fold_batch_norm(net.eval()))
+    digest = save_weights(weights, KinemaWeights(load_run(run), memory))
     card = {
         "name": "kinema",
         "file": weights.name,
@@ -137,6 +158,7 @@ def export(run: Path, out: Path) -> Path:
             "steps": content["step"],
             "minutes": round(content["minutes"], 1),
             "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
+            **({"memory": _memory_part(memory_run)} if has_memory else {}),
             **_data_of(run),
             "sources": SOURCES,
         },
@@ -149,12 +171,19 @@ def export(run: Path, out: Path) -> Path:
     return path
 
 
+def _memory_part(run: Path) -> dict[str, Any]:
+    content = load_checkpoint(run)
+    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    return {"steps": content["step"], "minutes": round(content["minutes"], 1), "recipe": recipe}
+
+
 def _data_of(run: Path) -> dict[str, Any]:
     """Hashes of photos and encoder; a run without a recipe file has none."""
     path = run / "plan.json"
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     names = ("small_photos", "large_photos", "held_out_one_in", "encoder")
-    return {"data": {name: plan[name] for name in names}} if plan else {}
+    clips = {"clips": plan["memory"]["clips"]} if plan.get("memory") else {}
+    return {"data": {**{name: plan[name] for name in names}, **clips}} if plan else {}
 
 
 def main() -> None:

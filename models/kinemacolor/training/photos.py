@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["CropSettings", "is_colourful", "is_held_out", "read_photos", "sample_crops"]
+__all__ = ["CropSettings", "decode_jpeg", "is_colourful", "is_held_out", "read_photos", "sample_crops"]
 
 Picture = NDArray[np.uint8]
 
@@ -59,7 +59,7 @@ def read_photos(
     if not tars:
         raise FileNotFoundError("expected at least one tar of photos, found none")
     with ThreadPoolExecutor(max_workers=2) as pool:
-        pictures = pool.map(_decode, _jpegs(tars, limit, keep))
+        pictures = pool.map(decode_jpeg, _jpegs(tars, limit, keep))
         return [picture for picture in pictures if is_colourful(picture)]
 
 
@@ -109,7 +109,12 @@ def _jpegs(tars: Sequence[Path], limit: int | None, keep: Callable[[str], bool])
                 yield handle.read()
 
 
-def _decode(data: bytes) -> Picture:
+def decode_jpeg(data: bytes) -> Picture:
+    """Decode a JPEG file to (H, W, 3) uint8 RGB.
+
+    Raises:
+        ValueError: It does not decode.
+    """
     picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise ValueError(f"expected a JPEG file, found {len(data)} bytes that do not decode")

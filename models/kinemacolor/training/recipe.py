@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.memory_trainer import MemoryRecipe
 from kinemacolor.training.trainer import Recipe
 
-__all__ = ["EncoderSource", "PhotoSource", "Plan", "Watch", "read_recipe", "shipped_recipes"]
+__all__ = [
+    "ClipSource",
+    "EncoderSource",
+    "MemoryPlan",
+    "PhotoSource",
+    "Plan",
+    "Watch",
+    "read_recipe",
+    "shipped_recipes",
+]
 
 T = TypeVar("T")
 
@@ -33,6 +43,14 @@ class PhotoSource:
     """CSV (may be gzip-compressed) with the columns `name` and `tar`."""
     manifest_sha256: str | None = None
     """SHA-256 of the manifest file; None does not check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSource(PhotoSource):
+    """One folder of clips, below the data folder: tars with a folder of JPEG frames per clip."""
+
+    held_out_one_in: int = 5
+    """One clip in so many, chosen by a hash of its name, is never trained on: settings are chosen on those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +84,18 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """The second part of a run: the memory, on top of the frame network of the first."""
+
+    clips: ClipSource
+    """Moving pictures; the photos are those of the first part, the sharper ones if there are any."""
+    numbers: MemoryRecipe
+    """Schedule, rate, shots, loss, film, seed."""
+    watch: Watch = field(default_factory=lambda: Watch(early_steps=0))
+    """Log, checkpoints, early look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A whole recipe file."""
 
@@ -83,6 +113,8 @@ class Plan:
     """Schedule, rates, crops, loss, film, seed."""
     watch: Watch = field(default_factory=Watch)
     """Log, checkpoints, sheets, early look."""
+    memory: MemoryPlan | None = None
+    """Trained after the frame network; None leaves the memory as it starts."""
 
 
 def shipped_recipes() -> list[str]:
@@ -140,7 +172,7 @@ def _value(hint: object, value: object, where: str) -> object:
     if is_dataclass(hint):
         return _build(cast(type[object], hint), value, f"{where}.")
     if get_origin(hint) is tuple:
-        return _pair(value, where)
+        return _pair(get_args(hint)[0], value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, cast(type, hint)):
@@ -148,7 +180,11 @@ def _value(hint: object, value: object, where: str) -> object:
     return value
 
 
-def _pair(value: object, where: str) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, int | float) for part in value):
+def _pair(kind: type, value: object, where: str) -> tuple[object, object]:
+    if not isinstance(value, list) or len(value) != 2:
         raise RecipeError(f"{where}: expected two numbers, found {value!r}")
-    return float(value[0]), float(value[1])
+    try:
+        first, last = (_value(kind, part, where) for part in value)
+    except RecipeError:
+        raise RecipeError(f"{where}: expected two numbers, found {value!r}") from None
+    return first, last

@@ -2,16 +2,15 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import cv2
 
 from kinemacolor.training.errors import TrainingFailed
 from kinemacolor.training.events import EventWriter
+from kinemacolor.training.loop import LogLine, Schedule, TrainingLoop
 from kinemacolor.training.photos import Picture
 from kinemacolor.training.recipe import Watch
-from kinemacolor.training.sheets import draw_sheet
-from kinemacolor.training.trainer import LogLine, Recipe, Trainer
 
 __all__ = ["Watcher", "early_look", "progress_line"]
 
@@ -24,11 +23,11 @@ class Watcher:
     Args:
         trainer: The run.
         watch: Intervals and bound.
-        held_out: Pictures of the sample sheets; may be empty.
+        draw: Makes a sample sheet; None if there is nothing to show.
     """
 
-    def __init__(self, trainer: Trainer, watch: Watch, held_out: Sequence[Picture]) -> None:
-        self._trainer, self._watch, self._held_out = trainer, watch, held_out
+    def __init__(self, trainer: TrainingLoop, watch: Watch, draw: Callable[[], Picture] | None) -> None:
+        self._trainer, self._watch, self._draw = trainer, watch, draw
         self._events = EventWriter(trainer.out / "tensorboard", trainer.step)
         self._sheet_time = float("-inf")
 
@@ -38,27 +37,26 @@ class Watcher:
         Raises:
             TrainingFailed: The early look found that the run does not learn.
         """
-        _log.info("%s", progress_line(line, self._trainer.recipe))
+        _log.info("%s", progress_line(line, self._trainer.schedule))
         step = int(line["step"])
         self._events.scalars({name: value for name, value in line.items() if name != "step"}, step)
         early_look(line, self._watch)
-        if self._held_out and time.monotonic() - self._sheet_time >= self._watch.sheet_minutes * 60.0:
-            self._draw(step)
+        if self._draw is not None and time.monotonic() - self._sheet_time >= self._watch.sheet_minutes * 60.0:
+            self._keep(self._draw(), step)
             self._sheet_time = time.monotonic()
 
-    def _draw(self, step: int) -> None:
-        sheet = draw_sheet(self._trainer.net, self._held_out, self._trainer.recipe.film)
+    def _keep(self, sheet: Picture, step: int) -> None:
         folder = self._trainer.out / "samples"
         folder.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"step_{step:06d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         self._events.picture("held out", sheet, step)
 
 
-def progress_line(line: LogLine, recipe: Recipe) -> str:
+def progress_line(line: LogLine, schedule: Schedule) -> str:
     """One line for the terminal."""
-    share = recipe.elapsed_share(int(line["step"]), line["minutes"])
+    share = schedule.elapsed_share(int(line["step"]), line["minutes"])
     left = line["minutes"] * (1.0 - share) / share if share > 0.0 else float("inf")
-    of = f" of {recipe.steps}" if recipe.steps is not None else ""
+    of = f" of {schedule.steps}" if schedule.steps is not None else ""
     return (
         f"step {int(line['step'])}{of}  {share:4.0%}  loss {line['loss']:.3f}  "
         f"{line['steps_per_second']:.2f} steps/s  {line['minutes']:.0f} min, {left:.0f} min left"

@@ -37,8 +37,10 @@ class DecodeSettings:
     """Power to which the training's class weight is divided out, in [0, 1]."""
     temperature: float = 0.5
     """Temperature of the annealed mean, above 0: near 0 takes the mode, 1 the mean."""
-    saturation: float = 2.1
+    saturation: float = 2.45
     """Factor of the mean's chroma, above 0: a mean of possible colours is paler than any of them."""
+    largest_chroma: float = 60.0
+    """CIELAB chroma that raised colours approach but do not reach, above 0: sure skin must not turn orange."""
 
 
 class ConvBlock(nn.Module):
@@ -129,7 +131,14 @@ class KinemaNet(nn.Module):
         moments = torch.cat((self.bins, self.bins.square().sum(dim=1, keepdim=True)), dim=1)  # (261, 3): a, b, a2+b2
         mean = F.conv2d(posterior, moments.t()[:, :, None, None])
         variance = mean[:, 2:] - mean[:, :2].square().sum(dim=1, keepdim=True)
-        return settings.saturation * mean[:, :2], variance.clamp_min(0.0).sqrt()
+        return _raise_chroma(mean[:, :2], settings), variance.clamp_min(0.0).sqrt()
+
+
+def _raise_chroma(ab: Tensor, settings: DecodeSettings) -> Tensor:
+    """Multiply the chroma of (B, 2, h, w), softly limited; hue stays."""
+    chroma = ab.square().sum(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
+    limit = settings.largest_chroma
+    return ab * (limit * torch.tanh(settings.saturation / limit * chroma) / chroma)
 
 
 def fold_batch_norm(trained: KinemaNet) -> KinemaNet:

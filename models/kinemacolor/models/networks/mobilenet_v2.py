@@ -64,12 +64,20 @@ class SameConv2d(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         top, bottom = same_padding(x.shape[-2], kernel, stride)
         left, right = same_padding(x.shape[-1], kernel, stride)
-        if top == bottom and left == right:
-            y = F.conv2d(x, self.weight, self.bias, stride, (top, left), 1, self.groups)
-        else:
-            y = F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, stride, 0, 1, self.groups)
+        symmetric = top == bottom and left == right
+        padded, padding = (x, (top, left)) if symmetric else (F.pad(x, (left, right, top, bottom)), (0, 0))
+        y = self._convolve(padded, padding)
         # hardtanh is a clamp whose gradient is one pass instead of three: a quarter of a training step
         return y if self.clamp is None else F.hardtanh(y, self.clamp[0], self.clamp[1])
+
+    def _convolve(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        if self.training and self.groups > 1 and self.stride[0] > 1 and torch.is_autocast_enabled("cpu"):
+            # The gradient of a strided depthwise convolution in bfloat16 took 4 to 40 times as long as in float32 on a
+            # processor with AVX-512 (torch 2.13): a fifth of a training step.
+            with torch.autocast("cpu", enabled=False):
+                y = F.conv2d(x.float(), self.weight, self.bias, self.stride, padding, 1, self.groups)
+            return y.to(torch.get_autocast_dtype("cpu"))
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
 
 
 class InvertedResidual(nn.Module):

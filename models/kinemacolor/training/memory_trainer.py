@@ -1,0 +1,136 @@
+"""The trainer of the memory of `kinema`, on top of a trained frame network that stays as it is.
+
+Half of the shots are pieces of clips, half are made of photos (`training.motion`); a share of both is put through the
+model of old film, one film a shot, with flicker and fresh grain on every frame.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
+from kinemacolor.models.kinema_colorizer import confidence_of_spread
+from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.models.networks.memory import CELL, MemoryNet
+from kinemacolor.models.temporal import Cells, TemporalSettings, observe
+from kinemacolor.training.degradation import FilmModel, degrade_sequence
+from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
+from kinemacolor.training.memory_loss import MemoryLoss, Shots, memory_loss
+from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
+from kinemacolor.training.photos import Picture
+
+__all__ = ["MemoryRecipe", "MemoryTrainer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRecipe(Schedule):
+    """Everything that decides the result of a run, apart from data and speed."""
+
+    rate: float = 3e-3
+    """Learning rate."""
+    count: int = 4
+    """Shots of a batch."""
+    old_film_share: float = 0.6
+    """Share of the shots whose lightness comes from the model of old film."""
+    clip_share: float = 0.5
+    """Share of the shots that are pieces of clips; the others are made of photos."""
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    """What a shot looks like."""
+    loss: MemoryLoss = field(default_factory=MemoryLoss)
+    """Weights of the parts of the loss."""
+    film: FilmModel = field(default_factory=FilmModel)
+    """Ranges of the model of old film."""
+
+
+class MemoryTrainer(TrainingLoop):
+    """A run of the memory.
+
+    Args:
+        out: Folder of the run; made if missing.
+        recipe: What to do.
+        frame: The trained frame network, folded.
+        clips: (T, H, W, 3) uint8 sRGB each.
+        photos: (H, W, 3) uint8 sRGB each.
+        rank: Number of this process among those that share the batch.
+        workers: How many there are.
+        device: Where the networks run; pictures are always drawn on the CPU.
+
+    Raises:
+        ValueError: There is no clip or no photo that is large enough.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        recipe: MemoryRecipe,
+        frame: KinemaNet,
+        clips: list[NDArray[np.uint8]],
+        photos: list[Picture],
+        *,
+        rank: int = 0,
+        workers: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        side = recipe.motion.side_px
+        self.recipe = recipe
+        self.clips = [clip for clip in clips if len(clip) > 1 and min(clip.shape[1:3]) >= side]
+        self.photos = photos
+        if not self.clips or not self.photos:
+            raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
+        torch.manual_seed(recipe.seed)
+        self.net = MemoryNet().to(device)
+        layout = torch.channels_last
+        self._frame = frame.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+        self._generator = torch.Generator()
+        group = ParameterGroup("memory", list(self.net.parameters()), recipe.rate)
+        super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
+
+    def draw_loss(self) -> Tensor:
+        """The loss of this step's shots."""
+        rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
+        self._generator.manual_seed(self.recipe.seed + 1_000_003 * self.step + self.rank)
+        pictures = [self._draw(rng) for _ in range(max(1, self.recipe.count // self.workers))]
+        return memory_loss(self.net, self._look(pictures), TemporalSettings(), self.recipe.loss)
+
+    def _draw(self, rng: np.random.Generator) -> MovingPicture:
+        if rng.random() < self.recipe.clip_share:
+            return film_clip(self.clips[int(rng.integers(len(self.clips)))], self.recipe.motion, rng)
+        chosen = [self.photos[index] for index in rng.integers(len(self.photos), size=2)]
+        return film_photos(chosen, self.recipe.motion, rng)
+
+    def _look(self, pictures: list[MovingPicture]) -> Shots:
+        rgb = torch.stack([picture.rgb for picture in pictures], dim=1)
+        lightness = torch.stack([self._develop(picture.rgb) for picture in pictures], dim=1).to(self.device)
+        lab = _unflatten(F.avg_pool2d(srgb_to_lab(rgb.flatten(0, 1)), CELL), rgb).to(self.device)
+        ab, confidence = (_unflatten(planes, rgb) for planes in self._propose(lightness.flatten(0, 1)))
+        observed = tuple(map(self._observe, lightness, ab, confidence))
+        origin = torch.stack([picture.origin for picture in pictures], dim=1).to(self.device)
+        seen = torch.stack([picture.seen for picture in pictures], dim=1).to(self.device)
+        return Shots(observed, lab, origin, seen)
+
+    def _observe(self, lightness: Tensor, ab: Tensor, confidence: Tensor) -> Cells:
+        return observe(self.net, lightness, ab, confidence)
+
+    def _develop(self, rgb: Tensor) -> Tensor:
+        """(T, 1, H, W) L* of one shot, on old film or clean."""
+        if float(torch.rand((), generator=self._generator)) < self.recipe.old_film_share:
+            return degrade_sequence(srgb_to_linear(rgb), self.recipe.film, self._generator)
+        return lightness_from_luminance(srgb_to_linear(luma(rgb)))
+
+    @torch.no_grad()
+    def _propose(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
+        """The frame network's colour and its confidence."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits, _ = self._frame(lightness.contiguous(memory_format=torch.channels_last))
+        ab, spread = self._frame.decode(logits, DecodeSettings())
+        return ab, confidence_of_spread(spread)
+
+
+def _unflatten(planes: Tensor, like: Tensor) -> Tensor:
+    """(T * B, ...) to (T, B, ...)."""
+    return planes.view(*like.shape[:2], *planes.shape[1:])

@@ -1,0 +1,56 @@
+"""Made and measured motion: following it leads to where things were."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
+
+SETTINGS = MotionSettings(frames=5, side_px=96)
+
+
+def _photo(seed: int, height: int = 140, width: int = 180) -> NDArray[np.uint8]:
+    """Smooth blobs, so that a resampled picture equals itself."""
+    noise = np.random.default_rng(seed).uniform(0, 255, (5, 6, 3)).astype(np.float32)
+    return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 255), dtype=np.uint8)
+
+
+def _error(shot: MovingPicture) -> tuple[float, float]:
+    """Mean difference of cells to where they came from, and to the same place of the previous frame, 8-bit codes."""
+    cells = F.avg_pool2d(shot.rgb * 255.0, 4)
+    moved = F.grid_sample(cells[:-1], shot.origin, mode="bilinear", padding_mode="border", align_corners=False)
+    weight = shot.seen / shot.seen.sum() / 3.0
+    return (float(((plane - cells[1:]).abs() * weight).sum()) for plane in (moved, cells[:-1]))  # type: ignore[return-value]
+
+
+def test_a_made_shot_knows_where_everything_was() -> None:
+    for seed in range(6):
+        shot = film_photos([_photo(seed), _photo(seed + 100)], SETTINGS, np.random.default_rng(seed))
+        assert shot.rgb.shape == (5, 3, 96, 96)
+        assert shot.origin.shape == (4, 24, 24, 2)
+        assert 0.3 < float(shot.seen.mean()) <= 1.0
+        followed, still = _error(shot)
+        assert followed < max(1.0, 0.35 * still)
+
+
+def test_an_object_hides_what_it_passes() -> None:
+    settings = MotionSettings(frames=5, side_px=96, objects=1.0, object_px=12.0)
+    shots = [film_photos([_photo(s), _photo(s + 50)], settings, np.random.default_rng(s)) for s in range(4)]
+    assert min(float(shot.seen.mean()) for shot in shots) < 0.98
+
+
+def test_a_piece_of_a_clip_comes_with_its_flow() -> None:
+    wide = _photo(3, 128, 260)
+    clip = np.stack([wide[:, 4 * t : 4 * t + 128] for t in range(12)])
+    settings = MotionSettings(frames=6, side_px=96, strides=(1, 1))
+    followed, still = _error(film_clip(clip, settings, np.random.default_rng(0)))
+    assert followed < 0.35 * still
+
+
+def test_a_short_clip_is_played_to_and_fro_and_the_same_draw_gives_the_same_shot() -> None:
+    clip = np.stack([_photo(seed, 96, 96) for seed in range(3)])
+    first, second = (film_clip(clip, MotionSettings(frames=9, side_px=96), np.random.default_rng(1)) for _ in range(2))
+    assert first.rgb.shape[0] == 9
+    assert torch.equal(first.rgb, second.rgb)
