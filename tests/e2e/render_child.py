@@ -4,13 +4,17 @@
 
 POINT is the name of a function of `os` that changes the disk, or `any` of them, or `frame` for a frame that is about to
 be encoded; the process dies just before call COUNT of it, counted from 0. `none` never dies, `count` says how many
-calls of `any` there were on stdout.
+calls of `any` there were on stdout. `server:COUNT,COUNT` lives, and kills its private server before those frames;
+`stop:COUNT` lives, and stops (SIGSTOP) before that frame until it is told to go on.
 """
 
 import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
+
+import psutil
 
 from kinemacolor.cli.main import main
 from kinemacolor.media import writer
@@ -37,6 +41,30 @@ def watch(owner: object, name: str, count: int, calls: list[int]) -> None:
     setattr(owner, name, watched)
 
 
+def before_frames(frames: set[int], act: Callable[[], None]) -> None:
+    """Do something just before these calls of `write_frame`."""
+    write, calls = writer.SegmentSink.write_frame, [0]
+
+    @functools.wraps(write)
+    def watched(*args: object) -> object:
+        if calls[0] in frames:
+            act()
+        calls[0] += 1
+        return write(*args)
+
+    writer.SegmentSink.write_frame = watched
+
+
+def kill_server() -> None:
+    for child in psutil.Process().children():
+        if "kinemacolor.server" in child.cmdline():
+            child.kill()
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def run() -> int:
     segment_frames, point, *words = sys.argv[1:]
     arguments.EncodeOptions = functools.partial(EncodeOptions, segment_frames=int(segment_frames))
@@ -44,6 +72,8 @@ def run() -> int:
     calls = [0]
     if name == "frame":
         watch(writer.SegmentSink, "write_frame", int(count), calls)
+    elif name in ("server", "stop"):
+        before_frames({int(frame) for frame in count.split(",")}, kill_server if name == "server" else stop)
     elif name in (*DISK, "any", "count"):
         for each in DISK if name in ("any", "count") else (name,):
             watch(os, each, int(count or -1), calls)

@@ -55,15 +55,24 @@ def frames_done(process):
 
 
 @pytest.fixture
-def running(tmp_path, long_film, start, monkeypatch):
-    """A render on a private server that has done some frames: (process, server's pid, folder for temporary files)."""
+def start_running(tmp_path, long_film, start, monkeypatch):
+    """Starts a render on a private server and waits until it has done some frames: (process, server's pid)."""
     scratch = tmp_path / "t"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
-    arguments = ["--model", "tiny", "--threads", "1", "--progress", "json"]
-    process = start("render", long_film, tmp_path / "out.mkv", *arguments)
-    assert frames_done(process) < 1500
-    return process, server_of(process)
+
+    def start_render(*options):
+        arguments = ["--model", "tiny", "--threads", "1", "--progress", "json", *options]
+        process = start("render", long_film, tmp_path / "out.mkv", *arguments)
+        assert frames_done(process) < 1500
+        return process, server_of(process)
+
+    return start_render
+
+
+@pytest.fixture
+def running(start_running):
+    return start_running()
 
 
 def leftovers(tmp_path):
@@ -101,8 +110,18 @@ def test_a_killed_client_takes_its_server_along(running):
     wait_until(lambda: is_gone(server))
 
 
-def test_a_killed_server_fails_the_render_aloud(tmp_path, running):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_was_ended_is_started_again(tmp_path, running, number):
     process, server = running
+    os.kill(server, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert leftovers(tmp_path) == ["out.mkv"]
+    assert not list((tmp_path / "t").iterdir())
+
+
+def test_a_killed_server_fails_an_impatient_render_aloud(tmp_path, start_running):
+    process, server = start_running("--patience", "0")
     os.kill(server, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == SERVER
@@ -112,12 +131,14 @@ def test_a_killed_server_fails_the_render_aloud(tmp_path, running):
 
 def test_a_foreign_server_that_goes_away_fails_the_render_aloud(tmp_path, long_film, start, start_server):
     server = start_server()
-    process = start("render", long_film, tmp_path / "out.mkv", "--progress", "json", "--server", server.address)
+    process = start(
+        "render", long_film, tmp_path / "out.mkv", "--progress", "json", "--server", server.address, "--patience", "1"
+    )
     frames_done(process)
     server.process.kill()
     _, err = process.communicate(timeout=60)
     assert process.returncode == SERVER
-    assert "no server at" in err.splitlines()[-1]
+    assert "no server answers at" in err.splitlines()[-1]
     assert leftovers(tmp_path) == []
 
 

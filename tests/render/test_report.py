@@ -18,8 +18,8 @@ GRAY_16 = PixelFormat(name="gray16le", family=Family.GRAY, bits=16)
 RGB = PixelFormat(name="gbrp", family=Family.RGB, bits=8)
 
 REPORT = RenderReport(
-    output=Path("out.mov"), complete=True, frames=48, frames_resumed=0, shots=1, seconds=4.0, limited_samples=0,
-    luma_exact=True, luma_psnr_db=None, luma_psnr_frames=0, output_bytes=1000,
+    output=Path("out.mov"), complete=True, frames=48, frames_resumed=0, breaks=0, frames_recomputed=0, shots=1,
+    seconds=4.0, limited_samples=0, luma_exact=True, luma_psnr_db=None, luma_psnr_frames=0, output_bytes=1000,
 )  # fmt: skip
 
 
@@ -129,3 +129,9 @@ def test_no_terminal_gets_only_notes(monkeypatch, capsys):
     display.update(Tally(encoded=5), 10)
     display.close()
     assert capsys.readouterr().err == "a note\n"
+
+
+def test_a_server_that_was_lost_is_mentioned():
+    lost = replace(REPORT, breaks=2, frames_recomputed=31).lines(Plan("ffv1", True))
+    assert lost[1] == "the server was lost 2 times and came back; 31 frames computed again, no colour differs"
+    assert not any("lost" in line for line in REPORT.lines(Plan("ffv1", True)))

@@ -9,6 +9,7 @@ ClientError
 +-- ClipLostError            the clip went to a newer stream or was evicted
 +-- ServerFaultError         the server failed, or broke the contract itself
     +-- ServerStartError     the private server did not come up
+    +-- StateLostError       the server came back without the clip's past, and it is not at hand here either
 """
 
 from typing import Protocol
@@ -68,6 +69,10 @@ class ServerStartError(ServerFaultError):
     def __init__(self, message: str, exit_status: int | None = None) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+
+class StateLostError(ServerFaultError):
+    """The clip cannot go on where it was: from the start of the shot it can."""
 
 
 class EndedCall(Protocol):

@@ -5,6 +5,7 @@ Rules
   * It holds the read end of a pipe whose write end only the client has: when the client dies, by SIGKILL too, the
     pipe closes and the server ends (`--exit-with-stdin`).
   * It says where it listens in one JSON line on stdout; a failure is one line on stderr and an exit status.
+  * Its snapshots lie in its own folder, so that one that crashed and was started again goes on where it was.
 """
 
 import contextlib
@@ -38,17 +39,36 @@ SERVER_COMMAND = (sys.executable, "-m", "kinemacolor.server")
 class PrivateServer:
     """A running private server. Made by `private_server`."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self._process = process
-        self._folder = folder
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self._command, self._folder = tuple(command), folder
+        self._starts = 0
         self._log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
+        self.address: ServerAddress | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._starts += 1
+        # A name of its own for each start: a process that was killed leaves its socket behind.
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # one that was told to end has removed it
+        socket, state = f"unix:{self._folder}/{self._starts}.sock", f"{self._folder}/state"
         self._announced: list[str] = []
         self._told = threading.Event()
+        try:
+            self._process = subprocess.Popen(
+                [*self._command, "--listen", socket, "--state-dir", state, "--exit-with-stdin"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ServerStartError(f"the private server did not start: {error.strerror}") from error
         self._pumps = [
-            self._pump(process.stderr, self._log.append),
-            self._pump(process.stdout, self._note_stdout),
+            self._pump(self._process.stderr, self._log.append),
+            self._pump(self._process.stdout, self._note_stdout),
         ]
-        self.address: ServerAddress | None = None
 
     @property
     def pid(self) -> int:
@@ -94,11 +114,29 @@ class PrivateServer:
         self._pumps[0].join(STOP_TIMEOUT_SECONDS)
         raise ServerStartError(f"the private server did not start: {self.last_words(status)}", status)
 
+    def restart(self, timeout: float = START_TIMEOUT_SECONDS) -> ServerAddress:
+        """End the process, if it still runs, at once, and start another on the same snapshots.
+
+        Raises:
+            ServerStartError: The new one did not come up.
+        """
+        self._process.kill()
+        self._end()
+        self._start()
+        return self.wait_ready(timeout)
+
     def stop(self) -> None:
         """Stop the process and remove its folder. Never raises for a process that is gone already."""
         try:
             if self._process.poll() is None:
                 self._process.terminate()
+            self._end()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        """Wait for a process that was told to end, and close what led to it."""
+        try:
             with contextlib.suppress(OSError):
                 self._close(self._process.stdin)
             self._wait_or_kill()
@@ -107,7 +145,6 @@ class PrivateServer:
                 pump.join(STOP_TIMEOUT_SECONDS)
             for stream in (self._process.stdout, self._process.stderr):
                 self._close(stream)
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait_or_kill(self) -> None:
         try:
@@ -167,26 +204,17 @@ def private_server(
 def _spawn(command: Sequence[str]) -> PrivateServer:
     folder = _socket_folder()
     try:
-        process = subprocess.Popen(
-            [*command, "--listen", f"unix:{folder}/server.sock", "--exit-with-stdin"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
+        return PrivateServer(command, folder)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
-        raise ServerStartError(f"the private server did not start: {error.strerror}") from error
-    return PrivateServer(process, folder)
+        raise
 
 
 def _socket_folder() -> Path:
     """A new folder, only ours (mode 0700), whose path leaves room for the socket's name."""
     for parent in (None, "/tmp"):
         folder = Path(tempfile.mkdtemp(prefix=PRIVATE_FOLDER_PREFIX, dir=parent))
-        if len(os.fsencode(folder)) + len("/server.sock") <= MAX_SOCKET_PATH_BYTES:
+        if len(os.fsencode(folder)) + len("/999.sock") <= MAX_SOCKET_PATH_BYTES:
             return folder
         folder.rmdir()
     raise ServerStartError("the temporary folder's path is too long for a socket; set TMPDIR to a shorter one")

@@ -36,6 +36,8 @@ class OpenRequest:
     model: str = ""
     """Empty: the server's default."""
     first_frame: int = 0
+    earliest_frame: int | None = None
+    """The first frame that can still be sent, where that lies before `first_frame`; None: `first_frame`."""
     restart: bool = True
     """True: a state that the server keeps under this key is dropped."""
     want_confidence: bool = False
@@ -52,6 +54,7 @@ class OpenRequest:
             geometry=pb.PlaneGeometry(width_px=self.geometry.width_px, height_px=self.geometry.height_px),
             transfer=cast(pb.Transfer, self.transfer),
             first_frame=self.first_frame,
+            earliest_frame=self.earliest_frame,
             restart=self.restart,
             want_confidence=self.want_confidence,
             shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,

@@ -47,8 +47,8 @@ _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 
             network_width_px, network_height_px, frames_total
   note      text
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
-  done      frames, frames_resumed, shots, fps, elapsed_seconds, limited_samples, luma_exact, luma_psnr_db,
-            luma_psnr_frames, complete, output, output_bytes
+  done      frames, frames_resumed, breaks, frames_recomputed, shots, fps, elapsed_seconds, limited_samples, luma_exact,
+            luma_psnr_db, luma_psnr_frames, complete, output, output_bytes
 A failure is one line on stderr and the exit code. Unknown values are null."""
 
 
@@ -155,6 +155,13 @@ def _add_running(parser: OneLineParser) -> None:
     add("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
     add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
     add("--threads", type=checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
+    add(
+        "--patience",
+        type=checked(_wait),
+        default=600.0,
+        metavar="SECONDS",
+        help="for a server that is gone (%(default)g)",
+    )
     add("--disk-full-wait", type=checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
     add("--dry-run", action="store_true", help="say what would be done; touch nothing")
     add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")
@@ -171,7 +178,12 @@ def _one(positional: list[str], named: str | None, what: str) -> Path:
 def _server(values: argparse.Namespace) -> ServerOptions:
     if values.server is not None and (values.device is not None or values.threads is not None):
         raise UsageError("--device and --threads are for the own server; they cannot be set with --server")
-    return ServerOptions(address=values.server, device=values.device, threads=values.threads)
+    return ServerOptions(
+        address=values.server,
+        device=values.device,
+        threads=values.threads,
+        patience_seconds=values.patience,
+    )
 
 
 def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:

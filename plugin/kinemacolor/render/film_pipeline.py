@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from kinemacolor.client.errors import ServerFaultError
-from kinemacolor.client.stream import ClipStream
+from kinemacolor.client.lasting_stream import LastingStream
 from kinemacolor.media.errors import TruncatedSourceError
 from kinemacolor.media.reader import Source
 from kinemacolor.media.types import OutputFrame, Part, SourceFrame
@@ -51,6 +51,10 @@ class Tally:
     """Frames that are through, those of an earlier run included."""
     resumed: int = 0
     """Frames that an earlier run had finished."""
+    breaks: int = 0
+    """How often the server was lost and found again."""
+    recomputed: int = 0
+    """Frames that the server computed again because of that."""
     shots: int = 0
     queue_us: int = 0
     network_us: int = 0
@@ -98,7 +102,7 @@ class FilmPipeline:
         self,
         source: Source,
         colouring: Colouring,
-        stream: ClipStream,
+        stream: LastingStream,
         sink: Sink,
         *,
         span: Span,

@@ -1,5 +1,6 @@
 """A render from its parts: find out which are missing, have them coloured, join them."""
 
+import queue
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -7,6 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from kinemacolor.client.errors import StateLostError
+from kinemacolor.client.lasting_stream import LastingStream, Recovery
+from kinemacolor.client.reconnect import ReconnectPolicy
 from kinemacolor.client.requests import OpenedClip, OpenRequest
 from kinemacolor.media.errors import OutputError, SourceError, TruncatedSourceError
 from kinemacolor.media.join import join_film
@@ -23,10 +27,13 @@ from kinemacolor.render.parts import Parts, kept_note
 from kinemacolor.render.pipeline import StageClock
 from kinemacolor.render.prepare import Prepared, why_not_resumable
 from kinemacolor.render.progress import Display
-from kinemacolor.render.report import RenderReport, is_luma_exact, started_values
+from kinemacolor.render.report import RenderReport, is_luma_exact, plural, started_values
 from kinemacolor.render.runs import Run
 from kinemacolor.render.server_choice import ServerSession, check_model, open_server
 from kinemacolor.render.tracks import copied_packets
+
+_PASSES_IN_VAIN = 3
+"""So many times in a row without a finished part, and the state is lost for a reason that stays."""
 
 _OpenSession = Callable[[], AbstractContextManager[ServerSession]]
 
@@ -89,6 +96,8 @@ class _Job:
         self._clock = StageClock()
         self._truncated: TruncatedSourceError | None = None
         self._has_started = False
+        self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """Notes of other threads."""
         options, plan = prepared.options, prepared.plan
         self.parts = Parts(
             plan,
@@ -115,13 +124,30 @@ class _Job:
     def colour(self, missing: list[Run], session: ServerSession) -> None:
         """Have the missing parts coloured, one run after the other.
 
+        A clip that cannot go on where it was goes on after the last finished part, as a render does that was killed.
+
         Raises:
             ClientError: The server's side.
             MediaError: The input's or the output's side.
         """
         model = check_model(session.client, self._prepared.options.model)
         for run in missing:
-            self._pass(run, session, model)
+            self._pass_again(run, session, model)
+
+    def _pass_again(self, run: Run, session: ServerSession, model: str) -> None:
+        before, in_vain = self.parts.totals.frames, 0
+        while True:
+            try:
+                self._pass(run, session, model)
+                return
+            except StateLostError as error:
+                done, rest = self.parts.totals.frames, self.parts.missing()
+                in_vain = in_vain + 1 if done == before else 0
+                if in_vain >= _PASSES_IN_VAIN or not rest:
+                    raise
+                self._said.put(f"{error}; going on after the last finished part")
+                before = self._tally.encoded = done
+                run = replace(run, first=rest[0].first)
 
     def _pass(self, run: Run, session: ServerSession, model: str) -> None:
         prepared, parts = self._prepared, self.parts
@@ -138,7 +164,7 @@ class _Job:
         with (
             prepared.film.open(span.feed_from) as source,
             open_sink(prepared.plan, parts.folder, self._policy, parts.before(run.first), parts.replaceable) as sink,
-            session.client.open_clip(request) as stream,
+            self._open(request, session) as stream,
         ):
             parts.start(colour_values(stream.info))
             self._say_started(stream.info)
@@ -157,6 +183,22 @@ class _Job:
             with self._waiter.woken_by(pipeline.stages.abort.sleep):
                 pipeline.run(self._look_up)
             self._end_pass(pipeline)
+
+    def _open(self, request: OpenRequest, session: ServerSession) -> LastingStream:
+        patience = self._prepared.options.server.patience_seconds
+        return LastingStream(
+            session.open_clip,
+            request,
+            policy=ReconnectPolicy(patience_seconds=patience),
+            on_break=lambda cause: self._said.put(f"{cause}; trying again, for {patience:.0f} seconds at most"),
+            on_recovery=self._note_recovery,
+        )
+
+    def _note_recovery(self, recovery: Recovery) -> None:
+        self._tally.breaks += 1
+        self._tally.recomputed += recovery.frames_again
+        again = plural(recovery.frames_again, "frame")
+        self._said.put(f"the server is back after {recovery.seconds:.1f} s; it computes {again} again")
 
     def _span(self, run: Run) -> Span:
         size, offset = self.parts.part_frames, self._prepared.first_number
@@ -241,6 +283,8 @@ class _Job:
         self._display.event(started_values(prepared.film.info, prepared.plan, opened, geometry, total))
 
     def _look_up(self) -> None:
+        while not self._said.empty():
+            self._display.note(self._said.get())
         self._display.update(self._tally, self._prepared.frames_total)
 
     def _report(self, size: int) -> RenderReport:
@@ -251,6 +295,8 @@ class _Job:
             complete=True,
             frames=totals.frames,
             frames_resumed=self._tally.resumed,
+            breaks=self._tally.breaks,
+            frames_recomputed=self._tally.recomputed,
             shots=totals.shots,
             seconds=time.monotonic() - self._tally.started,
             limited_samples=totals.limited_samples,

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from kinemacolor.client.address import ServerAddress
+from kinemacolor.client.reconnect import ReconnectPolicy
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
@@ -59,6 +60,8 @@ class ServerOptions:
     """None: a private one, with the settings below."""
     device: str | None = None
     threads: int | None = None
+    patience_seconds: float = ReconnectPolicy().patience_seconds
+    """How long the server may be gone before a render gives up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

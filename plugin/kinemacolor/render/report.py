@@ -21,6 +21,10 @@ class RenderReport:
     frames: int
     frames_resumed: int
     """Of these, how many an earlier run had finished."""
+    breaks: int
+    """How often the server was lost and found again."""
+    frames_recomputed: int
+    """Frames that the server computed again because of that."""
     shots: int
     seconds: float
     limited_samples: int
@@ -42,6 +46,8 @@ class RenderReport:
         return {
             "frames": self.frames,
             "frames_resumed": self.frames_resumed,
+            "breaks": self.breaks,
+            "frames_recomputed": self.frames_recomputed,
             "shots": self.shots,
             "fps": round(self.fps, 3),
             "elapsed_seconds": round(self.seconds, 3),
@@ -59,6 +65,10 @@ class RenderReport:
         frames, shots = plural(self.frames, "frame"), plural(self.shots, "shot")
         resumed = f" ({self.frames_resumed} of an earlier run)" if self.frames_resumed else ""
         lines = [f"{self.output}: {frames}{resumed}, {shots}, {self.fps:.2f} frames per second"]
+        if self.breaks:
+            times = "once" if self.breaks == 1 else f"{self.breaks} times"
+            again = plural(self.frames_recomputed, "frame")
+            lines.append(f"the server was lost {times} and came back; {again} computed again, no colour differs")
         if self.limited_samples:
             lines.append(f"{self.limited_samples} chroma samples lost saturation to fit the gamut")
         lines.append(self._luma_line(plan))

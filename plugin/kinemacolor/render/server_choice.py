@@ -2,25 +2,27 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, connect
-from kinemacolor.client.errors import ServerFaultError, ServerUnreachableError
+from kinemacolor.client.errors import ClientError, ServerFaultError, ServerTimeoutError, ServerUnreachableError
 from kinemacolor.client.private_server import PrivateServer, private_server
+from kinemacolor.client.requests import OpenRequest
+from kinemacolor.client.stream import ClipStream
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
 
 _IDLE_SECONDS = 86_400
+_END_SECONDS = 2.0
+"""From the end of a process's connections to its own."""
 
 
-@dataclass(frozen=True, slots=True)
 class ServerSession:
-    """A connection, and the private server behind it if there is one."""
+    """A connection, and the private server behind it if there is one. `client` may be another after `open_clip`."""
 
-    client: ColorizeClient
-    private: PrivateServer | None
+    def __init__(self, client: ColorizeClient, private: PrivateServer | None) -> None:
+        self.client, self.private = client, private
 
     @property
     def address(self) -> ServerAddress:
@@ -31,6 +33,32 @@ class ServerSession:
     def where(self) -> str:
         """In words, for messages."""
         return "a private server" if self.private is not None else f"the server at {self.address}"
+
+    def open_clip(self, request: OpenRequest, broken_by: ClientError | None = None) -> ClipStream:
+        """Open a clip, over a new connection if `broken_by` says how the last one ended.
+
+        A private server that has ended or hangs is started again first.
+
+        Raises:
+            ClientError: The clip cannot be opened (now).
+        """
+        if broken_by is not None:
+            self._connect_again(broken_by)
+        return self.client.open_clip(request)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.client.close()
+
+    def _connect_again(self, broken_by: ClientError) -> None:
+        self.client.close()
+        address, private = self.client.address, self.private
+        # The connection breaks a moment before the process can be asked how it ended.
+        if private is not None and (
+            isinstance(broken_by, ServerTimeoutError) or private.exit_status(_END_SECONDS) is not None
+        ):
+            address = private.restart()
+        self.client = connect(address)
 
 
 @contextmanager
@@ -45,15 +73,17 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
         ClientError: No server, or the private one did not start.
     """
     if options.address is not None:
-        with connect(options.address) as client:
-            yield ServerSession(client, None)
+        with closing(ServerSession(connect(options.address), None)) as session:
+            yield session
         return
-    with private_server(_server_arguments(options, model)) as private, connect(_ready(private)) as client:
+    with (
+        private_server(_server_arguments(options, model)) as private,
+        closing(ServerSession(connect(_ready(private)), private)) as session,
+    ):
         try:
-            yield ServerSession(client, private)
+            yield session
         except ServerUnreachableError as error:
-            # The connection breaks a moment before the process can be asked how it ended.
-            status = private.exit_status(wait_seconds=2.0)
+            status = private.exit_status(_END_SECONDS)
             if status is None:
                 raise
             raise ServerFaultError(f"the private server ended: {private.last_words(status)}") from error

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -205,11 +206,10 @@ def _remove_socket(listen: str) -> None:
 
 
 def _remove_private_folder(listen: str) -> None:
-    """The folder that was made for the socket: a client that was killed cannot remove it. Other folders stay."""
+    """The folder that was made for socket and snapshots: a client that was killed cannot remove it. Others stay."""
     folder = Path(listen.removeprefix("unix:")).parent
     if listen.startswith("unix:") and folder.name.startswith(PRIVATE_FOLDER_PREFIX):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _announce(address: str) -> None:

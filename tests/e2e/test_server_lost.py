@@ -1,0 +1,157 @@
+"""A server that is killed, hangs or is gone for a while costs time, never a frame: the film has the same bytes."""
+
+import functools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import make
+import numpy as np
+import pytest
+
+from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
+
+CHILD = Path(__file__).with_name("render_child.py")
+SEGMENT, SNAPSHOT = 16, 24
+FRAMES = 90
+CUTS = (0, 13, 60)
+KINDS = {"mkv": ("-c", "ffv1"), "mov": ("-c", "libx264")}
+SERVER = 3
+MOST = 2 * SNAPSHOT + DEFAULT_WINDOW_FRAMES
+"""Computed again after a kill that hits the writing of a snapshot: likely here, where a frame takes a millisecond."""
+
+
+def scene(number):
+    """Blocks of another scene after each cut, in motion."""
+    blocks = np.random.default_rng(sum(cut <= number for cut in CUTS)).integers(30, 220, (6, 8)).astype(np.uint8)
+    luma = np.roll(np.kron(blocks, np.ones((8, 8), np.uint8)), abs(number % 10 - 5), axis=1)
+    return luma, *(np.full((24, 32), 128, np.uint8) for _ in range(2))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return make.film(tmp_path_factory.mktemp("source") / "in.mov", codec="libx264", frames=FRAMES, pictures=scene).path
+
+
+@pytest.fixture(scope="module")
+def unbroken(source, tmp_path_factory):
+    """The bytes of the whole film in a kind of file, rendered once by a private server."""
+
+    @functools.cache
+    def film(kind):
+        out = tmp_path_factory.mktemp("unbroken") / f"out.{kind}"
+        finish(render(source, out, kind, "none"))
+        return out.read_bytes()
+
+    return film
+
+
+def render(source, out, kind, point, *options):
+    words = ["render", source, out, *KINDS[kind], "--model", "tiny", "--progress", "json", *options]
+    return start([CHILD, SEGMENT, point, *words])
+
+
+def render_at(server, source, out, frame, *options):
+    """On a server that is there already; returns when the render stands still before a frame."""
+    words = ["render", source, out, *KINDS["mkv"], "--server", server.address, "--progress", "json", *options]
+    process = start([CHILD, SEGMENT, f"stop:{frame}", *words])
+    assert os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_status == signal.SIGSTOP
+    return process
+
+
+def start(words):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    """The `done` event of a render that went well, and its notes."""
+    out, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, errors
+    events = [json.loads(line) for line in out.splitlines()]
+    (done,) = (event for event in events if event["event"] == "done")
+    return done, [event["text"] for event in events if event["event"] == "note"]
+
+
+@pytest.mark.parametrize(("kind", "frames"), [("mkv", "7,40"), ("mov", "61")])
+def test_a_private_server_that_is_killed_is_started_again(tmp_path, source, unbroken, kind, frames):
+    out = tmp_path / f"out.{kind}"
+    done, notes = finish(render(source, out, kind, f"server:{frames}"))
+    assert out.read_bytes() == unbroken(kind)
+    assert done["breaks"] == len(frames.split(","))
+    assert done["frames_recomputed"] <= done["breaks"] * MOST
+    assert any("the server is back" in note for note in notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mkv", "mov"])
+def test_a_server_that_is_killed_anywhere_costs_a_few_frames(tmp_path, source, unbroken, kind):
+    """20 frames chosen by a seed. A kill while a snapshot is being written costs another 24."""
+    for frame in sorted(random.Random(20261126).sample(range(FRAMES), 20)):
+        out = tmp_path / f"{frame}.{kind}"
+        done, _ = finish(render(source, out, kind, f"server:{frame}"))
+        again = done["frames_recomputed"]
+        sys.stdout.write(f"{kind}: server killed at frame {frame}: {again} frames computed again\n")
+        assert again <= MOST
+        assert out.read_bytes() == unbroken(kind)
+
+
+def test_a_server_that_comes_back_at_the_same_address_goes_on(tmp_path, source, start_server, unbroken):
+    state = ("--state-dir", str(tmp_path / "state"))
+    server = start_server(*state)
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 40)
+    server.stop(signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
+    said = process.stdout.readline()
+    while "trying again" not in said:
+        said = process.stdout.readline()
+    start_server(*state, listen=server.address)
+    done, _ = finish(process)
+    assert (done["breaks"], done["frames"]) == (1, FRAMES)
+    assert 0 < done["frames_recomputed"] <= MOST
+    assert out.read_bytes() == unbroken("mkv")
+
+
+def test_a_server_that_comes_back_without_its_states_goes_on_at_a_finished_part(
+    tmp_path, source, start_server, unbroken
+):
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 50)
+    server.stop(signal.SIGKILL)
+    start_server("--state-dir", str(tmp_path / "other"), listen=server.address)
+    process.send_signal(signal.SIGCONT)
+    _, notes = finish(process)
+    assert any("going on after the last finished part" in note for note in notes)
+    assert out.read_bytes() == unbroken("mkv")
+
+
+def test_one_without_snapshots_is_sent_the_shot_again(tmp_path, source, start_server, unbroken):
+    server = start_server("--snapshot-bytes", "0")
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 50)
+    server.stop(signal.SIGKILL)
+    start_server("--snapshot-bytes", "0", listen=server.address)
+    process.send_signal(signal.SIGCONT)
+    done, _ = finish(process)
+    assert done["frames_recomputed"] >= 50 - CUTS[1]
+    assert out.read_bytes() == unbroken("mkv")
+
+
+def test_patience_ends(tmp_path, source, start_server):
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 50, "--patience", "1")
+    server.stop(signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == SERVER
+    assert "no server answers" in errors.splitlines()[-1]
+    assert not out.exists()
+    kept = [path for path in tmp_path.iterdir() if path.name.endswith(".parts")]
+    assert kept, "finished segments are kept for --resume"
