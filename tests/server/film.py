@@ -61,6 +61,17 @@ class Client:
         self.pre_roll(range(opened.resume_from, first))
         return opened
 
+    def come_back(self, stub: pb_grpc.ColorizeServiceStub, first: int) -> None:
+        """Go on at `first` after a crash, with no frames but those that no answer has promised away."""
+        start = self.film.shot_start(first)
+        self.connect(stub)
+        self.answers = 0
+        if not self.open(first, earliest=start if self.durable is None else self.durable + 1).resumed:
+            assert self.durable is None, "a promise was broken"
+            self.connect(stub)
+            self.open(start)
+            self.pre_roll(range(start, first))
+
     def pre_roll(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             self.send(number, pre_roll=True)

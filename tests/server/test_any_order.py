@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from box import Box
-from film import Client, Film, unbroken
-from streams import connect
+from film import Client, Film, snapshots, unbroken
+from streams import connect, wait_until
 
 from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
 
@@ -82,6 +82,7 @@ def test_a_kill_in_the_middle_of_any_order_changes_no_byte(box: Box, film: Film)
     client.open()
     client.play(range(film.frames))
     client.play_anyhow(order[:half])
+    wait_until(lambda: snapshots(box.states).keys() >= {0, *film.cuts})
     client.send(order[half])
     client.connect(box.restart())
     assert client.open(first=order[half], earliest=0).resumed

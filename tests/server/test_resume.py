@@ -68,12 +68,7 @@ def test_a_render_survives_kills_with_frames_in_flight(box: Box, kills: int) -> 
             for number in range(death, death + 8):
                 client.send(number)
             client.take(death)
-            stub = box.restart()
-            client.answers = 0
-            client.connect(stub)
-            kept = client.film.shot_start(death) if client.durable is None else client.durable + 1
-            opened = client.open(first=death + 1, earliest=kept)
-            assert opened.resumed
+            client.come_back(box.restart(), first=death + 1)
     client.end()
     assert client.colours == expected
 
@@ -132,11 +127,11 @@ def test_a_kill_in_the_middle_of_writing_a_snapshot_leaves_the_one_before(box: B
         assert client.durable == 23, "nothing is promised before it is durable"
         box.kill()
     client.connect(box.start())
+    assert list(box.states.rglob("*.partial")) == []
     opened = client.open(first=55, earliest=0)
     assert (opened.resumed, opened.resume_from) == (True, 24)
     client.play(range(55, 80))
     assert client.colours == expected
-    assert list(box.states.rglob("*.partial")) == []
 
 
 @contextlib.contextmanager

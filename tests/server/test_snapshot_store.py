@@ -274,7 +274,7 @@ def test_a_dropped_clip_does_not_come_back_from_the_queue(tmp_path: Path) -> Non
     assert frames(tmp_path) == []
 
 
-def test_a_slow_disk_costs_old_snapshots_and_bounds_the_states_that_wait(tmp_path: Path) -> None:
+def test_a_slow_disk_costs_old_states_and_no_shot_starts(tmp_path: Path) -> None:
     folder = SlowFolder(tmp_path)
     with opened(tmp_path, folder=folder) as store:
         folder.hold()
@@ -282,9 +282,11 @@ def test_a_slow_disk_costs_old_snapshots_and_bounds_the_states_that_wait(tmp_pat
         assert folder.entered.wait(SECONDS)
         for after in range(48, 240, 24):
             store.save(clip(), snapshot(after))
+        for cut in (300, 301, 302):
+            store.save(clip(), snapshot(cut, cut))
         folder.gate.set()
         assert store.flush(SECONDS)
-    assert frames(tmp_path) == [24, 192, 216]
+    assert frames(tmp_path) == [24, 192, 216, 300, 301, 302]
 
 
 def test_half_written_files_of_a_dead_server_are_removed(tmp_path: Path) -> None:

@@ -50,8 +50,10 @@ from kinemacolor.wire.frame import ClipKey, FrameNumber
 
 _log = logging.getLogger(__name__)
 
-_MAX_PENDING = 2
-"""Snapshots of one clip that wait for the disk; of more the oldest is not written. Each holds a state."""
+_MAX_PENDING_STATES = 2
+"""Snapshots of one clip that wait for the disk and hold a state; of more the oldest is not written."""
+_MAX_PENDING_STARTS = 256
+"""The same for shot starts, which hold nothing and which a later snapshot cannot replace."""
 _FLUSH_SECONDS = 5.0
 """How long a server that stops waits for its disk."""
 _KNOWN_SHOTS = 1024
@@ -113,6 +115,11 @@ class _Save:
     clip: SnapshotClip
     files: _Files
     instruction: SaveSnapshot
+
+    @property
+    def has_state(self) -> bool:
+        """False at a shot start."""
+        return self.instruction.state is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +200,11 @@ class SnapshotStore:
     def save(self, clip: SnapshotClip, instruction: SaveSnapshot) -> None:
         """Write a snapshot when the disk has time for it; never blocks."""
         with self._lock:
-            files = self._files(clip)
-            waiting = [save for save in self._queue if save.files is files]
-            if len(waiting) >= _MAX_PENDING:
-                self._queue.remove(waiting[0])
-            self._queue.append(_Save(clip, files, instruction))
+            new = _Save(clip, self._files(clip), instruction)
+            alike = [save for save in self._queue if save.files is new.files and save.has_state == new.has_state]
+            if len(alike) >= (_MAX_PENDING_STATES if new.has_state else _MAX_PENDING_STARTS):
+                self._queue.remove(alike[0])
+            self._queue.append(new)
             self._lock.notify_all()
 
     def durable_through(self, clip: SnapshotClip, number: FrameNumber) -> FrameNumber | None:
