@@ -126,10 +126,13 @@ class KinemaNet(nn.Module):
             ab (B, 2, h, w) float32 in CIELAB units, and the posterior's spread (B, 1, h, w), its standard deviation
             around the mean (before its chroma was raised) in the same units.
         """
-        shift = (settings.beta * self.class_log_weight)[:, None, None]
-        posterior = ((logits.float() - shift) / settings.temperature).softmax(dim=1)
+        # One row per cell: the rows are contiguous already in the layout of the convolutions, and a softmax over them
+        # takes a third of the time that one over planes takes.
+        rows = logits.permute(0, 2, 3, 1).flatten(0, 2).float()
+        shift = self.class_log_weight * (-settings.beta / settings.temperature)
+        posterior = torch.add(shift, rows, alpha=1.0 / settings.temperature).softmax(dim=1)
         moments = torch.cat((self.bins, self.bins.square().sum(dim=1, keepdim=True)), dim=1)  # (261, 3): a, b, a2+b2
-        mean = F.conv2d(posterior, moments.t()[:, :, None, None])
+        mean = (posterior @ moments).view(logits.shape[0], *logits.shape[2:], 3).permute(0, 3, 1, 2)
         variance = mean[:, 2:] - mean[:, :2].square().sum(dim=1, keepdim=True)
         return _raise_chroma(mean[:, :2], settings), variance.clamp_min(0.0).sqrt()
 
