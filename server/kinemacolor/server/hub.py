@@ -47,6 +47,8 @@ class Clip:
     client_name: str = ""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
+    largest_state_bytes: int = 0
+    """The most that its states have taken so far."""
 
     @property
     def key(self) -> ClipKey:
@@ -348,6 +350,7 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)
         self._deliver(clip, messages.color_frame(instruction, durable))
 
@@ -394,7 +397,8 @@ class ClipHub:
         if clip.session is not None:
             clip.session.finish()
             self._finishing.add(clip.session)
-        _log.info("clip ended", extra={"clip": clip.key, "frames": instruction.frames_answered})
+        values = {"frames": instruction.frames_answered, "state_bytes": clip.largest_state_bytes}
+        _log.info("clip ended", extra={"clip": clip.key, **values})
 
     def _deliver(self, clip: Clip, response: pb.StreamFramesResponse) -> None:
         if clip.session is not None:
