@@ -11,7 +11,9 @@ from kinemacolor.client.errors import (
     ClientError,
     ClipLostError,
     RequestRefusedError,
+    ServerChangedError,
     ServerFaultError,
+    ServerStartError,
     ServerUnreachableError,
     StateLostError,
 )
@@ -221,7 +223,7 @@ def test_another_device_would_give_other_colours_and_is_refused():
 
     with (
         LastingStream(server.open, REQUEST, policy=FAST) as stream,
-        pytest.raises(StateLostError, match="another device"),
+        pytest.raises(ServerChangedError, match="another device"),
     ):
         walk(stream, before=change)
 
@@ -235,6 +237,15 @@ def test_a_state_that_is_gone_together_with_its_frames_is_said():
 
     with LastingStream(server.open, REQUEST, policy=FAST) as stream, pytest.raises(StateLostError, match="frame 10"):
         walk(stream, before=lose)
+
+
+def test_a_shot_that_was_too_long_to_keep_is_lost_with_the_server():
+    """A long shot without snapshots that fills the room: the loss is said as what it is."""
+    server = Server({20})
+    room = 6 * luma(0).nbytes
+    policy = ReconnectPolicy(patience_seconds=5, first_wait_seconds=0.001, kept_bytes=room)
+    with LastingStream(server.open, REQUEST, policy=policy) as stream, pytest.raises(StateLostError, match="frame 10"):
+        walk(stream)
 
 
 def test_no_patience_means_none():
@@ -297,6 +308,8 @@ def test_what_may_pass():
     assert may_pass(ServerFaultError("x", ErrorReason.INTERNAL))
     assert may_pass(ClipLostError("x", ErrorReason.EVICTED))
     assert not may_pass(StateLostError("x"))
+    assert may_pass(ServerStartError("killed", -9))
+    assert not may_pass(ServerStartError("no such model", 2))
 
 
 def test_kept_frames_leave_oldest_first_and_never_those_that_are_needed():
@@ -309,6 +322,8 @@ def test_kept_frames_leave_oldest_first_and_never_those_that_are_needed():
     frames.make_room(needed=15)
     assert frames.earliest == 12
     assert frames.get(13).number == 13
+    with pytest.raises(ValueError, match="frame 11 is not among those kept, 12 to 14"):
+        frames.get(11)
     frames.drop_before(99)
     assert frames.earliest == frames.end == 15
     with pytest.raises(ValueError, match="next frame is 15"):

@@ -84,6 +84,24 @@ def test_the_end_of_stdin_ends_the_server(short_folder: Path) -> None:
         assert process.wait(60) == 0
 
 
+def test_a_folder_that_only_looks_private_is_left_alone(short_folder: Path) -> None:
+    folder = short_folder / "kinemacolor-archive"
+    (folder / "state").mkdir(parents=True)
+    (folder / "state" / "reel1.txt").write_text("a film")
+    status, _ = start("--model", "tiny", "--exit-with-stdin", "--listen", f"unix:{folder}/s")
+    assert status == 0
+    assert (folder / "state" / "reel1.txt").read_text() == "a film"
+
+
+def test_a_private_folder_goes_with_its_server(short_folder: Path) -> None:
+    folder = short_folder / "kinemacolor-x"
+    folder.mkdir(mode=0o700)
+    listen, state = f"unix:{folder}/2.sock", str(folder / "state")
+    status, log = start("--model", "tiny", "--exit-with-stdin", "--listen", listen, "--state-dir", state)
+    assert status == 0, log
+    assert not folder.exists()
+
+
 def test_ctrl_c_during_the_start_is_no_traceback(short_folder: Path) -> None:
     command = [sys.executable, "-m", "kinemacolor.server", "--model", "tiny", "--listen", f"unix:{short_folder}/s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

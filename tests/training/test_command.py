@@ -58,6 +58,17 @@ def test_one_command_trains_the_frame_network_and_then_the_memory(data: Path, tm
     assert card["training"]["data"]["clips"]["tars"] == "*.tgz"
 
 
+def test_a_memory_stays_with_the_frame_network_it_was_trained_on(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    make_recipe(data, numbers={"steps": 2}, memory_steps=2)
+    assert _train(data, out) == 0
+    make_recipe(data, numbers={"steps": 4}, memory_steps=2)
+    assert _train(data, out, "--resume") == 2
+    assert "frame_network_steps" in capsys.readouterr().err
+
+
 def test_a_killed_and_resumed_run_has_the_curve_of_an_unbroken_one(data: Path, tmp_path: Path) -> None:
     make_recipe(data)
     assert _train(data, tmp_path / "unbroken") == 0

@@ -16,8 +16,8 @@ TINT_AB = (1.696, 6.801)
 (`python -m kinemacolor.evaluation.tint` repeats it)."""
 
 SMOOTHING = 7.0 / 9.0
-"""Weight of the old colour in exponential smoothing. (1 + k) / (1 - k) = 8: as many frames' worth of evidence as the
-memory of kinema holds, so the two differ in following motion and in confidence only."""
+"""Weight of the old colour in exponential smoothing. (1 + k) / (1 - k) = 8 frames' worth: as calm as the
+truth's own compression noise lets one see, without following motion."""
 
 
 @dataclass(frozen=True, slots=True)

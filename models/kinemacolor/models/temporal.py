@@ -77,7 +77,13 @@ class KinemaState:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "KinemaState":
-        """The state that `tensors` gave."""
+        """The state that `tensors` gave.
+
+        Raises:
+            ValueError: They are another state's.
+        """
+        if set(tensors) - {"memory"}:
+            raise ValueError(f"expected the tensor memory, found {', '.join(sorted(tensors))}")
         return cls(tensors.get("memory"))
 
 

@@ -57,7 +57,7 @@ class FilmModel:
     flicker_stops: float = 0.15
     """Largest standard deviation of the exposure from frame to frame, in stops; in moving pictures only."""
     probability: float = 0.4
-    """Probability of each of blur, halation, clipping, fading and vignetting."""
+    """Probability of each of blur, halation, clipping, fading, vignetting and flicker."""
     probability_always: float = 0.75
     """Probability of each of the characteristic curve and the grain, which hardly any film lacks."""
 

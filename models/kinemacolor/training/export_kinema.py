@@ -188,7 +188,7 @@ def _data_of(run: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Read the arguments and export."""
-    parser = argparse.ArgumentParser(description="Export the frame network of a run.")
+    parser = argparse.ArgumentParser(description="Export the networks of a run.")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the card")
     arguments = parser.parse_args()

@@ -17,7 +17,7 @@ from torch.multiprocessing.spawn import ProcessException, start_processes
 
 from kinemacolor.training.data import TrainingData, read_data
 from kinemacolor.training.errors import RecipeError, TrainingError, TrainingFailed
-from kinemacolor.training.finished import load_run
+from kinemacolor.training.finished import load_checkpoint, load_run
 from kinemacolor.training.loop import TrainingLoop
 from kinemacolor.training.memory_trainer import MemoryTrainer
 from kinemacolor.training.photos import Picture
@@ -78,7 +78,7 @@ def train(
         _log.info("the recipe names no encoder: the trunk starts from noise")
     _train_frame(plan, loaded, out, device)
     if plan.memory is not None:
-        _check_folder(asdict(plan.memory), out / MEMORY_FOLDER, resume)
+        _check_folder(_memory_values(plan.memory, out), out / MEMORY_FOLDER, resume)
         _train_memory(plan.memory, loaded, out, device)
     _log.info("done; kinemacolor train --export %s makes weights of it", out)
 
@@ -103,8 +103,13 @@ def _train_memory(plan: MemoryPlan, data: TrainingData, run: Path, device: str) 
         return MemoryTrainer(out, plan.numbers, frame, data.clips, photos, rank=rank, workers=workers, device=device)
 
     out, workers = run / MEMORY_FOLDER, _workers(plan.watch, device)
-    _write_plan(asdict(plan), out)
+    _write_plan(_memory_values(plan, run), out)
     _run(out, plan.watch, workers, make, None)
+
+
+def _memory_values(plan: MemoryPlan, run: Path) -> dict[str, object]:
+    """The plan, and the frame network that the memory is for: another one, trained further, needs another memory."""
+    return {**asdict(plan), "frame_network_steps": int(load_checkpoint(run)["step"])}
 
 
 def _workers(watch: Watch, device: str) -> int:

@@ -1,7 +1,7 @@
 """The trainer of the memory of `kinema`, on top of a trained frame network that stays as it is.
 
 Half of the shots are pieces of clips, half are made of photos (`training.motion`); a share of both is put through the
-model of old film, one film a shot, with flicker and fresh grain on every frame.
+model of old film, one film a shot, with fresh grain and sometimes flicker.
 """
 
 from dataclasses import dataclass, field

@@ -32,11 +32,11 @@ class MotionSettings:
     strides: tuple[int, int] = (1, 3)
     """Fewest and most frames of a clip from one shown frame to the next."""
     pan_px: float = 6.0
-    """Fastest pan of the made camera, pixels a frame."""
+    """Fastest pan of the made camera, pixels a frame for a photo at full size; it is enlarged up to 1.4 times."""
     zoom: float = 0.01
     """Fastest zoom of the made camera, share a frame."""
     object_px: float = 8.0
-    """Fastest motion of the made object, pixels a frame."""
+    """Fastest motion of the made object, as `pan_px`."""
     objects: float = 0.7
     """Share of the made sequences that have an object."""
 
@@ -95,7 +95,7 @@ def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.ran
     covers = [np.zeros((side, side), np.float32)] * settings.frames
     if rng.random() < settings.objects:
         passing = _Layer.draw(photos[1], side, settings.object_px, settings.zoom, settings.frames, rng)
-        shape = _Shape.draw(side, settings.object_px, rng)
+        shape = _Shape.draw(side, rng)
         over, over_places = zip(*(passing.show(side, t) for t in range(settings.frames)), strict=True)
         # The object's texture moves with its outline.
         covers = [shape.cover(side, passing, t) for t in range(settings.frames)]
@@ -159,7 +159,7 @@ class _Shape:
     radii: NDArray[np.float64]
 
     @classmethod
-    def draw(cls, side: int, speed: float, rng: np.random.Generator) -> "_Shape":
+    def draw(cls, side: int, rng: np.random.Generator) -> "_Shape":
         return cls(rng.uniform(0.2, 0.8, 2) * side, rng.uniform(0.12, 0.35, 2) * side)
 
     def cover(self, side: int, layer: _Layer, t: int) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """A connection to a server: health, questions, clips."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -149,8 +150,13 @@ class ColorizeClient:
             raise ServerUnreachableError(f"the server at {self.address} is not serving (it starts or drains)")
 
     def close(self) -> None:
-        """Close the connection; open clips end with ClipLostError."""
-        self._channel.close()
+        """Close the connection; open clips end with ClipLostError.
+
+        grpc waits without a bound for calls whose bytes a frozen server does not take; a thread is left to it then.
+        """
+        closing = threading.Thread(target=self._channel.close, name="kinemacolor-close", daemon=True)
+        closing.start()
+        closing.join(self._timeouts.close)
 
     def __enter__(self) -> Self:
         return self

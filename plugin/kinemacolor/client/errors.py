@@ -9,6 +9,7 @@ ClientError
 +-- ClipLostError            the clip went to a newer stream or was evicted
 +-- ServerFaultError         the server failed, or broke the contract itself
     +-- ServerStartError     the private server did not come up
+    +-- ServerChangedError   the server came back as one whose colours would not match
     +-- StateLostError       the server came back without the clip's past, and it is not at hand here either
 """
 
@@ -73,6 +74,10 @@ class ServerStartError(ServerFaultError):
 
 class StateLostError(ServerFaultError):
     """The clip cannot go on where it was: from the start of the shot it can."""
+
+
+class ServerChangedError(ServerFaultError):
+    """The server came back with another model, other weights or another device: its colours would not match."""
 
 
 class EndedCall(Protocol):

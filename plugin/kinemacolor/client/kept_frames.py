@@ -43,6 +43,8 @@ class KeptFrames:
 
     def get(self, number: int) -> KeptFrame:
         """A frame from `earliest` to `end` - 1."""
+        if not self.earliest <= number < self._end:
+            raise ValueError(f"frame {number} is not among those kept, {self.earliest} to {self._end - 1}")
         return self._frames[number - self.earliest]
 
     def add(self, frame: KeptFrame) -> None:

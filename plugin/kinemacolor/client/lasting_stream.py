@@ -20,7 +20,14 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.client.errors import ClientError, ClipLostError, ServerFaultError, StateLostError
+from kinemacolor.client.errors import (
+    ClientError,
+    ClipLostError,
+    ServerChangedError,
+    ServerFaultError,
+    ServerStartError,
+    StateLostError,
+)
 from kinemacolor.client.kept_frames import KeptFrame, KeptFrames
 from kinemacolor.client.reconnect import ReconnectPolicy, may_pass, wait_before
 from kinemacolor.client.requests import ClipSummary, OpenedClip, OpenRequest
@@ -96,7 +103,7 @@ class LastingStream:
         self._unanswered: deque[int] = deque()
         self._answers: deque[ColorPlanes] = deque()
         self._answer_count = self._shots = self._breaks = 0
-        self._end_wanted = self._end_sent = False
+        self._end_wanted = self._end_sent = self._is_recovering = self._is_closed = False
         self._summary: ClipSummary | None = None
         self._error: BaseException | None = None
         self._broken: ClientError | None = None
@@ -126,7 +133,8 @@ class LastingStream:
             self._kept.add(KeptFrame(frame_number, luma, pre_roll))
             if not pre_roll:
                 self._unanswered.append(frame_number)
-            self._kept.make_room(min(self._due, self._cursor))
+            if not self._is_recovering:  # what a server was promised that is asked where it can go on, must stay
+                self._kept.make_room(min(self._due, self._cursor))
             self._changed.notify_all()
 
     def receive(self) -> ColorPlanes | None:
@@ -170,6 +178,9 @@ class LastingStream:
 
     def close(self) -> None:
         """End the stream now; what is in flight is dropped. After `end` nothing is lost. May be called twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._fail(ClipLostError("the stream was closed"))
         self._stream.close()
         self._sender.join(_STOP_SECONDS)
@@ -263,6 +274,11 @@ class LastingStream:
             self._changed.wait_for(lambda: self._is_done or self._has_work)
             if self._is_done:
                 return False
+            if self._broken is not None and self._is_complete:
+                # Every answer is here, only the server's good-bye is missing.
+                self._summary = ClipSummary(self._answer_count, self._shots)
+                self._changed.notify_all()
+                return False
             broken, frame = self._broken, None
             if self._cursor < self._kept.end:
                 frame = self._kept.get(self._cursor)
@@ -290,8 +306,12 @@ class LastingStream:
 
     @property
     def _has_work(self) -> bool:
-        at_end = self._end_wanted and not self._unanswered
-        return self._broken is not None or self._cursor < self._kept.end or at_end
+        return self._broken is not None or self._cursor < self._kept.end or self._is_complete
+
+    @property
+    def _is_complete(self) -> bool:
+        """True if the caller sends no more and has had, or can take, the answers to all that he sent."""
+        return self._end_wanted and not self._unanswered
 
     def _recover(self, error: ClientError) -> None:
         """Open the clip again, as often as it takes.
@@ -300,24 +320,28 @@ class LastingStream:
             ClientError: It cannot be, or not in time.
         """
         started = time.monotonic()
-        self._breaks += 1
         policy = self._policy
+        with self._changed:
+            self._breaks += 1
+            self._is_recovering = True
         if not may_pass(error) or policy.patience_seconds <= 0 or self._breaks > policy.breaks_without_answer:
             raise error
         self._stream.close()
         self._collector.join()
         self._on_break(str(error))
-        cause, attempt = error, 0
+        cause, attempt, failed_starts = error, 0, 0
         while True:
             try:
                 stream = self._open_again(cause)
                 break
             except ClientError as again:
                 attempt += 1
-                if not may_pass(again) or time.monotonic() - started > policy.patience_seconds:
+                failed_starts += isinstance(again, ServerStartError)
+                left = started + policy.patience_seconds - time.monotonic()
+                if not may_pass(again) or left <= 0 or failed_starts >= policy.breaks_without_answer:
                     raise
                 cause = again
-            self._sleep(wait_before(attempt, policy, self._random))
+            self._sleep(min(left, wait_before(attempt, policy, self._random)))
         self._on_recovery(Recovery(str(error), self._go_on_with(stream), time.monotonic() - started))
 
     def _open_again(self, broken_by: ClientError) -> ClipStream:
@@ -325,21 +349,27 @@ class LastingStream:
         due, earliest = self._due, self._kept.earliest
         request = replace(self._request, first_frame=due, earliest_frame=min(earliest, due), restart=False)
         stream = self._open_clip(request, broken_by)
-        try:
-            self._check_same(stream.info)
-            if stream.info.resumed or due == self._shot_start:
-                return stream
-        except BaseException:
-            stream.close()
-            raise
+        self._check_same(stream)
+        if stream.info.resumed or due == self._shot_start:
+            return stream
         stream.close()
         if self._shot_start < earliest:
             text = f"the server has lost the clip's state, and frame {self._shot_start}, where its shot began, is gone"
             raise StateLostError(text)
         request = replace(self._request, first_frame=self._shot_start, earliest_frame=None, restart=True)
-        return self._open_clip(request, None)
+        stream = self._open_clip(request, None)
+        self._check_same(stream)
+        return stream
 
-    def _check_same(self, info: OpenedClip) -> None:
+    def _check_same(self, stream: ClipStream) -> None:
+        """Close the stream and raise if its answers would not be those of the first one."""
+        try:
+            self._compare(stream.info)
+        except BaseException:
+            stream.close()
+            raise
+
+    def _compare(self, info: OpenedClip) -> None:
         before = self._info
         for what, old, new in (
             ("model", before.model, info.model),
@@ -347,15 +377,17 @@ class LastingStream:
             ("device", before.device_class, info.device_class),
         ):
             if old != new:
-                raise StateLostError(f"the server came back with another {what}: {old} before, {new} now")
+                raise ServerChangedError(f"the server came back with another {what}: {old} before, {new} now")
         if info.window < before.window:
             raise StateLostError(f"the server came back with a window of {info.window} frames, {before.window} before")
+        if info.resumed and not self._kept.earliest <= info.resume_from <= self._due:
+            raise ServerFaultError(f"the server goes on at frame {info.resume_from}, which it was not offered")
 
     def _go_on_with(self, stream: ClipStream) -> int:
         """Make it the stream; returns how many frames the server computes again."""
         with self._changed:
             reached = self._cursor
-            self._stream, self._broken = stream, None
+            self._stream, self._broken, self._is_recovering = stream, None, False
             self._cursor = stream.info.resume_from
             self._answered_before = self._due
             self._collector = self._collect_from(stream)

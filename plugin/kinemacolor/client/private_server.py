@@ -25,7 +25,7 @@ from typing import IO
 
 from kinemacolor.client.address import MAX_SOCKET_PATH_BYTES, ServerAddress
 from kinemacolor.client.errors import ServerStartError, one_line
-from kinemacolor.wire.limits import PRIVATE_FOLDER_PREFIX
+from kinemacolor.wire.limits import PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 START_TIMEOUT_SECONDS = 180.0
 """Importing torch from a cold disk and the self-test of a slow device take long; hanging for ever is worse."""
@@ -50,7 +50,7 @@ class PrivateServer:
         self._starts += 1
         # A name of its own for each start: a process that was killed leaves its socket behind.
         self._folder.mkdir(mode=0o700, exist_ok=True)  # one that was told to end has removed it
-        socket, state = f"unix:{self._folder}/{self._starts}.sock", f"{self._folder}/state"
+        socket, state = f"unix:{self._folder}/{self._starts}.sock", f"{self._folder}/{PRIVATE_STATE_FOLDER}"
         self._announced: list[str] = []
         self._told = threading.Event()
         try:
@@ -128,7 +128,9 @@ class PrivateServer:
     def stop(self) -> None:
         """Stop the process and remove its folder. Never raises for a process that is gone already."""
         try:
-            if self._process.poll() is None:
+            if not self._announced:
+                self._process.kill()  # it loads torch, and hears nothing meanwhile
+            elif self._process.poll() is None:
                 self._process.terminate()
             self._end()
         finally:

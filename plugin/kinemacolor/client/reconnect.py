@@ -7,6 +7,7 @@ from kinemacolor.client.errors import (
     ClientError,
     ClipLostError,
     RequestRefusedError,
+    ServerChangedError,
     ServerFaultError,
     ServerStartError,
     ServerTimeoutError,
@@ -44,6 +45,8 @@ def may_pass(error: ClientError) -> bool:
         return error.reason is ErrorReason.EVICTED
     if isinstance(error, RequestRefusedError):
         return error.reason in _PASSING_REFUSALS
-    if isinstance(error, (ServerStartError, StateLostError)):
+    if isinstance(error, ServerStartError):
+        return error.exit_status is not None and error.exit_status < 0  # it was killed, perhaps for want of memory
+    if isinstance(error, (ServerChangedError, StateLostError)):
         return False
     return isinstance(error, (ServerUnreachableError, ServerTimeoutError, ServerFaultError))

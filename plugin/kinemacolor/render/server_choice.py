@@ -6,7 +6,13 @@ from contextlib import closing, contextmanager
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, connect
-from kinemacolor.client.errors import ClientError, ServerFaultError, ServerTimeoutError, ServerUnreachableError
+from kinemacolor.client.errors import (
+    ClientError,
+    ServerFaultError,
+    ServerStartError,
+    ServerTimeoutError,
+    ServerUnreachableError,
+)
 from kinemacolor.client.private_server import PrivateServer, private_server
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
@@ -51,14 +57,18 @@ class ServerSession:
         self.client.close()
 
     def _connect_again(self, broken_by: ClientError) -> None:
-        self.client.close()
         address, private = self.client.address, self.private
         # The connection breaks a moment before the process can be asked how it ended.
-        if private is not None and (
-            isinstance(broken_by, ServerTimeoutError) or private.exit_status(_END_SECONDS) is not None
-        ):
+        has_ended = private is not None and private.exit_status(_END_SECONDS) is not None
+        if private is not None and (has_ended or isinstance(broken_by, (ServerTimeoutError, ServerStartError))):
             address = private.restart()
-        self.client = connect(address)
+        self.client.close()
+        try:
+            self.client = connect(address)
+        except ServerUnreachableError:
+            if private is None:
+                raise
+            self.client = connect(private.restart())  # it runs, and does not answer
 
 
 @contextmanager

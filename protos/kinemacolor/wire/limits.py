@@ -41,3 +41,5 @@ CHANNEL_OPTIONS = (
 
 PRIVATE_FOLDER_PREFIX = "kinemacolor-"
 """How the folder of a private server's socket is called; whoever of client and server ends last removes it."""
+PRIVATE_STATE_FOLDER = "state"
+"""The folder in it for the server's snapshots."""

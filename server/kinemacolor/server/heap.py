@@ -11,7 +11,7 @@ _LARGEST_MMAP_THRESHOLD = 32 << 20
 
 
 def keep_pages() -> None:
-    """Never give buffers of a frame back to the system. Does nothing where the C library is not glibc.
+    """Give buffers of a frame back to the system only above a gigabyte. Does nothing where the C library is not glibc.
 
     Pages that are given back come again zeroed, one fault each: on two cores shared with a render the networks took 61
     to 68 instead of 52 to 54 core-milliseconds a frame (1080p, five interleaved runs). What is kept is bounded by what

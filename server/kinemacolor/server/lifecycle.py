@@ -28,7 +28,7 @@ from kinemacolor.server.hub import ClipHub
 from kinemacolor.server.service import SERVICE_NAME, ColorizeService
 from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
-from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX
+from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +55,14 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
         ConfigError: the device is not there.
         ModelError: the default model is unknown or cannot be loaded.
     """
+    try:
+        await _serve(config, exit_with_stdin=exit_with_stdin)
+    finally:
+        if exit_with_stdin:
+            _remove_private_folder(config)
+
+
+async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
     engine = Engine(config)
     default_model = config.default_model or DEFAULT_MODEL
     engine.model(default_model)
@@ -70,8 +78,6 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
         async with _running(config, hub, engine, shutdown) as server:
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
-    if exit_with_stdin:
-        _remove_private_folder(config.listen)
 
 
 def _open_state_folder(stack: contextlib.ExitStack, config: ServerConfig, *, is_private: bool) -> StateFolder | None:
@@ -205,18 +211,25 @@ def _remove_socket(listen: str) -> None:
         Path(listen.removeprefix("unix:")).unlink(missing_ok=True)
 
 
-def _remove_private_folder(listen: str) -> None:
-    """The folder that was made for socket and snapshots: a client that was killed cannot remove it. Others stay."""
-    folder = Path(listen.removeprefix("unix:")).parent
-    if listen.startswith("unix:") and folder.name.startswith(PRIVATE_FOLDER_PREFIX):
-        shutil.rmtree(folder, ignore_errors=True)
+def _remove_private_folder(config: ServerConfig) -> None:
+    """What was made for a private server: a client that was killed cannot remove it. Anything else stays."""
+    folder = Path(config.listen.removeprefix("unix:")).parent
+    if not config.listen.startswith("unix:") or not folder.name.startswith(PRIVATE_FOLDER_PREFIX):
+        return
+    if config.state_folder == folder / PRIVATE_STATE_FOLDER:
+        shutil.rmtree(config.state_folder, ignore_errors=True)
+        for socket in folder.glob("[0-9]*.sock"):  # of servers before this one, which were killed
+            socket.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _announce(address: str) -> None:
     """Tell whoever started the server that it is ready: one JSON line on stdout."""
     _log.info("ready", extra={"address": address})
-    sys.stdout.write(json.dumps({"event": "ready", "address": address, "pid": os.getpid()}) + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # whoever started it is gone; the end of stdin says so too
+        sys.stdout.write(json.dumps({"event": "ready", "address": address, "pid": os.getpid()}) + "\n")
+        sys.stdout.flush()
 
 
 async def _leave_health_on(begun: asyncio.Event, servicer: Any) -> None:

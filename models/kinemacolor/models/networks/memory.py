@@ -17,7 +17,7 @@ CELL = 4
 DESCRIPTOR = 8
 """Channels of a description."""
 CLUES = 6
-"""Channels of what `MemoryNet.judge` looks at; `temporal.advance` makes them."""
+"""Channels of what `MemoryNet.judge` looks at; `temporal.fuse` makes them."""
 
 _WIDTH, _JUDGE_WIDTH = 24, 16
 _LIGHTNESS_HALF = 50.0
@@ -26,7 +26,7 @@ _TRUST_BIAS = 2.0  # at the start a carried colour is believed by 0.88
 
 
 class MemoryNet(nn.Module):
-    """Description of cells and judgement of evidence; about 13 thousand parameters."""
+    """Description of cells and judgement of evidence; 11,355 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
