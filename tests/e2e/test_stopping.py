@@ -11,13 +11,14 @@ import make
 import pytest
 
 INTERRUPTED, SERVER = 130, 3
+FRAMES = 4000
 
 
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory):
     """Long enough that it is not through before it is stopped."""
     path = tmp_path_factory.mktemp("long") / "in.mkv"
-    return make.film(path, frames=1500, width=160, height=120, pixel_format="gray").path
+    return make.film(path, frames=FRAMES, width=160, height=120, pixel_format="gray").path
 
 
 def wait_until(condition, seconds=60.0):
@@ -64,7 +65,7 @@ def start_running(tmp_path, long_film, start, monkeypatch):
     def start_render(*options):
         arguments = ["--model", "tiny", "--threads", "1", "--progress", "json", *options]
         process = start("render", long_film, tmp_path / "out.mkv", *arguments)
-        assert frames_done(process) < 1500
+        assert frames_done(process) < FRAMES
         return process, server_of(process)
 
     return start_render
