@@ -18,6 +18,7 @@ from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
 from kinemacolor.server.open_request import OpenRequest, check_open
 from kinemacolor.server.session import Session
+from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError
 from kinemacolor.wire.frame import Geometry
@@ -76,7 +77,7 @@ def luma(value: int) -> bytes:
 
 @contextmanager
 def running_worker(engine: TestEngine) -> Iterator[DeviceWorker]:
-    with DeviceWorker(engine) as worker:
+    with StateTiers(engine.device, 1 << 30, 1 << 30) as tiers, DeviceWorker(engine, tiers) as worker:
         try:
             yield worker
         finally:

@@ -42,6 +42,10 @@ class ServerConfig:
     """Where snapshots are kept; None: the default folder, for a server that outlives its clients."""
     snapshot_bytes: int = 4 << 30
     """For the snapshots of all clips; one clip has at most its part of it, 1 / max_clips."""
+    device_state_bytes: int = 2 << 30
+    """Device memory for the states of all clips; those used last stay."""
+    ram_state_bytes: int = 4 << 30
+    """RAM for those that had to leave a GPU; the rest goes to disk."""
     max_batch: int = 8
     """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
 
@@ -60,6 +64,8 @@ class ServerConfig:
         _check_range("max-batch", self.max_batch, 1, 64)
         _check_range("threads", self.threads, 0, 1024)
         _check_range("snapshot-bytes", self.snapshot_bytes, 0, 1 << 50)
+        _check_range("device-states", self.device_state_bytes, 0, 1 << 50)
+        _check_range("ram-states", self.ram_state_bytes, 0, 1 << 50)
         if self.idle_seconds == 0:
             raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):

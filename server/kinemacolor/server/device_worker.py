@@ -18,6 +18,7 @@ import torch
 from kinemacolor.models.api import ModelState
 from kinemacolor.server import events as ev
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
+from kinemacolor.server.state_tiers import KeptState, StateTiers
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
@@ -55,10 +56,14 @@ class DeviceWorker:
     """A thread with three queues: calls (loading a model), steps, proposals.
 
     Use as a context manager; leaving it finishes the job under way and drops the rest.
+
+    Args:
+        engine: the models.
+        tiers: where the states lie between two steps.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, tiers: StateTiers) -> None:
+        self._engine, self._tiers = engine, tiers
         self._wake = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
         self._steps: deque[StepJob] = deque()
@@ -164,10 +169,12 @@ class DeviceWorker:
 
     def _run_step(self, job: StepJob) -> None:
         number, generation = job.instruction.number, job.instruction.generation
-        state = cast("ModelState | None", job.instruction.state)
+        kept = cast("KeptState | ModelState | None", job.instruction.state)
         proposal = cast(TimedProposal, job.instruction.proposal)
         try:
-            new_state, chroma = self._engine.step(job.setup, state, proposal)
+            state = self._tiers.load(kept) if isinstance(kept, KeptState) else kept
+            after, chroma = self._engine.step(job.setup, state, proposal)
+            new_state = self._tiers.keep(after, job.setup.model.restore_state)
         except Exception as error:  # noqa: BLE001 - as above
             job.reply(_failure(number, generation, error))
             return

@@ -90,6 +90,11 @@ class Engine:
         self._batch_sizes: dict[tuple[str, tuple[int, int]], tuple[int, ...]] = {}
 
     @property
+    def device(self) -> torch.device:
+        """Where the networks run."""
+        return self._device
+
+    @property
     def device_name(self) -> str:
         """The device as a person would call it."""
         return _device_name(self._device)

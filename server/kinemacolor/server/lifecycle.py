@@ -28,6 +28,7 @@ from kinemacolor.server.hub import ClipHub
 from kinemacolor.server.service import SERVICE_NAME, ColorizeService
 from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
+from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,10 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
     with contextlib.ExitStack() as stack:
         folder = _open_state_folder(stack, config, is_private=exit_with_stdin)
         snapshots = None if folder is None else _open_snapshots(stack, config, folder)
-        worker = stack.enter_context(DeviceWorker(engine))
+        place = None if folder is None else folder.path
+        tiers = StateTiers(engine.device, config.device_state_bytes, config.ram_state_bytes, place)
+        stack.enter_context(tiers)
+        worker = stack.enter_context(DeviceWorker(engine, tiers))
         hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=Epochs(folder))
         shutdown = _Shutdown(hub)
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once

@@ -43,6 +43,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="disk for snapshots, such as 500M; 0 = none (4G)",
     )
+    add(
+        "--device-states",
+        type=_bytes,
+        default=default.device_state_bytes,
+        metavar="N",
+        help="device memory for the states of clips; those not used for longest leave it (2G)",
+    )
+    add(
+        "--ram-states",
+        type=_bytes,
+        default=default.ram_state_bytes,
+        metavar="N",
+        help="RAM for states that left a GPU; the rest goes to disk (4G)",
+    )
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     add("--log-format", default="text", choices=("text", "json"))
     add("--exit-with-stdin", action="store_true", help="stop when stdin ends (used by `kinemacolor render`)")
@@ -71,6 +85,8 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
         grace_seconds=arguments.grace,
         state_folder=arguments.state_dir,
         snapshot_bytes=arguments.snapshot_bytes,
+        device_state_bytes=arguments.device_states,
+        ram_state_bytes=arguments.ram_states,
     )
 
 
