@@ -62,7 +62,12 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
 
     def start_process(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "import sys; from kinemacolor.cli.main import main; sys.exit(main())"]
+        # With Ctrl-C as in a terminal, also where the tests run in the background of a shell, which has it ignored.
+        program = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from kinemacolor.cli.main import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-c", program]
         process = subprocess.Popen(
             [*command, *(str(argument) for argument in arguments)],
             stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ import make
 import pytest
 
 INTERRUPTED, SERVER = 130, 3
-FRAMES = 2500
+FRAMES = 1500
 
 
 @pytest.fixture(scope="module")
