@@ -25,6 +25,7 @@ from kinemacolor.evaluation.output import make_folder, write_text
 from kinemacolor.evaluation.outside import check_command
 from kinemacolor.evaluation.pictures import Clip, read_tarred_clips
 from kinemacolor.evaluation.report import CLIP, PHOTO, Report, Section, card_values, curve_table, json_text, table
+from kinemacolor.evaluation.seams import measure_seams
 from kinemacolor.evaluation.sheets import PhotoPages, write_sheet
 from kinemacolor.evaluation.survey import Survey, colour_clip, colour_photo, survey
 from kinemacolor.models.api import Colorizer
@@ -71,6 +72,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--threads", type=_count, metavar="N", help="threads of the networks")
     add("--card", type=Path, metavar="FILE", help="model card (JSON) that shall carry the figures")
     add("--curve", choices=tuple(CURVES), help="print the curve by which a setting is chosen instead of the table")
+    add("--seams", action="store_true", help="print what cutting a long shot into overlapping parts would look like")
     add("--settings", type=Path, metavar="FOLDER", help="clips in tars to choose on ($KINEMACOLOR_DATA/train_clips)")
     return _checked(parser.parse_args(list(arguments)))
 
@@ -86,6 +88,8 @@ def _checked(options: argparse.Namespace) -> argparse.Namespace:
         check_command(command)
     if options.curve is not None and (options.photos or options.no_truth):
         raise EvaluationUsageError("--curve: a setting is chosen on clips with known colours (no --photos, --no-truth)")
+    if options.seams and (options.photos or options.curve is not None):
+        raise EvaluationUsageError("--seams: clips only, and nothing else at the same time (no --photos, no --curve)")
     if options.card is not None and options.no_truth:
         raise EvaluationUsageError("--card: a model card has figures against known colours (no --no-truth)")
     return options
@@ -96,6 +100,10 @@ def _run(options: argparse.Namespace) -> None:
     models = [_load(name, options) for name in options.model]
     if options.curve is not None:
         _print_curves(options, models[0], clips)
+        return
+    if options.seams:
+        footage = [read_footage(folder, options.frames).clip for folder in clips]
+        sys.stdout.write(curve_table("overlap", measure_seams(models[0], footage)) + "\n")
         return
     if options.sheets is not None:
         make_folder(options.sheets)
