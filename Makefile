@@ -10,7 +10,7 @@ DEVELOPER := $(VENV)/.installed-developer
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help render demo serve test test-slow check format protos bench clean
+.PHONY: help render demo serve test test-slow check format protos bench bench-store clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-slow   the tests that take minutes"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       frames per second, split by stage"
+	@echo "make bench-store what the chroma store takes and how fast it answers"
 	@echo "make format      let ruff format the code"
 	@echo "make protos      regenerate the code of the contract"
 
@@ -60,6 +61,9 @@ test-slow: $(DEVELOPER)
 
 bench: $(RENDERER)
 	@$(BIN)/kinemacolor bench $(ARGS)
+
+bench-store: $(RENDERER)
+	@$(BIN)/kinemacolor bench --store --frames 48 $(ARGS)
 
 format: $(DEVELOPER)
 	$(BIN)/ruff check --fix .

@@ -82,3 +82,47 @@ def test_what_is_held_never_exceeds_the_window(actions, window):
         elif action == "consume" and pre_roll:
             flight.consumed(pre_roll.pop(0))
         assert flight.free == window - len(unanswered) - untaken - len(pre_roll) >= 0
+
+
+def test_a_seek_goes_on_at_its_frame_or_before_it():
+    flight = Flight(window=2, first_frame=0)
+    flight.seeking(50)
+    flight.consumed(49)
+    assert (flight.next_frame, flight.sought) == (50, None)
+    flight.seeking(80)
+    flight.needed(72, 79)
+    assert (flight.next_frame, flight.sought) == (72, None)
+    flight.sent(72, pre_roll=True)
+
+
+def test_nothing_goes_out_before_a_seek_is_answered():
+    flight = Flight(window=2, first_frame=0)
+    flight.seeking(50)
+    for act in (lambda: flight.sent(0, pre_roll=False), lambda: flight.sent(50, pre_roll=False)):
+        with pytest.raises(ValueError, match="seek to frame 50 is not answered"):
+            act()
+    with pytest.raises(ValueError, match="while answers are due"):
+        flight.seeking(51)
+
+
+@pytest.mark.parametrize("pre_roll", [True, False])
+def test_a_seek_does_not_overtake_frames(pre_roll):
+    flight = Flight(window=2, first_frame=0)
+    flight.sent(0, pre_roll)
+    with pytest.raises(ValueError, match="while answers are due"):
+        flight.seeking(50)
+
+
+@pytest.mark.parametrize("frames", [(40, 50), (40, 48), (50, 49), (-1, 49)])
+def test_frames_that_do_not_lead_up_to_the_seek_break_the_contract(frames):
+    flight = Flight(window=2, first_frame=0)
+    flight.seeking(50)
+    with pytest.raises(FlightError, match="seek to frame 50 was answered with frames"):
+        flight.needed(*frames)
+
+
+def test_progress_elsewhere_does_not_answer_a_seek():
+    flight = Flight(window=2, first_frame=0)
+    flight.seeking(50)
+    with pytest.raises(FlightError, match="answered with frame 48"):
+        flight.consumed(48)

@@ -213,6 +213,58 @@ def test_use_after_close_is_an_error():
         stream.send(10, luma())
 
 
+def keeps_every_eighth(requests):
+    """A good server that has the state after each eighth frame."""
+    next(requests)
+    yield opened()
+    for request in requests:
+        kind = request.WhichOneof("message")
+        if kind == "seek":
+            number = request.seek.frame_number
+            if number % 8:
+                needed = pb.NeedFrames(first=number - number % 8, last=number - 1)
+                yield pb.StreamFramesResponse(need_frames=needed)
+            else:
+                yield pb.StreamFramesResponse(progress=pb.Progress(consumed_through=number - 1))
+        elif request.frame.pre_roll:
+            yield pb.StreamFramesResponse(progress=pb.Progress(consumed_through=request.frame.frame_number))
+        else:
+            yield color(request.frame.frame_number)
+
+
+def test_a_seek_says_what_has_to_be_sent():
+    with open_stream(keeps_every_eighth) as stream:
+        for wanted, first in ((80, 80), (21, 16), (22, 16), (0, 0)):
+            assert stream.seek(wanted) == first
+            for number in range(first, wanted):
+                stream.send(number, luma(), pre_roll=True)
+            stream.send(wanted, luma())
+            assert stream.receive().frame_number == wanted
+
+
+def test_a_seek_waits_for_what_was_sent():
+    with open_stream(mute) as stream:
+        stream.send(10, luma())
+        with pytest.raises(ValueError, match="answers are due"):
+            stream.seek(30)
+
+
+def test_a_silent_server_times_out_a_seek():
+    with open_stream(mute) as stream, pytest.raises(ServerTimeoutError):
+        stream.seek(30)
+
+
+def test_a_seek_that_is_answered_with_other_frames_is_the_servers_fault():
+    def script(requests):
+        next(requests)
+        yield opened()
+        next(requests)
+        yield pb.StreamFramesResponse(need_frames=pb.NeedFrames(first=3, last=4))
+
+    with open_stream(script) as stream, pytest.raises(ServerFaultError, match="seek to frame 30"):
+        stream.seek(30)
+
+
 def answers(*responses):
     """A server that reads two frames and then says this."""
 

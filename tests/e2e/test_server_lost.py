@@ -1,10 +1,12 @@
 """A server that is killed, hangs or is gone for a while costs time, never a frame: the film has the same bytes."""
 
+import contextlib
 import functools
 import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +143,76 @@ def test_one_without_snapshots_is_sent_the_shot_again(tmp_path, source, start_se
     done, _ = finish(process)
     assert done["frames_recomputed"] >= frame - CUTS[1]
     assert out.read_bytes() == unbroken("mkv")
+
+
+# ---- with a store: see also test_store.py ----
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Options of a render with a store."""
+    return "--store", tmp_path / "store"
+
+
+def forget(stored, where):
+    (path,) = stored[1].glob("*.chroma")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"DELETE FROM colour WHERE {where}")
+
+
+def test_a_killed_server_leaves_the_store_and_the_film_as_they_would_be(tmp_path, source, unbroken, stored):
+    for out, point, all_stored in (
+        (tmp_path / "cold.mkv", "server:7,40", False),
+        (tmp_path / "warm.mkv", "none", True),
+    ):
+        done, notes = finish(render(source, out, "mkv", point, *stored))
+        assert out.read_bytes() == unbroken("mkv")
+        assert (done["breaks"], done["frames_from_store"]) == ((0, FRAMES) if all_stored else (2, 0))
+        assert any("the server is back" in note for note in notes) is not all_stored
+
+
+def test_a_server_that_dies_while_the_store_answers_is_started_again(tmp_path, source, unbroken, stored):
+    """The first shot is missing, so that a server runs; at frame 18 no stream is open; frame 60 needs one again."""
+    finish(render(source, tmp_path / "first.mkv", "mkv", "none", *stored))
+    forget(stored, f"number < {CUTS[1]} OR number >= {CUTS[2]}")
+    out = tmp_path / "out.mkv"
+    done, notes = finish(render(source, out, "mkv", "server:18", *stored))
+    assert (done["breaks"], done["frames_recomputed"], done["frames_from_store"]) == (1, 0, CUTS[2] - CUTS[1])
+    assert any("the server is back" in note for note in notes)
+    assert out.read_bytes() == unbroken("mkv")
+
+
+def test_a_server_without_its_states_and_a_store(tmp_path, source, start_server, unbroken, stored):
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 50, *stored)
+    server.stop(signal.SIGKILL)
+    start_server("--state-dir", str(tmp_path / "other"), listen=server.address)
+    process.send_signal(signal.SIGCONT)
+    done, notes = finish(process)
+    assert any("going on after the last finished part" in note for note in notes)
+    assert out.read_bytes() == unbroken("mkv")
+    assert done["frames_from_store"] <= FRAMES - 3 * SEGMENT, "no frame of a finished part counts as asked for again"
+    again = tmp_path / "again.mkv"
+    words = ["render", source, again, *KINDS["mkv"], "--server", server.address, "--progress", "json", *stored]
+    assert finish(start([CHILD, SEGMENT, "none", *words]))[0]["frames_from_store"] == FRAMES
+    assert again.read_bytes() == unbroken("mkv")
+
+
+def test_patience_ends_between_two_streams_too(tmp_path, source, start_server, stored):
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    words = ["render", source, tmp_path / "first.mkv", *KINDS["mkv"], "--server", server.address, *stored, "-q"]
+    first = start([CHILD, SEGMENT, "none", *words])
+    first.communicate(timeout=100)
+    assert first.returncode == 0
+    forget(stored, f"number < {CUTS[1]} OR number >= {CUTS[2]}")
+    process = render_at(server, source, tmp_path / "out.mkv", 18, "--patience", "1", *stored)
+    server.stop(signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == SERVER
+    assert "no server answers" in errors.splitlines()[-1]
+    assert not (tmp_path / "out.mkv").exists()
 
 
 def test_patience_ends(tmp_path, source, start_server):

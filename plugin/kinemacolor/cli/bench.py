@@ -28,6 +28,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.cli.bench_seek import FRAMES, measure_seeks
+from kinemacolor.cli.bench_store import grainy_pan, measure_index, measure_store
 from kinemacolor.cli.parser import add_server, command_parser, server_options
 from kinemacolor.media.made_film import write_grey_film
 from kinemacolor.media.types import EncodeOptions, SourceFrame
@@ -147,6 +149,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--model", default="", metavar="NAME")
     parser.add_argument("--quality", choices=[item.value for item in Quality], default=Quality.STANDARD.value)
     add_server(parser)
+    parser.add_argument("--store", action="store_true", help="measure the chroma store instead of a render")
     values = parser.parse_args(arguments)
     unknown = [name for name in values.sizes.split(",") if name not in SIZES]
     if unknown or values.frames < 2:
@@ -155,6 +158,9 @@ def main(arguments: list[str]) -> int:
         tempfile.TemporaryDirectory(prefix="kinemacolor-bench-") as folder,
         open_server(server_options(values), values.model) as session,
     ):
+        if values.store:
+            _measure_store(session, values.model, Path(folder), values.frames, as_json=values.json)
+            return 0
         bench = _Bench(Path(folder), session, values.model, Quality(values.quality))
         if values.input is not None:
             results = [bench.measure(values.input.name, values.input)]
@@ -166,6 +172,21 @@ def main(arguments: list[str]) -> int:
     else:
         console.put("\n".join([server, *(line for each in results for line in each.lines())]))
     return 0
+
+
+def _measure_store(session: ServerSession, model: str, folder: Path, frames: int, *, as_json: bool) -> None:
+    results = list(measure_store(session, model, folder, frames))
+    seeks = measure_seeks(session, model, grainy_pan(FRAMES))
+    index_ms = measure_index(folder)
+    server = f"{session.where}, {session.client.server_info().device_class}"
+    if as_json:
+        contents = [result.values() for result in results]
+        index = {"index_of_two_hours_ms": round(index_ms, 1)}
+        console.put_json({"server": server, "contents": contents, "seeks": seeks.values(), **index})
+        return
+    last = f"a film of two hours can be asked by luma {index_ms:.0f} ms after it was opened, by frame number at once"
+    lines = [line for result in results for line in result.lines()] + seeks.lines()
+    console.put("\n".join([server, *lines, last]))
 
 
 class _Bench:

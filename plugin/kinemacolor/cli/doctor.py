@@ -22,7 +22,7 @@ from kinemacolor.render.options import ServerOptions
 from kinemacolor.render.server_choice import open_server
 from kinemacolor.wire.frame import Geometry
 
-_PACKAGES = ("numpy", "grpcio", "protobuf", "av", "opencv-python-headless", "tqdm", "torch", "safetensors")
+_PACKAGES = ("numpy", "grpcio", "protobuf", "av", "opencv-python-headless", "tqdm", "zstandard", "torch", "safetensors")
 _ENCODERS = ("libx264", "libx265", "prores_ks", "dnxhd", "ffv1", "libvpx-vp9", "png", "tiff", "dpx")
 _TRIAL = Geometry(64, 48)
 

@@ -3,6 +3,7 @@
 from kinemacolor.client.errors import ClientError, ServerStartError, one_line
 from kinemacolor.media.errors import MediaError, SourceError
 from kinemacolor.render.errors import RenderError, UsageError
+from kinemacolor.store.errors import StoreError
 from kinemacolor.wire.reasons import ErrorReason
 
 OUTPUT = 1
@@ -20,7 +21,7 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def _is_ours(error: Exception) -> bool:
-    return isinstance(error, ClientError | MediaError | RenderError)
+    return isinstance(error, ClientError | MediaError | RenderError | StoreError)
 
 
 def _code(error: Exception) -> int:

@@ -34,6 +34,7 @@ COMMANDS = {
     "render": Command("kinemacolor.render.command:main", "render", "colour a film: kinemacolor render IN OUT"),
     "info": Command("kinemacolor.cli.info:main", "render", "say what a file is"),
     "shots": Command("kinemacolor.cli.shots:main", "render", "the shots of a film: shots detect|show|export"),
+    "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
     "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),

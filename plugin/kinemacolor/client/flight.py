@@ -2,7 +2,7 @@
 
 Rules (from colorize.proto): numbers go out one after the other from `resume_from`; at most `window` frames are
 unanswered; an answer names the oldest frame that waits for one; pre-roll frames are never answered and count until
-`progress` reports them consumed.
+`progress` reports them consumed. A seek goes out when nothing is in flight, and nothing goes out until it is answered.
 """
 
 from collections import deque
@@ -25,6 +25,8 @@ class Flight:
         self._unanswered: deque[int] = deque()
         self._pre_roll: deque[int] = deque()
         self._untaken = 0
+        self.sought: int | None = None
+        """The frame of a seek that is not answered yet."""
 
     @property
     def free(self) -> int:
@@ -42,6 +44,8 @@ class Flight:
         Raises:
             ValueError: The window is full or the number is not the next one: the caller's mistake.
         """
+        if self.sought is not None:
+            raise ValueError(f"the seek to frame {self.sought} is not answered yet")
         if number != self.next_frame:
             raise ValueError(f"the next frame is {self.next_frame}, found {number}")
         if self.free < 1:
@@ -68,8 +72,38 @@ class Flight:
         """Note that the caller has taken the oldest answer."""
         self._untaken -= 1
 
+    def seeking(self, number: int) -> None:
+        """Note that a seek goes out.
+
+        Raises:
+            ValueError: Frames are in flight, or another seek is: the caller's mistake.
+        """
+        if self.waiting_for_server or self.sought is not None:
+            raise ValueError(f"cannot seek to frame {number} while answers are due")
+        self.sought = number
+
+    def needed(self, first: int, last: int) -> None:
+        """Note that the server wants frames before the one that is sought.
+
+        Raises:
+            FlightError: Nobody sought, or the frames do not lead up to it.
+        """
+        if self.sought is None:
+            raise FlightError("need_frames was not asked for")
+        if not 0 <= first <= last == self.sought - 1:
+            raise FlightError(f"the seek to frame {self.sought} was answered with frames {first} to {last}")
+        self.next_frame, self.sought = first, None
+
     def consumed(self, through: int) -> None:
-        """Note that the server has consumed its pre-roll up to and including a frame."""
+        """Note that the server has consumed its pre-roll up to and including a frame, or has its state there.
+
+        Raises:
+            FlightError: It answers a seek, and names another frame.
+        """
+        if self.sought is not None:
+            if through != self.sought - 1:
+                raise FlightError(f"the seek to frame {self.sought} was answered with frame {through}")
+            self.next_frame, self.sought = self.sought, None
         while self._pre_roll and self._pre_roll[0] <= through:
             self._pre_roll.popleft()
 

@@ -25,11 +25,11 @@ from kinemacolor.client.errors import (
     ClipLostError,
     ServerChangedError,
     ServerFaultError,
-    ServerStartError,
     StateLostError,
 )
 from kinemacolor.client.kept_frames import KeptFrame, KeptFrames
-from kinemacolor.client.reconnect import ReconnectPolicy, may_pass, wait_before
+from kinemacolor.client.patience import open_patiently
+from kinemacolor.client.reconnect import ReconnectPolicy, may_pass
 from kinemacolor.client.requests import ClipSummary, OpenedClip, OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.wire.frame import ColorPlanes
@@ -329,19 +329,7 @@ class LastingStream:
         self._stream.close()
         self._collector.join()
         self._on_break(str(error))
-        cause, attempt, failed_starts = error, 0, 0
-        while True:
-            try:
-                stream = self._open_again(cause)
-                break
-            except ClientError as again:
-                attempt += 1
-                failed_starts += isinstance(again, ServerStartError)
-                left = started + policy.patience_seconds - time.monotonic()
-                if not may_pass(again) or left <= 0 or failed_starts >= policy.breaks_without_answer:
-                    raise
-                cause = again
-            self._sleep(min(left, wait_before(attempt, policy, self._random)))
+        stream = open_patiently(self._open_again, error, policy, sleep=self._sleep, random=self._random)
         self._on_recovery(Recovery(str(error), self._go_on_with(stream), time.monotonic() - started))
 
     def _open_again(self, broken_by: ClientError) -> ClipStream:

@@ -123,6 +123,33 @@ class ClipStream:
             # A receiver that waits for nobody's frame waits for the server's answer from now on.
             self._changed.notify_all()
 
+    def seek(self, frame_number: int) -> int:
+        """Go on at another frame; to be called when every frame that was sent has been answered.
+
+        Args:
+            frame_number: The frame whose colour is wanted next.
+
+        Returns:
+            The first frame to send: those before `frame_number` as pre-roll. It is `frame_number` itself if the server
+            has the state there.
+
+        Raises:
+            ValueError: Answers are due: the caller's mistake.
+            RequestRefusedError: With `ErrorReason.SHOT_UNKNOWN`: the server has nothing of this shot; open the clip
+                again at a shot start.
+            ClientError: The stream has ended, or the server is silent.
+        """
+        with self._changed:
+            flight = self._flight_now()
+            self._check_alive()
+            flight.seeking(frame_number)
+            self._heard_at = time.monotonic()
+            self._outgoing.put(pb.StreamFramesRequest(seek=pb.Seek(frame_number=frame_number)))
+            while flight.sought is not None:
+                self._check_alive()
+                self._wait_silence(self._timeouts.frame)
+            return flight.next_frame
+
     def receive(self) -> ColorPlanes | None:
         """The colour of the next frame, or None after the last one of a clip that `send_end` closed.
 
@@ -260,6 +287,8 @@ class ClipStream:
                 self._take_color(response.color_frame)
             elif kind == "progress":
                 self._flight_now().consumed(response.progress.consumed_through)
+            elif kind == "need_frames":
+                self._flight_now().needed(response.need_frames.first, response.need_frames.last)
             elif kind == "frame_error":
                 self._take_frame_error(response.frame_error)
             elif kind == "clip_ended":

@@ -23,6 +23,8 @@ from kinemacolor.render.options import (
     ServerOptions,
     TimeRange,
 )
+from kinemacolor.store.folder import DEFAULT_MAX_BYTES, default_folder
+from kinemacolor.store.sizes import parse_bytes
 
 _Value = TypeVar("_Value")
 
@@ -40,6 +42,8 @@ TRANSFER_NAMES = {
     "hlg": Transfer.HLG,
 }
 
+_STORE_HELP = "keep colours and take those that are there; after IN and OUT, or with a FOLDER (the user's cache)"
+
 _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 5 out of memory, 130 interrupted.
 
 --progress json writes one object per line on stdout. Every object has "event":
@@ -47,8 +51,8 @@ _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 
             network_width_px, network_height_px, frames_total
   note      text
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
-  done      frames, frames_resumed, breaks, frames_recomputed, shots, fps, elapsed_seconds, limited_samples, luma_exact,
-            luma_psnr_db, luma_psnr_frames, complete, output, output_bytes
+  done      frames, frames_resumed, frames_from_store, breaks, frames_recomputed, shots, fps, elapsed_seconds,
+            limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames, complete, output, output_bytes
 A failure is one line on stderr and the exit code. Unknown values are null."""
 
 
@@ -76,6 +80,8 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         quality=Quality(values.quality),
         amount=values.amount,
         range=_range(values),
+        store=values.store,
+        store_bytes=_store_bytes(values),
         shots=values.shots,
         shots_start=_shots_start(values),
         encode=EncodeOptions(
@@ -163,6 +169,8 @@ def _add_running(parser: OneLineParser) -> None:
         help="for a server that is gone (%(default)g)",
     )
     add("--disk-full-wait", type=checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
+    add("--store", type=Path, nargs="?", const=default_folder(), metavar="FOLDER", help=_STORE_HELP)
+    add("--store-size", type=checked(parse_bytes), metavar="SIZE", help="that the store may take (40G)")
     add("--dry-run", action="store_true", help="say what would be done; touch nothing")
     add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")
     add("-q", "--quiet", action="store_true", help="only errors")
@@ -184,6 +192,12 @@ def _server(values: argparse.Namespace) -> ServerOptions:
         threads=values.threads,
         patience_seconds=values.patience,
     )
+
+
+def _store_bytes(values: argparse.Namespace) -> int:
+    if values.store_size is not None and values.store is None:
+        raise UsageError("--store-size is for --store")
+    return DEFAULT_MAX_BYTES if values.store_size is None else int(values.store_size)
 
 
 def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from kinemacolor.client.errors import ServerFaultError
-from kinemacolor.client.lasting_stream import LastingStream
 from kinemacolor.media.errors import TruncatedSourceError
 from kinemacolor.media.reader import Source
 from kinemacolor.media.types import OutputFrame, Part, SourceFrame
@@ -23,6 +22,7 @@ from kinemacolor.render.colouring import Colouring, Merged
 from kinemacolor.render.manifest import Record
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.pipeline import BoundedQueue, StageClock, Stages
+from kinemacolor.render.stored_stream import ColourStream
 from kinemacolor.wire.frame import ColorPlanes
 from kinemacolor.wire.limits import MAX_WINDOW_FRAMES
 
@@ -88,7 +88,7 @@ class FilmPipeline:
     Args:
         source: The film, open at `span.feed_from` or before.
         colouring: Of the film.
-        stream: The clip, open at `span.feed_from`.
+        stream: Where its colours come from, open at `span.feed_from`.
         sink: Stands at `span.first`.
         span: Which frames.
         output_first: Number of the output's first frame, which begins a shot whatever the server says.
@@ -102,7 +102,7 @@ class FilmPipeline:
         self,
         source: Source,
         colouring: Colouring,
-        stream: LastingStream,
+        stream: ColourStream,
         sink: Sink,
         *,
         span: Span,

@@ -12,7 +12,6 @@ import av
 import cv2
 import numpy as np
 
-from kinemacolor.client.requests import OpenedClip
 from kinemacolor.media.encoder import cpu_choice
 from kinemacolor.media.errors import SourceError
 from kinemacolor.media.frame_numbers import expand, sequence_pattern
@@ -20,6 +19,7 @@ from kinemacolor.media.types import OutputPlan
 from kinemacolor.render.edit_list import EditList
 from kinemacolor.render.manifest import MadeOf
 from kinemacolor.render.options import FrameRange, RenderOptions
+from kinemacolor.store.clip_file import ServerIdentity
 from kinemacolor.wire.frame import Geometry
 
 _END_BYTES = 1 << 20
@@ -50,7 +50,7 @@ def made_of(
     }
 
 
-def colour_values(opened: OpenedClip) -> MadeOf:
+def colour_values(opened: ServerIdentity) -> MadeOf:
     """What the server adds."""
     return {
         "the model": opened.model,

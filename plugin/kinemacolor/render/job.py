@@ -2,22 +2,21 @@
 
 import queue
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kinemacolor.client.errors import StateLostError
-from kinemacolor.client.lasting_stream import LastingStream, Recovery
-from kinemacolor.client.reconnect import ReconnectPolicy
-from kinemacolor.client.requests import OpenedClip, OpenRequest
+from kinemacolor.client.lasting_stream import Recovery
 from kinemacolor.media.errors import OutputError, SourceError, TruncatedSourceError
 from kinemacolor.media.join import join_film
 from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.timing import FrameClock
 from kinemacolor.media.types import OutputPlan
 from kinemacolor.media.writer import open_sink
+from kinemacolor.render.colour_source import ColourSource
+from kinemacolor.render.colours import OpenSession, open_colours
 from kinemacolor.render.film import ShotSearch
 from kinemacolor.render.film_pipeline import FilmPipeline, Span, Tally
 from kinemacolor.render.identity import colour_values, made_of, source_values
@@ -29,13 +28,13 @@ from kinemacolor.render.prepare import Prepared, why_not_resumable
 from kinemacolor.render.progress import Display
 from kinemacolor.render.report import RenderReport, is_luma_exact, plural, started_values
 from kinemacolor.render.runs import Run
-from kinemacolor.render.server_choice import ServerSession, check_model, open_server
+from kinemacolor.render.server_choice import ServerSession, open_server
+from kinemacolor.render.server_streams import Watch
 from kinemacolor.render.tracks import copied_packets
+from kinemacolor.store.clip_file import ServerIdentity
 
 _PASSES_IN_VAIN = 3
 """So many times in a row without a finished part, and the state is lost for a reason that stays."""
-
-_OpenSession = Callable[[], AbstractContextManager[ServerSession]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +59,26 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
     for note in prepared.notes:
         display.note(note)
     options = prepared.options
-    return _render(prepared, lambda: open_server(options.server, options.model), display).report
+    private = options.server.address is None
+    return _render(prepared, lambda: open_server(options.server, options.model), display, private=private).report
 
 
 def render_on(prepared: Prepared, session: ServerSession, display: Display) -> Rendered:
     """As `render`, on a server that is connected already."""
-    return _render(prepared, lambda: nullcontext(session), display)
+    return _render(prepared, lambda: nullcontext(session), display, private=False)
 
 
-def _render(prepared: Prepared, open_session: _OpenSession, display: Display) -> Rendered:
+def _render(prepared: Prepared, open_session: OpenSession, display: Display, *, private: bool) -> Rendered:
     job = _Job(prepared, display)
     with job.parts:
         try:
             missing = job.missing()
             if missing:
-                with open_session() as session:
-                    job.colour(missing, session)
+                with open_colours(prepared, open_session, job.watch, private=private) as colours:
+                    job.colour(missing, colours)
             return job.finish()
         except BaseException:
+            job.say_notes()
             note = kept_note(job.parts)
             if note is not None:
                 display.note(note)
@@ -96,6 +97,7 @@ class _Job:
         self._clock = StageClock()
         self._truncated: TruncatedSourceError | None = None
         self._has_started = False
+        self._from_store = 0
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Notes of other threads."""
         options, plan = prepared.options, prepared.plan
@@ -121,7 +123,7 @@ class _Job:
         is_behind = self._prepared.first_number + runs[-1].first * parts.part_frames > self._prepared.film.last_number
         return runs[:-1] if is_behind else runs
 
-    def colour(self, missing: list[Run], session: ServerSession) -> None:
+    def colour(self, missing: list[Run], colours: ColourSource) -> None:
         """Have the missing parts coloured, one run after the other.
 
         A clip that cannot go on where it was goes on after the last finished part, as a render does that was killed.
@@ -130,15 +132,18 @@ class _Job:
             ClientError: The server's side.
             MediaError: The input's or the output's side.
         """
-        model = check_model(session.client, self._prepared.options.model)
         for run in missing:
-            self._pass_again(run, session, model)
+            self._pass_again(run, colours)
+        self._from_store = colours.frames_from_store
+        first, count = self._prepared.first_number, self.parts.totals.frames
+        if self._prepared.frames is None and self._truncated is None and count:
+            colours.note_extent(first, first + count - 1)
 
-    def _pass_again(self, run: Run, session: ServerSession, model: str) -> None:
+    def _pass_again(self, run: Run, colours: ColourSource) -> None:
         before, in_vain = self.parts.totals.frames, 0
         while True:
             try:
-                self._pass(run, session, model)
+                self._pass(run, colours)
                 return
             except StateLostError as error:
                 done, rest = self.parts.totals.frames, self.parts.missing()
@@ -149,29 +154,20 @@ class _Job:
                 before = self._tally.encoded = done
                 run = replace(run, first=rest[0].first)
 
-    def _pass(self, run: Run, session: ServerSession, model: str) -> None:
+    def _pass(self, run: Run, colours: ColourSource) -> None:
         prepared, parts = self._prepared, self.parts
         span = self._span(run)
-        request = OpenRequest(
-            clip_key=f"render-{uuid.uuid4().hex}",
-            geometry=prepared.colouring.geometry,
-            transfer=prepared.info.encoding.transfer.value,
-            model=model,
-            first_frame=span.feed_from,
-            shot_starts=prepared.edit_list.starts if prepared.edit_list is not None else None,
-            client_name=f"render {prepared.options.source.name}",
-        )
         with (
             prepared.film.open(span.feed_from) as source,
             open_sink(prepared.plan, parts.folder, self._policy, parts.before(run.first), parts.replaceable) as sink,
-            self._open(request, session) as stream,
+            colours.open(span) as opened,
         ):
-            parts.start(colour_values(stream.info))
-            self._say_started(stream.info)
+            parts.start(colour_values(opened.identity))
+            self._say_started(opened.identity)
             pipeline = FilmPipeline(
                 source,
                 prepared.colouring,
-                stream,
+                opened.stream,
                 sink,
                 span=span,
                 output_first=prepared.first_number,
@@ -184,15 +180,10 @@ class _Job:
                 pipeline.run(self._look_up)
             self._end_pass(pipeline)
 
-    def _open(self, request: OpenRequest, session: ServerSession) -> LastingStream:
-        patience = self._prepared.options.server.patience_seconds
-        return LastingStream(
-            session.open_clip,
-            request,
-            policy=ReconnectPolicy(patience_seconds=patience),
-            on_break=lambda cause: self._said.put(f"{cause}; trying again, for {patience:.0f} seconds at most"),
-            on_recovery=self._note_recovery,
-        )
+    @property
+    def watch(self) -> Watch:
+        """Who is told of what happens to the server and the store, in whatever thread."""
+        return Watch(self._said.put, self._note_recovery)
 
     def _note_recovery(self, recovery: Recovery) -> None:
         self._tally.breaks += 1
@@ -229,6 +220,7 @@ class _Job:
             TruncatedSourceError: The input broke off; what there is has a name of its own now.
             MediaError: The input has changed, or the output cannot be written.
         """
+        self.say_notes()
         parts, plan = self.parts, self._prepared.plan
         if not parts.totals.frames:
             raise OutputError(f"{plan.path}: no frame was written")
@@ -274,7 +266,7 @@ class _Job:
         nominal = FrameClock(plan.time_base, plan.source.frame_rate).nominal_ticks
         return (last.last_tick + last.origin_ticks + nominal) * plan.time_base
 
-    def _say_started(self, opened: OpenedClip) -> None:
+    def _say_started(self, opened: ServerIdentity) -> None:
         if self._has_started:
             return
         self._has_started = True
@@ -282,9 +274,13 @@ class _Job:
         geometry, total = prepared.colouring.geometry, prepared.frames_total
         self._display.event(started_values(prepared.film.info, prepared.plan, opened, geometry, total))
 
-    def _look_up(self) -> None:
+    def say_notes(self) -> None:
+        """Show what other threads had to say."""
         while not self._said.empty():
             self._display.note(self._said.get())
+
+    def _look_up(self) -> None:
+        self.say_notes()
         self._display.update(self._tally, self._prepared.frames_total)
 
     def _report(self, size: int) -> RenderReport:
@@ -304,6 +300,7 @@ class _Job:
             luma_psnr_db=quality.psnr_db if quality is not None else None,
             luma_psnr_frames=totals.luma.frames,
             output_bytes=size,
+            frames_from_store=self._from_store,
         )
 
 

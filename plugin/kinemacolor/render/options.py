@@ -11,6 +11,7 @@ from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX
+from kinemacolor.store.folder import DEFAULT_MAX_BYTES
 
 
 class Quality(Enum):
@@ -78,6 +79,10 @@ class RenderOptions:
     amount: float = 1.0
     """Factor on the chroma, 0 to 2; never changes luma."""
     range: FrameRange | TimeRange | None = None
+    store: Path | None = None
+    """Folder of the chroma store; None: it is not used."""
+    store_bytes: int = DEFAULT_MAX_BYTES
+    """What the store may take on disk."""
     shots: Path | None = None
     """A list of shots instead of detected cuts: an EDL or comma-separated values."""
     shots_start: str | None = None

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinemacolor.client.requests import OpenedClip
 from kinemacolor.media.types import OutputPlan, SourceInfo, Track
 from kinemacolor.picture.pixel import Family
+from kinemacolor.store.clip_file import ServerIdentity
 from kinemacolor.wire.frame import Geometry
 
 _MEGABYTE = 1 << 20
@@ -35,6 +35,8 @@ class RenderReport:
     """Of Y', measured on a sample of frames; None for a lossless encoder."""
     luma_psnr_frames: int
     output_bytes: int
+    frames_from_store: int = 0
+    """Whose colour was there, so that no server was asked."""
 
     @property
     def fps(self) -> float:
@@ -46,6 +48,7 @@ class RenderReport:
         return {
             "frames": self.frames,
             "frames_resumed": self.frames_resumed,
+            "frames_from_store": self.frames_from_store,
             "breaks": self.breaks,
             "frames_recomputed": self.frames_recomputed,
             "shots": self.shots,
@@ -63,8 +66,10 @@ class RenderReport:
     def lines(self, plan: OutputPlan) -> list[str]:
         """For a person."""
         frames, shots = plural(self.frames, "frame"), plural(self.shots, "shot")
-        resumed = f" ({self.frames_resumed} of an earlier run)" if self.frames_resumed else ""
-        lines = [f"{self.output}: {frames}{resumed}, {shots}, {self.fps:.2f} frames per second"]
+        parts = [(self.frames_resumed, "of an earlier run"), (self.frames_from_store, "coloured from the store")]
+        told = ", ".join(f"{count} {words}" for count, words in parts if count)
+        which = f" ({told})" if told else ""
+        lines = [f"{self.output}: {frames}{which}, {shots}, {self.fps:.2f} frames per second"]
         if self.breaks:
             times = "once" if self.breaks == 1 else f"{self.breaks} times"
             again = plural(self.frames_recomputed, "frame")
@@ -148,7 +153,7 @@ def plan_values(
 
 
 def started_values(
-    info: SourceInfo, plan: OutputPlan, opened: OpenedClip, geometry: Geometry, frames: int | None
+    info: SourceInfo, plan: OutputPlan, opened: ServerIdentity, geometry: Geometry, frames: int | None
 ) -> dict[str, object]:
     """The first line of --progress json."""
     return {

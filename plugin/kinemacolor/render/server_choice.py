@@ -87,7 +87,7 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
             yield session
         return
     with (
-        private_server(_server_arguments(options, model)) as private,
+        private_server(server_arguments(options, model)) as private,
         closing(ServerSession(connect(_ready(private)), private)) as session,
     ):
         try:
@@ -120,7 +120,8 @@ def _ready(private: PrivateServer) -> ServerAddress:
     return private.address
 
 
-def _server_arguments(options: ServerOptions, model: str) -> list[str]:
+def server_arguments(options: ServerOptions, model: str) -> list[str]:
+    """How a private server is started."""
     # A render may pause for as long as a full disk takes; this server ends with its client, so it need not watch.
     arguments = ["--idle", str(_IDLE_SECONDS)]
     if model:

@@ -1,0 +1,68 @@
+"""Where the colours of a render come from: a server, or the store with a server behind it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+from kinemacolor.render.colour_source import ColourSource, Opened
+from kinemacolor.render.film_pipeline import Span
+from kinemacolor.render.prepare import Prepared
+from kinemacolor.render.server_choice import ServerSession
+from kinemacolor.render.server_print import private_server_print
+from kinemacolor.render.server_streams import ServerStreams, Watch, identity_of
+from kinemacolor.render.stored_colours import StoredColours, clip_key
+from kinemacolor.store.clip_store import ClipStore
+from kinemacolor.store.folder import StoreFolder
+
+__all__ = ["OpenSession", "open_colours"]
+
+OpenSession = Callable[[], AbstractContextManager[ServerSession]]
+
+
+@contextmanager
+def open_colours(
+    prepared: Prepared, open_session: OpenSession, watch: Watch, *, private: bool
+) -> Iterator[ColourSource]:
+    """The colours of a film.
+
+    Args:
+        prepared: The render.
+        open_session: Connects to the server, or starts one.
+        watch: Is told what happens to the server and the store.
+        private: True: the server would be a private one with the render's options.
+
+    Raises:
+        ClientError: The server's side.
+        SourceError: The input cannot be read.
+    """
+    options = prepared.options
+    with ExitStack() as stack:
+
+        def open_streams() -> ServerStreams:
+            return ServerStreams(prepared, stack.enter_context(open_session()), watch)
+
+        if options.store is None:
+            yield _ServerColours(open_streams())
+            return
+        folder = StoreFolder(options.store, options.store_bytes)
+        label = str(options.source.absolute())
+        store = stack.enter_context(ClipStore(folder, clip_key(options), label, watch.say))
+        server_print = private_server_print(options.server, options.model) if private else None
+        yield StoredColours(prepared, open_streams, store, server_print)
+
+
+class _ServerColours:
+    """A server colours every frame."""
+
+    frames_from_store = 0
+
+    def __init__(self, streams: ServerStreams) -> None:
+        self._streams = streams
+
+    @contextmanager
+    def open(self, span: Span) -> Iterator[Opened]:
+        """A stream."""
+        with self._streams.open(span.feed_from) as stream:
+            yield Opened(stream, identity_of(stream.info))
+
+    def note_extent(self, first: int, last: int) -> None:
+        """Nobody wants to know."""
