@@ -32,6 +32,7 @@ class Command:
 
 COMMANDS = {
     "render": Command("kinemacolor.render.command:main", "render", "colour a film: kinemacolor render IN OUT"),
+    "analyse": Command("kinemacolor.render.analyse_command:main", "render", "colour a film into the store: analyse IN"),
     "info": Command("kinemacolor.cli.info:main", "render", "say what a file is"),
     "shots": Command("kinemacolor.cli.shots:main", "render", "the shots of a film: shots detect|show|export"),
     "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),

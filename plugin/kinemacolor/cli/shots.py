@@ -17,13 +17,13 @@ from kinemacolor.media.shot_list import (
 )
 from kinemacolor.media.shots import Counting, FilmExtent, Shot, ShotList
 from kinemacolor.media.timecode import parse_timecode, timecode_of_frame
-from kinemacolor.media.types import SourceFrame, SourceInfo
-from kinemacolor.picture.pixel import Family
-from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX, Proxy, make_proxy, make_proxy_rgb, proxy_size
+from kinemacolor.media.types import SourceFrame
+from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX, Proxy
 from kinemacolor.render import console
 from kinemacolor.render.arguments import OneLineParser, checked, parse_rate
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import Quality
+from kinemacolor.render.proxies import network_geometry, proxy_of
 from kinemacolor.render.report import plural
 from kinemacolor.wire.shots import is_cut
 
@@ -131,22 +131,15 @@ def detect(path: Path, short_side_px: int) -> list[Shot]:
     previous: Proxy | None = None
     last = -1
     with open_source(path, tracks=False) as source:
-        size = proxy_size(source.info.width_px, source.info.height_px, short_side_px, source.info.sample_aspect_ratio)
+        geometry = network_geometry(source.info, short_side_px)
         for item in source:
             if isinstance(item, SourceFrame):
-                proxy = _proxy(item, source.info, size)
+                proxy = proxy_of(source.info, geometry, item)
                 if previous is None or is_cut(previous, proxy):
                     starts.append(item.number)
                 previous, last = proxy, item.number
     ends = [start - 1 for start in starts[1:]] + [last]
     return [Shot(first, end) for first, end in zip(starts, ends, strict=True)]
-
-
-def _proxy(frame: SourceFrame, info: SourceInfo, size: tuple[int, int]) -> Proxy:
-    form, encoding = info.pixel_format, info.encoding
-    if form.family is Family.RGB:
-        return make_proxy_rgb(frame.planes, form.bits, encoding.matrix, encoding.range, size)
-    return make_proxy(frame.planes[0], form.bits, encoding.range, size)
 
 
 # ---- what is printed ----

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.colour.encoding import Transfer
@@ -27,6 +27,8 @@ from kinemacolor.store.folder import DEFAULT_MAX_BYTES, default_folder
 from kinemacolor.store.sizes import parse_bytes
 
 _Value = TypeVar("_Value")
+Add = Callable[..., argparse.Action]
+"""`add_argument` of a parser or a group."""
 
 TRANSFER_NAMES = {
     "bt709": Transfer.BT709,
@@ -72,18 +74,14 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         SystemExit: For --help.
     """
     values = _parser().parse_args(list(arguments))
+    if values.store_size is not None and values.store is None:
+        raise UsageError("--store-size is for --store")
+    source = _one(values.inputs[:1], values.input, "IN")
     return RenderOptions(
-        source=_one(values.inputs[:1], values.input, "IN"),
+        **colour_fields(source, values),
         output=_one(values.inputs[1:], values.output, "OUT"),
-        server=_server(values),
-        model=values.model,
-        quality=Quality(values.quality),
         amount=values.amount,
         range=_range(values),
-        store=values.store,
-        store_bytes=_store_bytes(values),
-        shots=values.shots,
-        shots_start=_shots_start(values),
         encode=EncodeOptions(
             codec=values.codec,
             pixel_format=values.pix_fmt,
@@ -92,10 +90,6 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
             drop_unsupported=values.drop_unsupported,
             overwrite=values.overwrite,
         ),
-        bob=values.field == "bob",
-        transfer=TRANSFER_NAMES[values.transfer] if values.transfer else None,
-        sequence_rate=values.rate,
-        missing=Missing(values.missing),
         disk_full_wait_seconds=values.disk_full_wait,
         resume=values.resume,
         keep_going=values.keep_going,
@@ -103,6 +97,24 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         progress=ProgressStyle(values.progress),
         quiet=values.quiet,
     )
+
+
+def colour_fields(source: Path, values: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `ColourOptions`, from what `add_reading`, `add_model`, `add_server` and `add_store` read."""
+    return {
+        "source": source,
+        "bob": values.field == "bob",
+        "transfer": TRANSFER_NAMES[values.transfer] if values.transfer else None,
+        "sequence_rate": values.rate,
+        "missing": Missing(values.missing),
+        "server": _server(values),
+        "model": values.model,
+        "quality": Quality(values.quality),
+        "store": values.store,
+        "store_bytes": DEFAULT_MAX_BYTES if values.store_size is None else int(values.store_size),
+        "shots": values.shots,
+        "shots_start": _shots_start(values),
+    }
 
 
 def _parser() -> OneLineParser:
@@ -131,19 +143,29 @@ def _add_files(parser: OneLineParser) -> None:
     add("--frames", type=checked(_frame_range), metavar="A-B", help="only these frames, both included")
     add("-ss", dest="start", type=checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
     add("-to", dest="end", type=checked(parse_time), metavar="TIME", help="up to this time")
+    add("--keep-going", action="store_true", help="if IN breaks off, keep what is good as OUT's NAME.partial.EXT")
+    add_reading(add)
+
+
+def add_reading(add: Add) -> None:
+    """How a film's frames are read, and where its shots begin."""
     add("--rate", type=checked(parse_rate), metavar="FPS", help="of an image sequence (24, 24000/1001)")
     add("--missing", choices=[item.value for item in Missing], default="error", help="numbers a sequence lacks")
     add("--shots", type=Path, metavar="FILE", help="the shots of IN, an EDL or CSV, instead of detected cuts")
     add("--shots-start", type=checked(parse_timecode), metavar="TIMECODE", help="of IN's first frame in the EDL")
-    add("--keep-going", action="store_true", help="if IN breaks off, keep what is good as OUT's NAME.partial.EXT")
     add("--field", choices=["bob"], help="interlaced film: every field becomes a frame")
     add("--transfer", choices=list(TRANSFER_NAMES), metavar="NAME", help=", ".join(TRANSFER_NAMES))
 
 
-def _add_colour(parser: OneLineParser) -> None:
-    add = parser.add_argument_group("colour").add_argument
+def add_model(add: Add) -> None:
+    """What makes the colours."""
     add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
     add("--quality", choices=[item.value for item in Quality], default="standard", help="(%(default)s)")
+
+
+def _add_colour(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("colour").add_argument
+    add_model(add)
     add("--amount", type=checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
 
 
@@ -156,8 +178,8 @@ def _add_encoder(parser: OneLineParser) -> None:
     add("--drop-unsupported", action="store_true", help="leave out tracks that OUT's container cannot hold")
 
 
-def _add_running(parser: OneLineParser) -> None:
-    add = parser.add_argument_group("running").add_argument
+def add_server(add: Add) -> None:
+    """Which server, and how long it may be gone."""
     add("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
     add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
     add("--threads", type=checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
@@ -168,12 +190,27 @@ def _add_running(parser: OneLineParser) -> None:
         metavar="SECONDS",
         help="for a server that is gone (%(default)g)",
     )
-    add("--disk-full-wait", type=checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
-    add("--store", type=Path, nargs="?", const=default_folder(), metavar="FOLDER", help=_STORE_HELP)
+
+
+def add_store_size(add: Add) -> None:
+    """How large the store may become."""
     add("--store-size", type=checked(parse_bytes), metavar="SIZE", help="that the store may take (40G)")
-    add("--dry-run", action="store_true", help="say what would be done; touch nothing")
+
+
+def add_progress(add: Add) -> None:
+    """How progress is told."""
     add("--progress", choices=[item.value for item in ProgressStyle], default="auto", help="(%(default)s)")
     add("-q", "--quiet", action="store_true", help="only errors")
+
+
+def _add_running(parser: OneLineParser) -> None:
+    add = parser.add_argument_group("running").add_argument
+    add_server(add)
+    add("--disk-full-wait", type=checked(_wait), default=300.0, metavar="SECONDS", help="(%(default)g)")
+    add("--store", type=Path, nargs="?", const=default_folder(), metavar="FOLDER", help=_STORE_HELP)
+    add_store_size(add)
+    add("--dry-run", action="store_true", help="say what would be done; touch nothing")
+    add_progress(add)
 
 
 def _one(positional: list[str], named: str | None, what: str) -> Path:
@@ -192,12 +229,6 @@ def _server(values: argparse.Namespace) -> ServerOptions:
         threads=values.threads,
         patience_seconds=values.patience,
     )
-
-
-def _store_bytes(values: argparse.Namespace) -> int:
-    if values.store_size is not None and values.store is None:
-        raise UsageError("--store-size is for --store")
-    return DEFAULT_MAX_BYTES if values.store_size is None else int(values.store_size)
 
 
 def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:

@@ -21,8 +21,9 @@ from kinemacolor.colour.matrix import code_scale
 from kinemacolor.media.types import OutputFrame, OutputPlan, SourceFrame, SourceInfo
 from kinemacolor.picture.merge import ChromaMerger, requantise_luma
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
-from kinemacolor.picture.proxy import luma_of_rgb, make_proxy, make_proxy_rgb, proxy_size
-from kinemacolor.wire.frame import ColorPlanes, Geometry
+from kinemacolor.picture.proxy import luma_of_rgb
+from kinemacolor.render.proxies import network_geometry, proxy_of
+from kinemacolor.wire.frame import ColorPlanes
 
 _WIDE_RGB = PixelFormat(name="gbrp16le", family=Family.RGB, bits=16)
 
@@ -49,8 +50,8 @@ class Colouring:
     """
 
     def __init__(self, info: SourceInfo, plan: OutputPlan, short_side_px: int, amount: float) -> None:
-        size = proxy_size(info.width_px, info.height_px, short_side_px, info.sample_aspect_ratio)
-        self.geometry = Geometry(*size)
+        self.geometry = network_geometry(info, short_side_px)
+        size = (self.geometry.width_px, self.geometry.height_px)
         self._info, self._plan, self._amount = info, plan, amount
         # A merger has work arrays of its own, so each thread gets one. Making the first one here refuses early.
         self._mine = threading.local()
@@ -58,11 +59,7 @@ class Colouring:
 
     def make_proxy(self, frame: SourceFrame) -> NDArray[np.uint16]:
         """(H, W) luma for the network, 0 = black, 65535 = white."""
-        form, encoding = self._info.pixel_format, self._info.encoding
-        size = (self.geometry.width_px, self.geometry.height_px)
-        if form.family is Family.RGB:
-            return make_proxy_rgb(frame.planes, form.bits, encoding.matrix, encoding.range, size)
-        return make_proxy(frame.planes[0], form.bits, encoding.range, size)
+        return proxy_of(self._info, self.geometry, frame)
 
     def merge(self, frame: SourceFrame, color: ColorPlanes) -> Merged:
         """The frame in colour, in the plan's pixel format. Its Y' is the film's."""

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from kinemacolor.render.colour_source import ColourSource, Opened
 from kinemacolor.render.film_pipeline import Span
-from kinemacolor.render.prepare import Prepared
+from kinemacolor.render.footage import Footage
 from kinemacolor.render.server_choice import ServerSession
 from kinemacolor.render.server_print import private_server_print
 from kinemacolor.render.server_streams import ServerStreams, Watch, identity_of
@@ -19,26 +19,24 @@ OpenSession = Callable[[], AbstractContextManager[ServerSession]]
 
 
 @contextmanager
-def open_colours(
-    prepared: Prepared, open_session: OpenSession, watch: Watch, *, private: bool
-) -> Iterator[ColourSource]:
+def open_colours(footage: Footage, open_session: OpenSession, watch: Watch, *, private: bool) -> Iterator[ColourSource]:
     """The colours of a film.
 
     Args:
-        prepared: The render.
+        footage: The film.
         open_session: Connects to the server, or starts one.
         watch: Is told what happens to the server and the store.
-        private: True: the server would be a private one with the render's options.
+        private: True: the server would be a private one with these options.
 
     Raises:
         ClientError: The server's side.
         SourceError: The input cannot be read.
     """
-    options = prepared.options
+    options = footage.options
     with ExitStack() as stack:
 
         def open_streams() -> ServerStreams:
-            return ServerStreams(prepared, stack.enter_context(open_session()), watch)
+            return ServerStreams(footage, stack.enter_context(open_session()), watch)
 
         if options.store is None:
             yield _ServerColours(open_streams())
@@ -47,7 +45,7 @@ def open_colours(
         label = str(options.source.absolute())
         store = stack.enter_context(ClipStore(folder, clip_key(options), label, watch.say))
         server_print = private_server_print(options.server, options.model) if private else None
-        yield StoredColours(prepared, open_streams, store, server_print)
+        yield StoredColours(footage, open_streams, store, server_print)
 
 
 class _ServerColours:

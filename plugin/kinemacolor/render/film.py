@@ -22,7 +22,7 @@ from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.shots import FilmExtent
 from kinemacolor.media.types import FieldOrder, SourceFrame, SourceInfo
 from kinemacolor.render.errors import UsageError
-from kinemacolor.render.options import FrameRange, RenderOptions, TimeRange
+from kinemacolor.render.options import FilmOptions, FrameRange, TimeRange
 from kinemacolor.render.piece import Piece
 from kinemacolor.wire.shots import is_cut
 
@@ -33,7 +33,7 @@ _SEARCH_FRAMES = 250
 class Film:
     """A film file or an image sequence. `info` is what will be coloured: after deinterlacing, if that was asked for."""
 
-    def __init__(self, options: RenderOptions) -> None:
+    def __init__(self, options: FilmOptions) -> None:
         self._path = options.source
         self._bob = options.bob
         self._missing = options.missing
@@ -169,7 +169,7 @@ def _field_times(times: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
     return tuple(time + step * half for time, step in zip(times, steps, strict=True) for half in (0, Fraction(1, 2)))
 
 
-def _check_supported(info: SourceInfo, options: RenderOptions) -> None:
+def _check_supported(info: SourceInfo, options: FilmOptions) -> None:
     if info.container != "sequence":
         _check_no_sequence_options(options)
     if info.field_order is not FieldOrder.PROGRESSIVE and not options.bob:
@@ -184,7 +184,7 @@ def _check_supported(info: SourceInfo, options: RenderOptions) -> None:
         )
 
 
-def _check_no_sequence_options(options: RenderOptions) -> None:
+def _check_no_sequence_options(options: FilmOptions) -> None:
     """A film has its own times and no gaps; an option that does nothing would only look as if it did."""
     if options.sequence_rate is not None:
         raise UsageError("--rate is for picture sequences; a film keeps its own frame times")

@@ -74,7 +74,7 @@ def _render(prepared: Prepared, open_session: OpenSession, display: Display, *, 
         try:
             missing = job.missing()
             if missing:
-                with open_colours(prepared, open_session, job.watch, private=private) as colours:
+                with open_colours(prepared.footage, open_session, job.watch, private=private) as colours:
                     job.colour(missing, colours)
             return job.finish()
         except BaseException:

@@ -66,19 +66,27 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderOptions:
-    """Everything that `kinemacolor render` can be told."""
+class FilmOptions:
+    """Which film, and how its frames are read."""
 
     source: Path
     """A film, or an image sequence such as `scan.%04d.png`."""
-    output: Path
+    bob: bool = False
+    """True: every field becomes a frame."""
+    transfer: Transfer | None = None
+    """Overrides the file's tag."""
+    sequence_rate: Fraction | None = None
+    missing: Missing = Missing.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourOptions(FilmOptions):
+    """Which film, and which colours for it."""
+
     server: ServerOptions = ServerOptions()
     model: str = ""
     """Empty: the server's default."""
     quality: Quality = Quality.STANDARD
-    amount: float = 1.0
-    """Factor on the chroma, 0 to 2; never changes luma."""
-    range: FrameRange | TimeRange | None = None
     store: Path | None = None
     """Folder of the chroma store; None: it is not used."""
     store_bytes: int = DEFAULT_MAX_BYTES
@@ -87,13 +95,17 @@ class RenderOptions:
     """A list of shots instead of detected cuts: an EDL or comma-separated values."""
     shots_start: str | None = None
     """Timecode of the film's first frame in an EDL; None: the film's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions(ColourOptions):
+    """Everything that `kinemacolor render` can be told."""
+
+    output: Path
+    amount: float = 1.0
+    """Factor on the chroma, 0 to 2; never changes luma."""
+    range: FrameRange | TimeRange | None = None
     encode: EncodeOptions = field(default_factory=EncodeOptions)
-    bob: bool = False
-    """True: every field becomes a frame."""
-    transfer: Transfer | None = None
-    """Overrides the file's tag."""
-    sequence_rate: Fraction | None = None
-    missing: Missing = Missing.ERROR
     disk_full_wait_seconds: float = 300.0
     resume: bool = False
     """True: go on with the finished parts of an earlier run that ended early."""

@@ -12,6 +12,7 @@ from kinemacolor.render.edit_list import EditList, read_edit_list
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film
 from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, merge_threads
+from kinemacolor.render.footage import Footage
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.report import memory_estimate, plan_lines, plan_values, source_notes
@@ -43,6 +44,18 @@ class Prepared:
         """What is to be said once before it begins."""
         by_list = [self.edit_list.note] if self.edit_list is not None else []
         return (*source_notes(self.film.info), *self.plan.notes, *by_list)
+
+    @property
+    def footage(self) -> Footage:
+        """What the server sees of it."""
+        return Footage(
+            purpose="render",
+            options=self.options,
+            film=self.film,
+            geometry=self.colouring.geometry,
+            make_proxy=self.colouring.make_proxy,
+            edit_list=self.edit_list,
+        )
 
     @property
     def first_number(self) -> int:

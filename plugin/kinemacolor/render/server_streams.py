@@ -12,7 +12,7 @@ from kinemacolor.client.patience import open_patiently
 from kinemacolor.client.reconnect import ReconnectPolicy, may_pass
 from kinemacolor.client.requests import OpenedClip, OpenRequest
 from kinemacolor.client.stream import ClipStream
-from kinemacolor.render.prepare import Prepared
+from kinemacolor.render.footage import Footage
 from kinemacolor.render.server_choice import ServerSession, check_model
 from kinemacolor.store.clip_file import ServerIdentity
 
@@ -33,7 +33,7 @@ class ServerStreams:
     """Opens one stream after the other.
 
     Args:
-        prepared: The film.
+        footage: The film.
         session: The server, which is there.
         watch: Is told of breaks.
 
@@ -42,10 +42,10 @@ class ServerStreams:
         ClientError: No answer.
     """
 
-    def __init__(self, prepared: Prepared, session: ServerSession, watch: Watch) -> None:
-        self._prepared, self._session, self._watch = prepared, session, watch
-        self._model = check_model(session.client, prepared.options.model)
-        self._policy = ReconnectPolicy(patience_seconds=prepared.options.server.patience_seconds)
+    def __init__(self, footage: Footage, session: ServerSession, watch: Watch) -> None:
+        self._footage, self._session, self._watch = footage, session, watch
+        self._model = check_model(session.client, footage.options.model)
+        self._policy = ReconnectPolicy(patience_seconds=footage.options.server.patience_seconds)
         self._random = Random()
 
     def open(self, first_frame: int, sleep: Callable[[float], None] = time.sleep) -> LastingStream:
@@ -99,15 +99,15 @@ class ServerStreams:
         self._watch.say(f"{cause}; trying again, for {self._policy.patience_seconds:.0f} seconds at most")
 
     def _request(self, first_frame: int) -> OpenRequest:
-        prepared = self._prepared
+        footage = self._footage
         return OpenRequest(
-            clip_key=f"render-{uuid.uuid4().hex}",
-            geometry=prepared.colouring.geometry,
-            transfer=prepared.info.encoding.transfer.value,
+            clip_key=f"{footage.purpose}-{uuid.uuid4().hex}",
+            geometry=footage.geometry,
+            transfer=footage.transfer,
             model=self._model,
             first_frame=first_frame,
-            shot_starts=prepared.edit_list.starts if prepared.edit_list is not None else None,
-            client_name=f"render {prepared.options.source.name}",
+            shot_starts=footage.edit_list.starts if footage.edit_list is not None else None,
+            client_name=footage.client_name,
         )
 
 

@@ -15,9 +15,9 @@ from kinemacolor.media.errors import SourceError
 from kinemacolor.media.types import SourceFrame
 from kinemacolor.render.colour_source import Opened
 from kinemacolor.render.film_pipeline import Span
+from kinemacolor.render.footage import Footage
 from kinemacolor.render.identity import source_values
-from kinemacolor.render.options import RenderOptions
-from kinemacolor.render.prepare import Prepared
+from kinemacolor.render.options import FilmOptions
 from kinemacolor.render.server_streams import ServerStreams, identity_of
 from kinemacolor.render.stored_stream import ColourStream, ShotTracker, StoredStream
 from kinemacolor.store.clip_file import ServerIdentity
@@ -27,7 +27,7 @@ from kinemacolor.store.dependency import ColourSettings
 __all__ = ["StoredColours", "clip_key"]
 
 
-def clip_key(options: RenderOptions) -> str:
+def clip_key(options: FilmOptions) -> str:
     """Names the footage in the store, wherever the file lies: its content, and how frames are made of it.
 
     Raises:
@@ -43,7 +43,7 @@ class StoredColours:
     The server is asked when a frame is missing, or when nothing else says whether the stored colours are its own.
 
     Args:
-        prepared: The film.
+        footage: The film.
         open_streams: Connects to the server, or starts one; called once at most.
         store: Of the film.
         server_print: Names the private server that would be started; None: the server has to be asked who it is.
@@ -51,12 +51,12 @@ class StoredColours:
 
     def __init__(
         self,
-        prepared: Prepared,
+        footage: Footage,
         open_streams: Callable[[], ServerStreams],
         store: ClipStore,
         server_print: bytes | None,
     ) -> None:
-        self._prepared, self._open_streams = prepared, open_streams
+        self._footage, self._open_streams = footage, open_streams
         self._store, self._print = store, server_print
         self._streams: ServerStreams | None = None
         self._identity: ServerIdentity | None = None
@@ -87,7 +87,7 @@ class StoredColours:
                 _dismiss(stream)
             return self._open_clip(first, sleep)
 
-        tracker = ShotTracker(self._prepared.edit_list)
+        tracker = ShotTracker(self._footage.edit_list)
         stream = StoredStream(self._store, self._settings(identity), tracker, open_stream, self._replay)
         try:
             self._is_used = True
@@ -137,12 +137,12 @@ class StoredColours:
         self._identity = found
 
     def _settings(self, identity: ServerIdentity) -> ColourSettings:
-        geometry = self._prepared.colouring.geometry
+        geometry = self._footage.geometry
         return ColourSettings(
             model=identity.model,
             weights_sha256=identity.weights_sha256,
             device_class=identity.device_class,
-            transfer=self._prepared.info.encoding.transfer.value,
+            transfer=self._footage.transfer,
             width_px=geometry.width_px,
             height_px=geometry.height_px,
         )
@@ -153,11 +153,11 @@ class StoredColours:
         Raises:
             SourceError: The film cannot be read up to there.
         """
-        film, expected = self._prepared.film, first
+        film, expected = self._footage.film, first
         with film.open(first) as source:
             for item in source:
                 if isinstance(item, SourceFrame) and item.number >= first:
-                    yield item.number, self._prepared.colouring.make_proxy(item)
+                    yield item.number, self._footage.make_proxy(item)
                     expected = item.number + 1
                     if item.number >= last:
                         return
