@@ -3,12 +3,14 @@
 
 The store holds every clip of the evaluation and training sets, one behind the other as one film. Asked for are
 
+    hosts     the evaluation clips as an editor has them, converted to R'G'B' of 8 bits, rounded or truncated
     copies    of the evaluation clips: encoded again, graded, grainy, cropped, and several of these together
     strangers each clip, with the clip itself left out of the store; photographs; clips of real old film
 
-A copy is found if the answer is the frame itself or one of the same clip at most two frames away; other frames of its
-clip and those of other clips are counted apart. Each answer of a stranger is false. Every answer by look is
-provisional, whatever it is: a colour that a person sees marked as such.
+What a host has is alike: final if it is the only one, else provisional. A final answer must be the frame itself. A copy
+is found if the answer is the frame itself or one of the same clip at most two frames away; other frames of its clip and
+those of other clips are counted apart. Each answer of a stranger is false. Every answer by look is provisional,
+whatever it is: a colour that a person sees marked as such.
 """
 
 import io
@@ -25,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.store.look import look_of
-from kinemacolor.store.lookup import ClipIndex, Located, Picture, Query, locate
+from kinemacolor.store.lookup import ClipIndex, Located, Picture, Query, Rule, locate
 from kinemacolor.store.prints import luma_hash
+from kinemacolor.store.thumb import thumb_of
 
 Grey = NDArray[np.uint8]
 Clip = tuple[str, list[Grey]]
@@ -124,6 +127,7 @@ class Film:
         lumas = [wide(frame) for _, frames in clips for frame in frames]
         pictures = [Picture(number, luma_hash(luma), look_of(luma)) for number, luma in enumerate(lumas)]
         self.without_look = sum(picture.look is None for picture in pictures)
+        self._thumbs = [thumb_of(luma) for luma in lumas]
         self._index = ClipIndex(pictures, (0, len(pictures) - 1))
 
     def __len__(self) -> int:
@@ -135,10 +139,39 @@ class Film:
         found = locate(self._index, Query(luma=luma_hash(luma), look=look_of(luma)))
         return None if found is None else self._place(found)
 
+    def ask_as_host(self, luma: NDArray[np.uint16]) -> tuple[Rule, tuple[str, int]] | None:
+        """The rule, and clip and frame that are answered."""
+        query = Query(luma=luma_hash(luma), look=look_of(luma), thumb=thumb_of(luma))
+        found = locate(self._index, query, lambda numbers: {number: self._thumbs[number] for number in numbers})
+        return None if found is None else (found.rule, self._places[found.number])
+
     def _place(self, found: Located) -> tuple[str, int]:
         if found.rule.is_final:
             raise SystemExit("a changed copy has the very luma of a stored frame")
         return self._places[found.number]
+
+
+def of_hosts(film: Film, clips: Sequence[Clip]) -> Iterator[str]:
+    yield "| host | the only one alike: final | of these another frame | several alike | only a look | not found |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for name, rounding in (("rounds", np.rint), ("truncates", np.floor)):
+        counts = dict.fromkeys(("final", "wrong", "several", "look", "none"), 0)
+        for clip, frames in clips:
+            for number, frame in enumerate(frames):
+                # What the film has of it are codes from 16 to 235.
+                level = (np.rint(frame * (219 / 255))) * (255 / 219)
+                answer = film.ask_as_host(rounding(level).astype(np.uint16) * np.uint16(257))
+                counts[host_kind(answer)] += 1
+                counts["wrong"] += host_kind(answer) == "final" and answer[1] != (clip, number)
+        total = sum(counts.values()) - counts["wrong"]
+        yield f"| {name} | " + " | ".join(share(count, total) for count in counts.values()) + " |"
+
+
+def host_kind(answer: tuple[Rule, tuple[str, int]] | None) -> str:
+    if answer is None:
+        return "none"
+    kinds = {Rule.ALIKE: "final", Rule.UNIQUE_LUMA: "final", Rule.LOOK: "look"}
+    return kinds.get(answer[0], "several")
 
 
 def of_copies(film: Film, clips: Sequence[Clip]) -> Iterator[str]:
@@ -193,6 +226,7 @@ def main() -> None:
     stored = asked + [clip for path in sorted((data / "train_clips").glob("*.tar.gz")) for clip in tarred(path)]
     film = Film(stored)
     say(f"stored: {len(film)} frames of {len(stored)} clips, {film.without_look} of them without a look")
+    say("\n".join(of_hosts(film, asked)))
     say("\n".join(of_copies(film, asked)))
     say("| stranger | pictures | taken for a stored frame |\n| --- | --- | --- |")
     photos = [jpegs(path.read_bytes()) for path in sorted((data / "dev_eval" / "photos").glob("*.jpg"))]

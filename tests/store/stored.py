@@ -13,6 +13,7 @@ from kinemacolor.store.folder import StoreFolder
 from kinemacolor.store.look import look_of
 from kinemacolor.store.packing import pack
 from kinemacolor.store.prints import luma_hash, prints_of
+from kinemacolor.store.thumb import thumb_of
 
 KEY = "0123456789abcdef" * 2
 SETTINGS = ColourSettings(
@@ -41,6 +42,7 @@ def colours(numbers, settings=SETTINGS, shot=0, variant=0, luma=luma_of):
             number=number,
             prints=prints,
             look=look_of(luma(number)),
+            thumb=thumb_of(luma(number)),
             planes=pack(ab_of(number, variant)),
         )
 

@@ -182,7 +182,7 @@ def pragma(path, words):
         (lambda path: flip(path, 3), "is damaged"),
         (lambda path: cut(path, 0.5), "is damaged"),
         (lambda path: path.write_bytes(b"not a database, but long enough to be looked at" * 50), "is damaged"),
-        (lambda path: pragma(path, "user_version = 9"), "is a chroma store of format 9, expected 1"),
+        (lambda path: pragma(path, "user_version = 9"), "is a chroma store of format 9, expected 2"),
         (lambda path: pragma(path, "application_id = 7"), "is no chroma store"),
     ],
 )

@@ -27,6 +27,7 @@ from kinemacolor.store.look import LOOK_BYTES, Look, look_of
 from kinemacolor.store.lookup import ClipIndex, Picture, Query
 from kinemacolor.store.packing import pack
 from kinemacolor.store.prints import HASH_BYTES, LumaHash, luma_hash, prints_of
+from kinemacolor.store.thumb import THUMB_BYTES, Thumb, thumb_of
 from kinemacolor.wire.frame import Geometry
 
 __all__ = ["StoreResult", "grainy_pan", "measure_index", "measure_store"]
@@ -120,10 +121,13 @@ def measure_index(folder: Path) -> float:
     with ClipFile(path) as file:
         chosen = random.Random(1)
         pictures = (
-            Picture(number, LumaHash(chosen.randbytes(HASH_BYTES)), Look(chosen.randbytes(LOOK_BYTES)))
+            (
+                Picture(number, LumaHash(chosen.randbytes(HASH_BYTES)), Look(chosen.randbytes(LOOK_BYTES))),
+                Thumb(chosen.randbytes(THUMB_BYTES)),
+            )
             for number in range(_FILM_FRAMES)
         )
-        file.put_pictures((*size, picture) for picture in pictures)
+        file.put_pictures((*size, *picture) for picture in pictures)
         file.set_extent(*size, 0, _FILM_FRAMES - 1)
     with ClipFile(path) as file:
         started = time.perf_counter()
@@ -203,7 +207,14 @@ class _Measurement:
             history = prints.history
             dependency = Dependency(self._settings, 0)
             rows.append(
-                NewColour(dependency=dependency, number=number, prints=prints, look=look_of(luma), planes=pack(ab))
+                NewColour(
+                    dependency=dependency,
+                    number=number,
+                    prints=prints,
+                    look=look_of(luma),
+                    thumb=thumb_of(luma),
+                    planes=pack(ab),
+                )
             )
         return rows
 

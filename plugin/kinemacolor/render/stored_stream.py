@@ -26,6 +26,7 @@ from kinemacolor.store.dependency import ColourSettings, Dependency
 from kinemacolor.store.look import look_of
 from kinemacolor.store.packing import pack
 from kinemacolor.store.prints import HistoryHash, Prints, luma_hash, prints_of
+from kinemacolor.store.thumb import thumb_of
 from kinemacolor.wire.frame import ColorPlanes, FrameNumber
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
 from kinemacolor.wire.shots import is_cut
@@ -217,6 +218,7 @@ class StoredStream:
                 number=number,
                 prints=place.prints,
                 look=look_of(luma),
+                thumb=thumb_of(luma),
                 planes=pack(planes.ab, planes.confidence),
             )
 

@@ -22,6 +22,7 @@ from kinemacolor.store.lookup import Picture
 from kinemacolor.store.packing import unpack
 from kinemacolor.store.prints import LumaHash, Prints
 from kinemacolor.store.schema import APPLICATION_ID, FORMAT, TABLES, row_sum
+from kinemacolor.store.thumb import Thumb
 
 __all__ = ["BadRowError", "ClipFile", "Contents", "NewColour", "ServerIdentity", "StoredColour", "parts_of"]
 
@@ -70,6 +71,7 @@ class NewColour:
     number: int
     prints: Prints
     look: Look | None
+    thumb: Thumb
     planes: bytes
     """See `packing.pack`."""
 
@@ -205,7 +207,7 @@ class ClipFile:
         )
         luma, history = colour.prints.luma, colour.prints.history or b""
         picture = Picture(colour.number, luma, colour.look)
-        self._put_picture(database, settings.width_px, settings.height_px, picture)
+        self._put_picture(database, settings.width_px, settings.height_px, picture, colour.thumb)
         database.execute(
             "INSERT OR REPLACE INTO colour SELECT id, ?, ?, ?, ?, ? FROM dependency WHERE hash = ?",
             (
@@ -225,26 +227,40 @@ class ClipFile:
 
     # ---- pictures ----
 
-    def put_pictures(self, pictures: Iterable[tuple[int, int, Picture]]) -> None:
+    def put_pictures(self, pictures: Iterable[tuple[int, int, Picture, Thumb]]) -> None:
         """Note pictures, each with its width and height, of which no colour is stored."""
         with self._writing() as database:
-            for width, height, picture in pictures:
-                self._put_picture(database, width, height, picture)
+            for picture in pictures:
+                self._put_picture(database, *picture)
 
-    def _put_picture(self, database: sqlite3.Connection, width: int, height: int, picture: Picture) -> None:
-        values = (width, height, picture.number, picture.luma, picture.look or b"")
-        database.execute("INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?)", (*values, row_sum(*values)))
+    def _put_picture(
+        self, database: sqlite3.Connection, width: int, height: int, picture: Picture, thumb: Thumb
+    ) -> None:
+        values = (width, height, picture.number, picture.luma, picture.look or b"", thumb)
+        database.execute("INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?, ?, ?)", (*values, row_sum(*values)))
+
+    def thumbs(self, width_px: int, height_px: int, numbers: Sequence[int]) -> dict[int, Thumb]:
+        """The thumbs of these frames at a size, of those that are known."""
+        query = "SELECT luma, look, thumb, sum FROM picture WHERE width = ? AND height = ? AND number = ?"
+        found = {}
+        with self._translated():
+            for number in numbers:
+                key = (width_px, height_px, number)
+                row = self._database.execute(query, key).fetchone()
+                if row is not None and row[3] == row_sum(*key, *row[:3]):
+                    found[number] = Thumb(row[2])
+        return found
 
     def picture(self, width_px: int, height_px: int, number: int) -> Picture | None:
         """What is known of one frame at a size."""
-        query = "SELECT number, luma, look, sum FROM picture WHERE width = ? AND height = ? AND number = ?"
+        query = "SELECT number, luma, look, thumb, sum FROM picture WHERE width = ? AND height = ? AND number = ?"
         with self._translated():
             rows = self._database.execute(query, (width_px, height_px, number)).fetchall()
         return next(iter(_pictures(width_px, height_px, rows)), None)
 
     def pictures(self, width_px: int, height_px: int) -> list[Picture]:
         """What is known of the frames at a size; those whose row is damaged are left out."""
-        query = "SELECT number, luma, look, sum FROM picture WHERE width = ? AND height = ?"
+        query = "SELECT number, luma, look, thumb, sum FROM picture WHERE width = ? AND height = ?"
         with self._translated():
             rows = self._database.execute(query, (width_px, height_px)).fetchall()
         return _pictures(width_px, height_px, rows)
@@ -338,9 +354,9 @@ class ClipFile:
                 if line != "ok":
                     yield f"SQLite says: {' '.join(line.split())}"
             yield from self._check_colours()
-            for width, height, number, luma, look, found in self._database.execute("SELECT * FROM picture"):
-                if found != row_sum(width, height, number, luma, look):
-                    yield f"what is known of frame {number} is damaged"
+            for *values, found in self._database.execute("SELECT * FROM picture"):
+                if found != row_sum(*values):
+                    yield f"what is known of frame {values[2]} is damaged"
 
     def _check_colours(self) -> Iterator[str]:
         query = (
@@ -421,11 +437,11 @@ class ClipFile:
             raise UnusableStoreError(f"{self.path}: {error.strerror}") from error
 
 
-def _pictures(width: int, height: int, rows: Iterable[tuple[int, bytes, bytes, bytes]]) -> list[Picture]:
+def _pictures(width: int, height: int, rows: Iterable[tuple[int, bytes, bytes, bytes, bytes]]) -> list[Picture]:
     return [
         Picture(number, LumaHash(luma), Look(look) if len(look) == LOOK_BYTES else None)
-        for number, luma, look, found in rows
-        if found == row_sum(width, height, number, luma, look)
+        for number, luma, look, thumb, found in rows
+        if found == row_sum(width, height, number, luma, look, thumb)
     ]
 
 

@@ -7,7 +7,7 @@ give is coloured again.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,6 +18,7 @@ from kinemacolor.store.errors import RefusedFileError, StoreError, UnusableStore
 from kinemacolor.store.folder import OpenClip, StoreFolder
 from kinemacolor.store.lookup import ClipIndex, Query, Rule, locate
 from kinemacolor.store.prints import Prints
+from kinemacolor.store.thumb import Thumb, are_alike
 
 __all__ = ["ClipStore", "Found"]
 
@@ -102,7 +103,7 @@ class ClipStore:
     def find(self, settings: ColourSettings, query: Query) -> Found | None:
         """The colour of a picture whose place in the clip is not certain, by the rules of `lookup`."""
         index = self._index_for(settings, query)
-        located = locate(index, query)
+        located = locate(index, query, lambda numbers: self._thumbs(settings, numbers))
         luma = index.luma_at(located.number) if located is not None else None
         if located is None or luma is None:
             return None
@@ -255,9 +256,17 @@ class ClipStore:
         if query.expected is not None:
             number = query.expected
             picture = self._read(lambda file: file.picture(*size, number), None)
-            if picture is not None and picture.luma == query.luma:
+            if picture is not None and (picture.luma == query.luma or self._is_alike(settings, query, number)):
                 return ClipIndex([picture], None)
         return self._read(lambda file: self._current_index(file, settings), ClipIndex([], None))
+
+    def _is_alike(self, settings: ColourSettings, query: Query, number: int) -> bool:
+        thumb = self._thumbs(settings, [number]).get(number)
+        return query.thumb is not None and thumb is not None and are_alike(thumb, query.thumb)
+
+    def _thumbs(self, settings: ColourSettings, numbers: Sequence[int]) -> dict[int, Thumb]:
+        none: dict[int, Thumb] = {}
+        return self._read(lambda file: file.thumbs(settings.width_px, settings.height_px, numbers), none)
 
     def _current_index(self, file: ClipFile, settings: ColourSettings) -> ClipIndex:
         size = (settings.width_px, settings.height_px)

@@ -8,13 +8,17 @@ In this order:
      of which happens once in the clip, say the same place. Final. One side is not enough: of a clip that is slowed down
      the two sides contradict each other, one alone would be believed. Else it is the frame nearest to where the picture
      was expected, provisional: all look the same, but the network's memory may have coloured them differently.
-  4. The picture looks like a frame (re-encoded, graded): the most similar one, always provisional.
+  4. The picture is alike: the same as a frame but for rounding, as a host has it that converted the film to R'G'B'. It
+     is the frame at the asker's number if that one is alike, or the only one that is, in a clip of which every frame is
+     known. Final. Else the nearest of those that are, provisional.
+  5. The picture looks like a frame (re-encoded, graded): the most similar one, always provisional.
 
 What is not found is coloured by the server, or not at all. No rule ever calls another frame's colour final: a final
-answer rests on equal luma, and where equal luma is not enough on the frame's own number or on its neighbours.
+answer rests on luma that is equal, or equal but for rounding, and where that is not enough on the frame's own number or
+on its neighbours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,11 +26,16 @@ import numpy as np
 
 from kinemacolor.store.look import LOOK_BYTES, Look, Looks
 from kinemacolor.store.prints import LumaHash
+from kinemacolor.store.thumb import Thumb, are_alike
 
-__all__ = ["SAME_LOOK", "ClipIndex", "Located", "Picture", "Query", "Rule", "locate"]
+__all__ = ["SAME_LOOK", "ClipIndex", "Located", "Picture", "Query", "Rule", "ThumbsOf", "locate"]
 
 SAME_LOOK = 0.08
 """Largest distance of two looks of one picture: docs/store.md has what it lets through and what it misses."""
+
+
+_MOST_LOOKS = 256
+"""Frames that look the same and are compared cell by cell; if there are more, none of them is the only one."""
 
 
 class Rule(Enum):
@@ -37,13 +46,17 @@ class Rule(Enum):
     NEIGHBOURS = "neighbours"
     SAME_LUMA = "same luma"
     """Provisional: other frames have the same luma."""
+    ALIKE_NUMBER = "alike, at its number"
+    ALIKE = "the only one alike"
+    ONE_OF_ALIKE = "one of several alike"
+    """Provisional."""
     LOOK = "look"
     """Provisional: it only looks the same."""
 
     @property
     def is_final(self) -> bool:
         """False: the colour is to be marked as provisional and never stored or written to a film."""
-        return self in (Rule.NUMBER, Rule.UNIQUE_LUMA, Rule.NEIGHBOURS)
+        return self in (Rule.NUMBER, Rule.UNIQUE_LUMA, Rule.NEIGHBOURS, Rule.ALIKE_NUMBER, Rule.ALIKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,8 @@ class Query:
 
     luma: LumaHash
     look: Look | None = None
+    thumb: Thumb | None = None
+    """None: a picture that is only alike is not wanted."""
     number: int | None = None
     """By the asker's count."""
     offset: int | None = None
@@ -112,14 +127,23 @@ class ClipIndex:
         return self._numbers.get(luma, ())
 
 
-def locate(index: ClipIndex, query: Query) -> Located | None:
-    """Find the frame that a picture is; None if there is none."""
+ThumbsOf = Callable[[Sequence[int]], Mapping[int, Thumb]]
+
+
+def locate(index: ClipIndex, query: Query, thumbs_of: ThumbsOf = lambda numbers: {}) -> Located | None:
+    """Find the frame that a picture is; None if there is none.
+
+    Args:
+        index: Of the clip.
+        query: The picture.
+        thumbs_of: The thumbs of frames, of those that are known; asked for few, and only if no luma is equal.
+    """
     expected = query.expected
     if expected is not None and index.luma_at(expected) == query.luma:
         return Located(expected, Rule.NUMBER)
     candidates = index.numbers_of(query.luma)
     if not candidates:
-        return _by_look(index, query, expected)
+        return _alike(index, query, thumbs_of) or _by_look(index, query, expected)
     if len(candidates) == 1 and index.is_complete:
         return Located(candidates[0], Rule.UNIQUE_LUMA)
     fitting = [number for number in candidates if _fits(index, query, number)]
@@ -152,6 +176,32 @@ def _only_change(index: ClipIndex, luma: LumaHash, following: LumaHash) -> int |
     """The number of the one frame with `luma` after which one with `following` comes; None if there are several."""
     places = [number for number in index.numbers_of(luma) if index.luma_at(number + 1) == following]
     return places[0] if len(places) == 1 else None
+
+
+def _alike(index: ClipIndex, query: Query, thumbs_of: ThumbsOf) -> Located | None:
+    thumb, expected = query.thumb, query.expected
+    if thumb is None:
+        return None
+    near = _nearest_looks(index, query)
+    asked = [*near, *([expected] if expected is not None and expected not in near else [])]
+    alike = [number for number, found in thumbs_of(asked).items() if are_alike(found, thumb)]
+    if expected in alike:
+        return Located(expected, Rule.ALIKE_NUMBER)
+    if not alike:
+        return None
+    if len(alike) == 1 and len(near) < _MOST_LOOKS and index.is_complete:
+        return Located(alike[0], Rule.ALIKE)
+    return Located(_nearest(sorted(alike), expected, query.number), Rule.ONE_OF_ALIKE)
+
+
+def _nearest_looks(index: ClipIndex, query: Query) -> list[int]:
+    """The frames that look the same, the most similar first."""
+    if query.look is None or not index.looks.numbers.size:
+        return []
+    distances = index.looks.distances(query.look)
+    order = np.argsort(distances, kind="stable")[:_MOST_LOOKS]
+    same: list[int] = index.looks.numbers[order][distances[order] <= SAME_LOOK].tolist()
+    return same
 
 
 def _by_look(index: ClipIndex, query: Query, expected: int | None) -> Located | None:

@@ -10,14 +10,14 @@ __all__ = ["APPLICATION_ID", "FORMAT", "TABLES", "row_sum"]
 
 APPLICATION_ID = 0x4B43_4D43
 """`KCMC`, in the head of the file, where file(1) looks for it."""
-FORMAT = 1
+FORMAT = 2
 """SQLite's user_version. A file of another is refused and begun anew."""
 
 TABLES = """
 CREATE TABLE clip (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE picture (
     width INTEGER NOT NULL, height INTEGER NOT NULL, number INTEGER NOT NULL,
-    luma BLOB NOT NULL, look BLOB NOT NULL, sum BLOB NOT NULL,
+    luma BLOB NOT NULL, look BLOB NOT NULL, thumb BLOB NOT NULL, sum BLOB NOT NULL,
     PRIMARY KEY (width, height, number)
 ) WITHOUT ROWID;
 CREATE TABLE extent (
