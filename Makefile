@@ -10,7 +10,7 @@ DEVELOPER := $(VENV)/.installed-developer
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help render demo serve test test-slow check format protos bench bench-store clean
+.PHONY: help render demo serve test test-slow test-faults check format protos bench bench-store clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -18,6 +18,7 @@ help:
 	@echo "make serve       run the colour server on this machine"
 	@echo "make test        install the tools and run the quick tests"
 	@echo "make test-slow   the tests that take minutes"
+	@echo "make test-faults provoke every fault of docs/reliability.md, slow forms too, and print a table"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       frames per second, split by stage"
 	@echo "make bench-store what the chroma store takes and how fast it answers"
@@ -58,6 +59,9 @@ test: $(DEVELOPER)
 
 test-slow: $(DEVELOPER)
 	$(PYTEST) -m slow $(ARGS)
+
+test-faults: $(DEVELOPER)
+	$(PYTEST) -m fault $(ARGS)
 
 bench: $(RENDERER)
 	@$(BIN)/kinemacolor bench $(ARGS)

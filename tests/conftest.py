@@ -8,12 +8,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fault_table import FaultTable
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the server does, and before any test imports torch
 
@@ -50,9 +55,14 @@ def read_ready_line(process: subprocess.Popen[str], log: Path) -> str:
     return str(json.loads(line)["address"])
 
 
-def launch_server(folder: Path, *options: str, listen: str | None = None) -> ServerProcess:
+SERVER = (sys.executable, "-m", "kinemacolor.server")
+
+
+def launch_server(
+    folder: Path, *options: str, listen: str | None = None, program: Sequence[str] = SERVER
+) -> ServerProcess:
     log = folder / "server.log"
-    command = [sys.executable, "-m", "kinemacolor.server", "--listen", listen or f"unix:{folder}/s", "--threads", "1"]
+    command = [*program, "--listen", listen or f"unix:{folder}/s", "--threads", "1"]
     if "--state-dir" not in options:
         command += ["--state-dir", str(folder / "state")]
     with log.open("w") as stderr:
@@ -74,11 +84,27 @@ def start_server(short_folder: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Starts servers of one's own, with options; all are ended after the test."""
     servers: list[ServerProcess] = []
 
-    def start(*options: str, listen: str | None = None) -> ServerProcess:
+    def start(*options: str, listen: str | None = None, program: Sequence[str] = SERVER) -> ServerProcess:
         folder = short_folder / str(len(servers))
         folder.mkdir()
         chosen = options if "--model" in options else ("--model", "tiny", *options)
-        servers.append(launch_server(folder, *chosen, listen=listen))
+        servers.append(launch_server(folder, *chosen, listen=listen, program=program))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop(signal.SIGKILL)
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., ServerProcess]]:
+    """As `launch_server`, for fixtures that several tests share; all are ended after the module."""
+    servers: list[ServerProcess] = []
+
+    def start(folder: Path, *options: str, **how: Any) -> ServerProcess:
+        servers.append(launch_server(folder, *options, **how))
         return servers[-1]
 
     yield start
@@ -115,6 +141,10 @@ def _seeds() -> None:
 def data_folder() -> Path:
     """The folder that KINEMACOLOR_DATA names."""
     return Path(os.environ["KINEMACOLOR_DATA"])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(FaultTable(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

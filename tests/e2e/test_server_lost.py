@@ -9,11 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import make
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
 
@@ -23,6 +25,7 @@ FRAMES = 90
 CUTS = (0, 13, 75)  # so far apart that answers that run ahead of frame 50 do not reach the next
 KINDS = {"mkv": ("-c", "ffv1"), "mov": ("-c", "libx264")}
 SERVER = 3
+NOTICED_SECONDS = 10
 MOST = 2 * SNAPSHOT + DEFAULT_WINDOW_FRAMES
 """Computed again after a kill that hits the writing of a snapshot: likely here, where a frame takes a millisecond."""
 
@@ -79,29 +82,34 @@ def finish(process):
     return done, [event["text"] for event in events if event["event"] == "note"]
 
 
-@pytest.mark.parametrize(("kind", "frames"), [("mkv", "7,40"), ("mov", "76")])
-def test_a_private_server_that_is_killed_is_started_again(tmp_path, source, unbroken, kind, frames):
+@pytest.mark.fault(3, "server killed")
+@pytest.mark.parametrize(("kind", "frames"), [("mkv", "7,40"), ("mov", "60")])
+def test_a_private_server_that_is_killed_is_started_again(tmp_path, source, unbroken, kind, frames, record_property):
     out = tmp_path / f"out.{kind}"
     done, notes = finish(render(source, out, kind, f"server:{frames}"))
     assert out.read_bytes() == unbroken(kind)
     assert done["breaks"] == len(frames.split(","))
     assert done["frames_recomputed"] <= done["breaks"] * MOST
     assert any("the server is back" in note for note in notes)
+    record_property("figure", f"{kind}: {done['breaks']} kills, {done['frames_recomputed']} frames computed again")
 
 
+@pytest.mark.fault(3, "server killed")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mkv", "mov"])
-def test_a_server_that_is_killed_anywhere_costs_a_few_frames(tmp_path, source, unbroken, kind):
+def test_a_server_that_is_killed_anywhere_costs_a_few_frames(tmp_path, source, unbroken, kind, record_property):
     """20 frames chosen by a seed. A kill while a snapshot is being written costs another 24."""
+    costs = []
     for frame in sorted(random.Random(20261126).sample(range(FRAMES), 20)):
         out = tmp_path / f"{frame}.{kind}"
         done, _ = finish(render(source, out, kind, f"server:{frame}"))
-        again = done["frames_recomputed"]
-        sys.stdout.write(f"{kind}: server killed at frame {frame}: {again} frames computed again\n")
-        assert again <= MOST
+        costs.append(done["frames_recomputed"])
+        assert costs[-1] <= MOST
         assert out.read_bytes() == unbroken(kind)
+    record_property("figure", f"{kind}: 20 kills, frames computed again: {' '.join(map(str, costs))}")
 
 
+@pytest.mark.fault(3, "server killed")
 def test_a_server_that_comes_back_at_the_same_address_goes_on(tmp_path, source, start_server, unbroken):
     state = ("--state-dir", str(tmp_path / "state"))
     server = start_server(*state)
@@ -131,6 +139,26 @@ def test_a_server_that_comes_back_without_its_states_goes_on_at_a_finished_part(
     _, notes = finish(process)
     assert any("going on after the last finished part" in note for note in notes)
     assert out.read_bytes() == unbroken("mkv")
+
+
+@pytest.mark.fault(2, "client frozen")
+def test_a_render_that_was_frozen_goes_on_with_the_same_bytes(
+    tmp_path, source, start_server, unbroken, record_property
+):
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    out = tmp_path / "out.mkv"
+    process = render_at(server, source, out, 40)
+    stopped = time.monotonic()
+    wait_until(lambda: "stream lost" in server.log)
+    noticed = time.monotonic() - stopped
+    process.send_signal(signal.SIGCONT)
+    done, _ = finish(process)
+    assert (done["breaks"], done["frames"]) == (1, FRAMES)
+    assert done["frames_recomputed"] <= MOST
+    assert out.read_bytes() == unbroken("mkv")
+    assert noticed < NOTICED_SECONDS
+    again = done["frames_recomputed"]
+    record_property("figure", f"render: noticed after {noticed:.1f} s, {again} frames computed again")
 
 
 def test_one_without_snapshots_is_sent_the_shot_again(tmp_path, source, start_server, unbroken):

@@ -4,11 +4,11 @@ import contextlib
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import make
 import pytest
+from waiting import wait_until
 
 INTERRUPTED, SERVER = 130, 3
 FRAMES = 1500
@@ -19,14 +19,6 @@ def long_film(tmp_path_factory):
     """Long enough that it is not through before it is stopped."""
     path = tmp_path_factory.mktemp("long") / "in.mkv"
     return make.film(path, frames=FRAMES, width=160, height=120, pixel_format="gray").path
-
-
-def wait_until(condition, seconds=60.0):
-    give_up = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < give_up, "the condition did not come true in time"
-        time.sleep(0.02)
-    return found
 
 
 def server_of(process):

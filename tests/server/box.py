@@ -32,8 +32,8 @@ class Box:
         self._listen = f"unix:{folder}/s"
         self._channels = contextlib.ExitStack()
 
-    def start(self, *options: str) -> pb_grpc.ColorizeServiceStub:
-        self.server = self._start("--state-dir", str(self.states), *options, listen=self._listen)
+    def start(self, *options: str, **how: object) -> pb_grpc.ColorizeServiceStub:
+        self.server = self._start("--state-dir", str(self.states), *options, listen=self._listen, **how)
         return self._channels.enter_context(connect(self.server.address))  # type: ignore[attr-defined]
 
     def kill(self) -> None:
@@ -49,6 +49,10 @@ class Box:
     @property
     def log(self) -> str:
         return str(self.server.log)  # type: ignore[attr-defined]
+
+    @property
+    def address(self) -> str:
+        return str(self.server.address)  # type: ignore[attr-defined]
 
     @property
     def pid(self) -> int:

@@ -42,9 +42,9 @@ END = Request(end_clip=pb.EndClip())
 class Stream:
     """One StreamFrames call whose messages a test sends one by one."""
 
-    def __init__(self, stub: pb_grpc.ColorizeServiceStub) -> None:
+    def __init__(self, stub: pb_grpc.ColorizeServiceStub, seconds: float = DEADLINE_SECONDS) -> None:
         self._requests: queue.Queue[Request | None] = queue.Queue()
-        self.call = stub.StreamFrames(iter(self._requests.get, None), timeout=DEADLINE_SECONDS)
+        self.call = stub.StreamFrames(iter(self._requests.get, None), timeout=seconds)
 
     def send(self, *requests: Request) -> None:
         for request in requests:

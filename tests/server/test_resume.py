@@ -8,7 +8,7 @@ import resource
 import select
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -24,6 +24,7 @@ ONE_SHOT = Film(frames=80, cuts=())
 EDIT_LIST = {"shot_source": pb.SHOT_SOURCE_EDIT_LIST, "edit_list": pb.EditList(shot_starts=[0, 10])}
 
 
+@pytest.mark.fault(3, "server killed")
 @pytest.mark.parametrize("model", ["tiny", "kinema"])
 def test_a_killed_server_costs_only_the_frames_since_the_last_snapshot(box: Box, model: str) -> None:
     stub = box.start()
@@ -52,6 +53,7 @@ def test_a_client_without_the_frames_in_between_is_told_that_nothing_goes_on(box
     assert (opened.resumed, opened.resume_from) == (False, 41)
 
 
+@pytest.mark.fault(3, "server killed")
 @pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_render_survives_kills_with_frames_in_flight(box: Box, kills: int) -> None:
     """Kept are only the frames that the last answer did not promise away: no kill may ask for another one."""
@@ -88,7 +90,19 @@ def test_a_server_that_is_told_to_stop_saves_the_last_state(box: Box) -> None:
     assert client.colours == expected
 
 
-def test_a_damaged_snapshot_is_refused_once_and_the_one_before_is_used(box: Box) -> None:
+def flip_last_bit(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def truncate(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.fault(4, "kill while a snapshot is written")
+@pytest.mark.parametrize(("damage", "why"), [(flip_last_bit, "checksum"), (truncate, "no whole safetensors file")])
+def test_a_damaged_snapshot_is_refused_once_and_the_one_before_is_used(
+    box: Box, damage: Callable[[bytes], bytes], why: str
+) -> None:
     stub = box.start()
     expected = unbroken(stub, ONE_SHOT, "unbroken")
     client = Client(stub, ONE_SHOT)
@@ -99,19 +113,18 @@ def test_a_damaged_snapshot_is_refused_once_and_the_one_before_is_used(box: Box)
     client.wait_durable(50, through=47)
     box.kill()
     damaged = snapshots(box.states)[48]
-    content = bytearray(damaged.read_bytes())
-    content[-1] ^= 1
-    damaged.write_bytes(content)
+    damaged.write_bytes(damage(damaged.read_bytes()))
     client.connect(box.start())
     opened = client.open(first=51, earliest=0)
     assert (opened.resumed, opened.resume_from) == (True, 24)
     client.play(range(51, 80))
     assert client.colours == expected
     [line] = refusals(box.log)
-    assert "checksum" in line
+    assert why in line
     assert "Traceback" not in box.log
 
 
+@pytest.mark.fault(4, "kill while a snapshot is written")
 def test_a_kill_in_the_middle_of_writing_a_snapshot_leaves_the_one_before(box: Box) -> None:
     """The disk is a pipe that takes 4 KiB of the snapshot and then no more: the server hangs in that write for ever."""
     stub = box.start()
@@ -148,6 +161,7 @@ def full_pipe(neighbour: Path, next_frame: int) -> Iterator[int]:
         os.close(pipe)
 
 
+@pytest.mark.fault(21, "disk full")
 def test_a_full_disk_stops_the_promises_and_nothing_else(box: Box) -> None:
     stub = box.start()
     expected = unbroken(stub, ONE_SHOT, "unbroken")
@@ -168,6 +182,7 @@ def test_a_full_disk_stops_the_promises_and_nothing_else(box: Box) -> None:
     assert "Traceback" not in box.log
 
 
+@pytest.mark.fault(22, "folder read-only or gone")
 def test_a_state_folder_that_is_taken_away_costs_the_promises_only(box: Box) -> None:
     stub = box.start()
     expected = unbroken(stub, ONE_SHOT, "unbroken")

@@ -48,7 +48,13 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:  # a link to nothing has the name too
         raise OutputError(f"{path} exists; -y replaces it")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: no right to write in {folder}")
+        raise OutputError(f"{path}: {_why_not_writable(folder)}")
+
+
+def _why_not_writable(folder: Path) -> str:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is read-only"
+    return f"no right to write in {folder}"
 
 
 def write_all(fd: int, data: bytes, position: int, policy: DiskFullPolicy, path: Path) -> None:
@@ -65,25 +71,45 @@ def write_all(fd: int, data: bytes, position: int, policy: DiskFullPolicy, path:
         DiskFullError: Still no room after the policy's time.
         OutputError: Any other failure of the file system.
     """
-    rest, waited = memoryview(data), 0.0
+    rest, waits = memoryview(data), _Waits(policy)
     while rest:
         try:
             written = os.pwrite(fd, rest, position)
         except OSError as error:
             if error.errno not in FULL_DISK:
                 raise OutputError(f"{path}: writing failed: {error.strerror}") from error
-            if waited >= policy.wait_seconds or (policy.on_wait is not None and not policy.on_wait(waited)):
+            if not waits.wait():
                 raise DiskFullError(f"{path}: no room left after {position} bytes ({error.strerror})") from error
-            pause = min(policy.poll_seconds, policy.wait_seconds - waited)
-            policy.sleep(pause)
-            waited += pause
             continue
         rest = rest[written:]
         position += written
 
 
+class _Waits:
+    """The waits of one operation for room."""
+
+    def __init__(self, policy: DiskFullPolicy) -> None:
+        self._policy = policy
+        self._waited = 0.0
+
+    def wait(self) -> bool:
+        """Wait a while; False, at once, if the policy says that it has been long enough."""
+        policy, waited = self._policy, self._waited
+        if waited >= policy.wait_seconds or (policy.on_wait is not None and not policy.on_wait(waited)):
+            return False
+        pause = min(policy.poll_seconds, policy.wait_seconds - waited)
+        policy.sleep(pause)
+        self._waited += pause
+        return True
+
+
 class OutputFile:
-    """A seekable file that becomes `path` on `commit` and leaves nothing behind on `discard`."""
+    """A seekable file that becomes `path` on `commit` and leaves nothing behind on `discard`.
+
+    Raises:
+        DiskFullError: No room for another file after the policy's time.
+        OutputError: It cannot be made.
+    """
 
     def __init__(self, path: Path, *, overwrite: bool, policy: DiskFullPolicy) -> None:
         check_writable(path, overwrite=overwrite)
@@ -101,10 +127,15 @@ class OutputFile:
 
     def _create(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        try:
-            return os.open(self._temporary, flags, 0o666)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be created: {error.strerror}") from error
+        waits = _Waits(self._policy)
+        while True:
+            try:
+                return os.open(self._temporary, flags, 0o666)
+            except OSError as error:
+                if error.errno not in FULL_DISK:
+                    raise OutputError(f"{self.path}: cannot be created: {error.strerror}") from error
+                if not waits.wait():
+                    raise DiskFullError(f"{self.path}: no room left for a new file ({error.strerror})") from error
 
     @property
     def name(self) -> str:
