@@ -10,7 +10,7 @@ DEVELOPER := $(VENV)/.installed-developer
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help render demo serve test test-slow test-faults check format protos bench bench-store clean
+.PHONY: help render demo serve test test-slow test-faults check format protos bench bench-store bench-ofx clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -22,6 +22,7 @@ help:
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       frames per second, split by stage"
 	@echo "make bench-store what the chroma store takes and how fast it answers"
+	@echo "make bench-ofx   what a host's frame costs in the OpenFX effect"
 	@echo "make format      let ruff format the code"
 	@echo "make protos      regenerate the code of the contract"
 
@@ -68,6 +69,9 @@ bench: $(RENDERER)
 
 bench-store: $(RENDERER)
 	@$(BIN)/kinemacolor bench --store --frames 48 $(ARGS)
+
+bench-ofx: $(RENDERER)
+	@$(BIN)/python tests/bench/host_frames.py $(ARGS)
 
 format: $(DEVELOPER)
 	$(BIN)/ruff check --fix .

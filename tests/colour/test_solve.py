@@ -119,10 +119,15 @@ def test_black_and_white_have_no_chroma(how: ColourEncoding) -> None:
 
 
 @pytest.mark.parametrize("how", ENCODINGS, ids=ids)
-def test_neutral_stays_neutral(how: ColourEncoding) -> None:
+def test_neutral_is_exactly_neutral(how: ColourEncoding) -> None:
     luma = np.linspace(0, 1, 4001, dtype=np.float32)[None]
-    # 1e-6 is a sixteenth of a code of 16 bits.
-    assert np.abs(solve_chroma(luma, np.zeros((2, 1, 4001), dtype=np.float32), how)).max() < 1e-6
+    ab = np.zeros((2, 1, 4001), dtype=np.float32)
+    ab[:, 0, ::7] = 20  # among colours, too
+    solved = solve_chroma(luma, ab, how)[:, 0]
+    coloured = np.zeros(4001, dtype=bool)
+    coloured[7:-1:7] = True
+    assert (solved[:, ~coloured] == 0).all()
+    assert (solved[:, coloured] != 0).any(axis=0).all()
 
 
 def test_hue_is_kept_where_the_gamut_is_left() -> None:

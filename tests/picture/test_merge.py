@@ -10,7 +10,7 @@ from kinemacolor.colour.encoding import ColourEncoding, Matrix, Primaries, Range
 from kinemacolor.colour.gamut import gamut_scale
 from kinemacolor.colour.matrix import code_scale, code_to_chroma, code_to_luma, rgb_to_ycbcr, ycbcr_to_rgb
 from kinemacolor.colour.solve import solve_chroma
-from kinemacolor.picture.merge import ChromaMerger, requantise_luma, round_to_codes
+from kinemacolor.picture.merge import ChromaMerger, add_chroma, requantise_luma, round_to_codes
 from kinemacolor.picture.pixel import Family, PixelFormat
 from kinemacolor.picture.proxy import proxy_size
 
@@ -283,6 +283,19 @@ def test_rgb_replaces_colour_that_was_there() -> None:
     merged = merger(size, proxy, how=how, family=Family.RGB).merge_rgb(planes, np.zeros((2, 6, 8), dtype=np.int16))
     assert len({plane.tobytes() for plane in merged.planes}) == 1
     assert merged.limited_pixels == 0
+
+
+def test_a_pixel_does_not_feel_how_many_others_leave_the_gamut() -> None:
+    random = np.random.default_rng(6)
+    luma = random.random((1, 300)).astype(np.float32)
+    cbcr = random.normal(0, 0.3, (2, 1, 300)).astype(np.float32)
+    many, limited = add_chroma(luma, cbcr, Matrix.BT709, 0.5 / 255)
+    assert 100 < limited < 300
+    crowd, no_chroma = np.full((1, 5000), 0.5, dtype=np.float32), np.zeros((2, 1, 5000), dtype=np.float32)
+    few, same = add_chroma(np.hstack([luma, crowd]), np.dstack([cbcr, no_chroma]), Matrix.BT709, 0.5 / 255)
+    assert np.array_equal(few[:, :, :300], many)
+    assert same == limited
+    assert (few[:, :, 300:] == 0.5).all()
 
 
 @pytest.mark.parametrize(("bits", "top"), [(8, 255), (10, 1023), (16, 65535)])

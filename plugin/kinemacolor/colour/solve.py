@@ -147,6 +147,7 @@ class ChromaSolver:
         self._refine(y, ab, f, linear, signal, residual)
         cbcr = self._chroma(y, linear, signal, residual)
         cbcr *= gamut_scale(y, cbcr, self._encoding.matrix)
+        cbcr *= (ab != 0).any(axis=0)  # float noise beside a neutral would cost a picture of floats its last bits
         return cbcr.reshape(lab_ab.shape)
 
     def _start(self, y: Float32, ab: Float32) -> Float32:
@@ -209,7 +210,8 @@ def solve_chroma(luma: Float32, lab_ab: Float32, encoding: ColourEncoding) -> Fl
         encoding: Matrix, transfer and primaries of the clip.
 
     Returns:
-        (2, h, w) Cb and Cr in [-0.5, 0.5], inside the gamut at this luma; 0 where Y' is 0 or 1.
+        (2, h, w) Cb and Cr in [-0.5, 0.5], inside the gamut at this luma; exactly 0 where Y' is 0 or 1 and where a* and
+        b* are 0.
 
     Raises:
         ValueError: The shapes do not belong together.

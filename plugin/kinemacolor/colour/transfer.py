@@ -92,15 +92,26 @@ def _identity(values: NDArray[Any]) -> NDArray[Any]:
 
 def _srgb_to_linear(code: NDArray[Any]) -> NDArray[Any]:
     # Each branch stands still beyond the knee, so their sum needs no mask; the last line takes float32 noise off zero.
-    power = ((np.maximum(code, _SRGB_KNEE_CODE) + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_GAMMA
-    result: NDArray[Any] = (power - _SRGB_POWER_AT_KNEE) + np.minimum(code, _SRGB_KNEE_CODE) / _SRGB_SLOPE
+    result: NDArray[Any] = np.maximum(code, _SRGB_KNEE_CODE)
+    result += _SRGB_OFFSET
+    result /= 1.0 + _SRGB_OFFSET
+    np.power(result, _SRGB_GAMMA, out=result)
+    result -= _SRGB_POWER_AT_KNEE
+    line = np.minimum(code, _SRGB_KNEE_CODE)
+    line /= _SRGB_SLOPE
+    result += line
     np.maximum(result, 0.0, out=result)
     return result
 
 
 def _srgb_from_linear(light: NDArray[Any]) -> NDArray[Any]:
-    power = np.maximum(light, _SRGB_KNEE_LIGHT) ** (1.0 / _SRGB_GAMMA) - _SRGB_ROOT_AT_KNEE
-    result: NDArray[Any] = (1.0 + _SRGB_OFFSET) * power + np.minimum(light, _SRGB_KNEE_LIGHT) * _SRGB_SLOPE
+    result: NDArray[Any] = np.maximum(light, _SRGB_KNEE_LIGHT)
+    np.power(result, 1.0 / _SRGB_GAMMA, out=result)
+    result -= _SRGB_ROOT_AT_KNEE
+    result *= 1.0 + _SRGB_OFFSET
+    line = np.minimum(light, _SRGB_KNEE_LIGHT)
+    line *= _SRGB_SLOPE
+    result += line
     np.maximum(result, 0.0, out=result)
     return result
 

@@ -1,8 +1,8 @@
 """Colour joined to the film's own luma. Y' is read here and never written.
 
 For Y'CbCr and gray: a*b* is solved at constant Y' on the proxy grid, the chroma is upsampled beside the full-size luma,
-limited to the gamut of every luma sample that shares it, and quantised. For R'G'B': the same on the full grid, then
-chroma is added to the Y' of each pixel; Y' differs by float rounding only until the codes are rounded, and by at most
+limited to the gamut of every luma sample that shares it, and quantised. For R'G'B': solved and upsampled in the same
+way, then added to the Y' of each pixel; Y' differs by float rounding only until the codes are rounded, and by at most
 half a code after that (the weights of luma are positive and sum to 1).
 
 Solving on the proxy and upsampling Cb, Cr instead of a*, b* is not only cheaper: on photographs reduced four times its
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.colour.arrays import Float32
-from kinemacolor.colour.encoding import ColourEncoding, Range, Siting
+from kinemacolor.colour.encoding import ColourEncoding, Matrix, Range, Siting
 from kinemacolor.colour.gamut import gamut_scale, rgb_offsets
 from kinemacolor.colour.matrix import CodeScale, code_scale
 from kinemacolor.colour.solve import ChromaSolver
@@ -35,6 +35,7 @@ __all__ = [
     "ChromaMerger",
     "MergedChroma",
     "MergedRgb",
+    "add_chroma",
     "requantise_luma",
     "round_to_codes",
 ]
@@ -47,6 +48,9 @@ AB_SCALE = 256
 
 MAX_AMOUNT = 16.0
 """Largest factor on chroma; far beyond it there is nothing but the border of the gamut."""
+
+_MANY_LEAVE = 0.1
+"""Part of a band beyond the gamut from which picking those pixels out costs more than taking all of them."""
 
 _BAND_SAMPLES = 1 << 17
 """Pixels of R'G'B' that are worked on at a time, so that the steps find them in the processor's cache."""
@@ -199,16 +203,13 @@ class ChromaMerger:
 
     def _add_chroma(self, luma: Float32, cbcr: Float32, out: tuple[Samples, ...]) -> int:
         """R'G'B' codes of luma and limited chroma into `out`; how many pixels were limited."""
-        matrix, target = self._encoding.matrix, self._target_scale
-        factor = gamut_scale(luma, cbcr, matrix)
-        rgb = rgb_offsets(cbcr * factor, matrix)
-        rgb += luma
+        target = self._target_scale
+        rgb, limited = add_chroma(luma, cbcr, self._encoding.matrix, 0.5 / target.chroma_span)
         rgb *= np.float32(target.luma_span)
         rgb += np.float32(target.luma_black)
         for plane, codes in zip(rgb, out, strict=True):
             codes[:] = round_to_codes(plane, target)
-        lost = np.maximum(np.abs(cbcr[0]), np.abs(cbcr[1])) * (1 - factor)
-        return int(np.count_nonzero(lost > np.float32(0.5 / target.chroma_span)))
+        return limited
 
     def _chroma(
         self, proxy: NDArray[np.uint16], ab: Ab, amount: float, guide: Float32, gain: float = 1.0, bias: float = 0.0
@@ -234,6 +235,42 @@ class ChromaMerger:
             )
         if not 0 <= amount <= MAX_AMOUNT:
             raise ValueError(f"expected an amount of 0 to {MAX_AMOUNT:g}, found {amount}")
+
+
+def add_chroma(luma: Float32, cbcr: Float32, matrix: Matrix, tolerance: float) -> tuple[Float32, int]:
+    """R'G'B' of luma and chroma; what does not fit [0, 1] loses saturation, and where Y' is outside of it, all.
+
+    Args:
+        luma: (h, w) Y', finite.
+        cbcr: (2, h, w), finite.
+        matrix: Of both.
+        tolerance: Loss of Cb or Cr up to which a pixel does not count as limited.
+
+    Returns:
+        New (3, h, w) R'G'B', each Y' plus something; and the number of limited pixels.
+    """
+    rgb = rgb_offsets(cbcr, matrix)
+    rgb += luma
+    extreme = np.minimum(rgb[0], rgb[1])
+    np.minimum(extreme, rgb[2], out=extreme)
+    leaves = extreme < 0
+    np.maximum(rgb[0], rgb[1], out=extreme)
+    np.maximum(extreme, rgb[2], out=extreme)
+    leaves |= extreme > 1
+    where = np.flatnonzero(leaves)
+    if where.size == 0:
+        return rgb, 0
+    if where.size > leaves.size * _MANY_LEAVE:  # a dark picture; the same numbers, in one piece
+        factor = np.where(leaves, gamut_scale(luma, cbcr, matrix), np.float32(1))
+        rgb = rgb_offsets(cbcr * factor, matrix)
+        rgb += luma
+        lost = np.maximum(np.abs(cbcr[0]), np.abs(cbcr[1])) * (1 - factor)
+        return rgb, int(np.count_nonzero(lost > np.float32(tolerance)))
+    few, place = cbcr.reshape(2, -1)[:, where], luma.reshape(-1)[where]
+    factor = gamut_scale(place, few, matrix)
+    rgb.reshape(3, -1)[:, where] = rgb_offsets(few * factor, matrix) + place
+    lost = np.maximum(np.abs(few[0]), np.abs(few[1])) * (1 - factor)
+    return rgb, int(np.count_nonzero(lost > np.float32(tolerance)))
 
 
 def round_to_codes(plane: Float32, scale: CodeScale) -> Samples:

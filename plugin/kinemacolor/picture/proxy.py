@@ -141,10 +141,12 @@ def luma_of_rgb(planes: tuple[Samples, ...], bits: int, matrix: Matrix, range_: 
     scale = code_scale(bits, range_)
     if len(planes) != 3 or len({plane.shape for plane in planes}) != 1:
         raise ValueError(f"expected three planes of one size, found {[plane.shape for plane in planes]}")
-    luma = np.zeros(planes[0].shape, dtype=np.float32)
-    for plane, weight in zip(planes, luma_weights(matrix), strict=True):
-        luma += plane * np.float32(weight / scale.luma_span)
-    luma -= np.float32(scale.luma_black / scale.luma_span)
+    weights = [np.float32(weight / scale.luma_span) for weight in luma_weights(matrix)]
+    luma: Float32 = np.multiply(planes[0], weights[0], dtype=np.float32)
+    luma += planes[1] * weights[1]
+    luma += planes[2] * weights[2]
+    if scale.luma_black:
+        luma -= np.float32(scale.luma_black / scale.luma_span)
     return luma
 
 

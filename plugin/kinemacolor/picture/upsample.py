@@ -17,7 +17,7 @@ tests/bench/upsampling.py prints how it compares. Window, regulariser and interp
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Siting
 
-__all__ = ["ChromaUpsampler"]
+__all__ = ["ChromaLine", "ChromaUpsampler", "fit_lines"]
 
 
 _WINDOW = (3, 3)
@@ -78,6 +78,22 @@ def _axes(luma_size: tuple[int, int], log2_chroma_w: int, log2_chroma_h: int, si
     row = 0 if siting in _FIRST_ROW else last if siting in _LAST_ROW else None
     column = 0 if siting in _COSITED_X else None
     return _axis(luma_size[0], log2_chroma_w, column), _axis(luma_size[1], log2_chroma_h, row)
+
+
+class ChromaLine(NamedTuple):
+    """One component of chroma as a straight line of luma, both on one grid, (h, w)."""
+
+    slope: Float32
+    offset: Float32
+
+    def band(self, rows: slice) -> "ChromaLine":
+        """Some rows of it, as views."""
+        return ChromaLine(self.slope[rows], self.offset[rows])
+
+    def at(self, luma: Float32, out: Float32) -> None:
+        """Chroma at this luma, into `out`."""
+        np.multiply(self.slope, luma, out=out)
+        out += self.offset
 
 
 class ChromaUpsampler:
@@ -149,25 +165,40 @@ class ChromaUpsampler:
         Returns:
             (2, chroma height, chroma width) in the scale of `chroma`; overwritten by the next call.
         """
-        for plane, slope, out in zip(chroma, _slopes(chroma, proxy_luma), self._result, strict=True):
-            offset = plane - slope * proxy_luma
-            np.multiply(self._interpolate(slope), luma_at_chroma, out=out)
-            out += self._interpolate(offset)
+        for line, out in zip(fit_lines(chroma, proxy_luma), self._result, strict=True):
+            ChromaLine(self.interpolate(line.slope), self.interpolate(line.offset)).at(luma_at_chroma, out)
         return self._result
 
-    def _interpolate(self, plane: Float32) -> Float32:
-        """(h, w) on the proxy grid to (chroma height, chroma width), perhaps a strided view."""
+    def interpolate(self, plane: Float32, out: Float32 | None = None) -> Float32:
+        """(h, w) on the proxy grid to (chroma height, chroma width), perhaps a strided view.
+
+        Args:
+            plane: Slope or offset of a line.
+            out: Where to put it if chroma is not subsampled; saves an allocation.
+        """
         ready = cv2.sepFilter2D(plane, cv2.CV_32F, self._filter_x, self._filter_y, borderType=cv2.BORDER_REPLICATE)
         ready = _float32(ready).reshape(plane.shape)
         if self._reduces:
             return self.mean_at_chroma(_resize(ready, self._x.luma, self._y.luma))
         width = self._x.chroma if self._x.direct else self._x.luma
         height = self._y.chroma if self._y.direct else self._y.luma
-        return _pick(_pick(_resize(ready, width, height), self._x).T, self._y).T
+        return _pick(_pick(_resize(ready, width, height, out), self._x).T, self._y).T
 
 
-def _resize(plane: Float32, width: int, height: int) -> Float32:
-    return _float32(cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)).reshape(height, width)
+def fit_lines(chroma: Float32, proxy_luma: Float32) -> tuple[ChromaLine, ChromaLine]:
+    """Cb and Cr of the proxy as straight lines of its luma; arguments as of `ChromaUpsampler.upsample`.
+
+    For callers that evaluate a picture in bands of rows: interpolate slopes and offsets, then `ChromaLine.at` gives
+    what `upsample` gives, bit for bit.
+    """
+    slopes = _slopes(chroma, proxy_luma)
+    cb, cr = (ChromaLine(slope, plane - slope * proxy_luma) for plane, slope in zip(chroma, slopes, strict=True))
+    return cb, cr
+
+
+def _resize(plane: Float32, width: int, height: int, out: Float32 | None = None) -> Float32:
+    resized = cv2.resize(plane, (width, height), dst=out, interpolation=cv2.INTER_CUBIC)
+    return _float32(resized).reshape(height, width)
 
 
 def _float32(matrix: NDArray[Any]) -> Float32:
