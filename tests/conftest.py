@@ -120,7 +120,7 @@ def tiny_server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="kc", dir="/tmp") as folder:
         server = launch_server(Path(folder), "--model", "tiny", "--max-clips", "64")
         yield server.address
-        assert server.stop() == 0
+        assert server.stop() == 0, server.log
         assert server.process.stdout is not None
         server.process.stdout.close()
 

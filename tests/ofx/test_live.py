@@ -3,6 +3,7 @@
 import random
 import signal
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import connect
 from kinemacolor.client.errors import ServerUnreachableError
-from kinemacolor.client.reconnect import ReconnectPolicy
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.ofx.session.connection import ServerConnection
 from kinemacolor.ofx.session.live import LiveColours, LiveSettings
@@ -22,7 +22,9 @@ from kinemacolor.wire.frame import Geometry
 GEOMETRY = Geometry(64, 48)
 CUTS = (0, 13, 61)
 FRAMES = 90
-SETTINGS = LiveSettings(geometry=GEOMETRY, transfer=13, model="tiny", client_name="test", search_frames=480)
+SETTINGS = LiveSettings(
+    geometry=GEOMETRY, transfer=13, model="tiny", client_name="test", search_frames=480, patience_seconds=60.0
+)
 
 
 def luma(number, variant=0):
@@ -47,12 +49,11 @@ def expected(tiny_server):
 
 
 @contextmanager
-def opened(address, settings=SETTINGS, patience=60.0, said=None):
+def opened(address, settings=SETTINGS, said=None):
     options = ServerOptions(address=ServerAddress.parse(address))
-    policy = ReconnectPolicy(patience_seconds=patience)
     say = (lambda text: None) if said is None else said.append
     with (
-        closing(ServerConnection(options, "tiny", policy, say)) as connection,
+        closing(ServerConnection(options, say)) as connection,
         closing(LiveColours(connection, settings)) as colours,
     ):
         yield colours
@@ -199,7 +200,7 @@ def test_a_server_that_is_killed_and_comes_back(tmp_path, start_server, expected
 
 def test_a_server_that_stays_away(start_server, expected):
     server = start_server()
-    with opened(server.address, patience=0.5) as colours:
+    with opened(server.address, replace(SETTINGS, patience_seconds=0.5)) as colours:
         check(colours, range(3), expected)
         server.stop(signal.SIGKILL)
         with pytest.raises(ServerUnreachableError):

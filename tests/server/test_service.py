@@ -330,7 +330,7 @@ def test_a_client_that_vanishes_is_no_error_in_the_log(start_server: Start) -> N
         wait_until(lambda: stub.ListClips(pb.ListClipsRequest()).clips[0].frames_answered == 8)
         stream.call.cancel()
         wait_until(lambda: not stub.ListClips(pb.ListClipsRequest()).clips[0].attached)
-    assert server.stop() == 0  # type: ignore[attr-defined]
+    assert server.stop() == 0, server.log  # type: ignore[attr-defined]
     assert "Traceback" not in server.log  # type: ignore[attr-defined]
 
 
@@ -394,7 +394,7 @@ def test_an_evicted_stream_is_no_error_in_the_log(start_server: Start) -> None:
             stream.send(*(frame(number) for number in range(6)))
             stub.EvictClip(pb.EvictClipRequest(clip_key="clip"))
             assert stream.refusal() == (grpc.StatusCode.ABORTED, "EVICTED")
-    assert server.stop() == 0  # type: ignore[attr-defined]
+    assert server.stop() == 0, server.log  # type: ignore[attr-defined]
     assert "Traceback" not in server.log  # type: ignore[attr-defined]
 
 

@@ -7,6 +7,7 @@ for its times, and read from its start.
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -26,6 +27,8 @@ PACKET_IS_PICTURE = frozenset({
 })  # fmt: skip
 """Codecs (FFmpeg's canonical names) of which every packet gives one picture."""
 
+_KEPT_INDICES = 8
+"""Four megabytes each for a film of two hours."""
 _PROGRESSIVE = (0, 1)  # AVFieldOrder unknown and progressive; else the two fields of a frame may be two packets
 
 
@@ -49,9 +52,24 @@ class FrameIndex:
 def index_frames(path: Path) -> FrameIndex:
     """Index a film file; reads it once, and decodes it only where its packets do not tell.
 
+    The indices of the last files are kept, so that seeking again and again does not read a file again and again.
+
     Raises:
         SourceError: as `probe`.
     """
+    try:
+        status = path.stat()
+    except OSError:
+        return _read_index(path)  # which says what is wrong
+    return _kept_index(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=_KEPT_INDICES)
+def _kept_index(path: Path, state: tuple[int, ...]) -> FrameIndex:
+    return _read_index(path)
+
+
+def _read_index(path: Path) -> FrameIndex:
     with open_input(path) as container, reading(path):
         index = _index(container, picture_stream(container, path))
     return index if index.is_exact else replace(index, pts=_decoded_pts(path) or index.pts)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from kinemacolor.render.colour_source import ColourSource, Opened
 from kinemacolor.render.film_pipeline import Span
 from kinemacolor.render.footage import Footage
-from kinemacolor.render.server_choice import ServerSession
+from kinemacolor.render.server_choice import Session
 from kinemacolor.render.server_print import private_server_print
 from kinemacolor.render.server_streams import ServerStreams, Watch, identity_of
 from kinemacolor.render.stored_colours import StoredColours, clip_key
@@ -15,7 +15,7 @@ from kinemacolor.store.folder import StoreFolder
 
 __all__ = ["OpenSession", "open_colours"]
 
-OpenSession = Callable[[], AbstractContextManager[ServerSession]]
+OpenSession = Callable[[], AbstractContextManager[Session]]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Protocol
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, connect
@@ -22,6 +23,21 @@ from kinemacolor.render.options import ServerOptions
 _IDLE_SECONDS = 86_400
 _END_SECONDS = 2.0
 """From the end of a process's connections to its own."""
+
+
+class Session(Protocol):
+    """A server as those use it who open one clip after the other on it."""
+
+    @property
+    def client(self) -> ColorizeClient:
+        """The connection; may be another after `open_clip`."""
+
+    def open_clip(self, request: OpenRequest, broken_by: ClientError | None = None) -> ClipStream:
+        """Open a clip, over a new connection if `broken_by` says how the last one ended.
+
+        Raises:
+            ClientError: The clip cannot be opened (now).
+        """
 
 
 class ServerSession:
@@ -49,26 +65,33 @@ class ServerSession:
             ClientError: The clip cannot be opened (now).
         """
         if broken_by is not None:
-            self._connect_again(broken_by)
+            self.connect_again(broken_by)
         return self.client.open_clip(request)
 
     def close(self) -> None:
         """Close the connection."""
         self.client.close()
 
-    def _connect_again(self, broken_by: ClientError) -> None:
+    def connect_again(self, broken_by: ClientError) -> None:
+        """Make a new connection; a private server that has ended or hangs is started again first.
+
+        Raises:
+            ClientError: It does not answer.
+        """
         address, private = self.client.address, self.private
         # The connection breaks a moment before the process can be asked how it ended.
         has_ended = private is not None and private.exit_status(_END_SECONDS) is not None
         if private is not None and (has_ended or isinstance(broken_by, (ServerTimeoutError, ServerStartError))):
             address = private.restart()
-        self.client.close()
+        # The broken one stays until there is another, so that there always is one to ask.
+        broken = self.client
         try:
             self.client = connect(address)
         except ServerUnreachableError:
             if private is None:
                 raise
             self.client = connect(private.restart())  # it runs, and does not answer
+        broken.close()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from kinemacolor.client.reconnect import ReconnectPolicy, may_pass
 from kinemacolor.client.requests import OpenedClip, OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.render.footage import Footage
-from kinemacolor.render.server_choice import ServerSession, check_model
+from kinemacolor.render.server_choice import Session, check_model
 from kinemacolor.store.clip_file import ServerIdentity
 
 __all__ = ["ServerStreams", "Watch", "identity_of"]
@@ -42,7 +42,7 @@ class ServerStreams:
         ClientError: No answer.
     """
 
-    def __init__(self, footage: Footage, session: ServerSession, watch: Watch) -> None:
+    def __init__(self, footage: Footage, session: Session, watch: Watch) -> None:
         self._footage, self._session, self._watch = footage, session, watch
         self._model = check_model(session.client, footage.options.model)
         self._policy = ReconnectPolicy(patience_seconds=footage.options.server.patience_seconds)

@@ -66,12 +66,16 @@ class HostMatrix(Enum):
 
     BT709 = "bt709"
     BT601 = "bt601"
+    """With the primaries of 525 lines."""
+    BT601_625 = "bt601 625"
+    """With those of 625 lines."""
     BT2020 = "bt2020"
 
 
 _DISPLAY: dict[HostMatrix, tuple[Matrix, Transfer, Primaries]] = {
     HostMatrix.BT709: (Matrix.BT709, Transfer.BT709, Primaries.BT709),
     HostMatrix.BT601: (Matrix.SMPTE170M, Transfer.SMPTE170M, Primaries.SMPTE170M),
+    HostMatrix.BT601_625: (Matrix.BT470BG, Transfer.SMPTE170M, Primaries.BT470BG),
     HostMatrix.BT2020: (Matrix.BT2020_NCL, Transfer.BT2020_10, Primaries.BT2020),
 }
 

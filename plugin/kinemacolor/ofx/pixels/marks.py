@@ -1,21 +1,21 @@
-"""What is drawn into pictures for the person who looks at them: "this is provisional" and "this is no picture".
+"""What is drawn into a picture whose colour may still change; a frame without colour is drawn by the shim.
 
 Marks are drawn in 8-bit R'G'B' and put into the host's depth as they are, with full alpha; in scene linear pictures
 they come out lighter, which does not matter.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .form import HostFormat, Pixels
-from .text import LEAST_CAPITAL_PX, Canvas, lay_out, put_text, text_width_px
+from .text import LEAST_CAPITAL_PX, Canvas, put_text, text_width_px
 
-__all__ = ["draw_error", "mark_provisional"]
+__all__ = ["mark_provisional"]
 
-_YELLOW, _BLACK, _WHITE, _RED = (255, 208, 0), (0, 0, 0), (255, 255, 255), (150, 0, 24)
+_YELLOW, _BLACK = (255, 208, 0), (0, 0, 0)
 _PROVISIONAL = "PROVISIONAL COLOUR"
 _LEAST_TEXT_SIDE_PX = 40
 """Shorter sides than this get stripes and no text."""
@@ -36,31 +36,6 @@ def mark_provisional(picture: Pixels, form: HostFormat) -> None:
         label = _label(_PROVISIONAL, width - 2 * border, max(LEAST_CAPITAL_PX, height / 40))
         rows, columns = label.shape[:2]
         _stamp(picture[border : border + rows, border : border + columns], form, label[: height - border])
-
-
-def draw_error(picture: Pixels, form: HostFormat, lines: Sequence[str]) -> None:
-    """Fill a picture with something that cannot be missed: red, a striped border, and text from the top down, in place.
-
-    Args:
-        picture: (H, W, C); every pixel is overwritten, alpha with full.
-        form: Of the picture.
-        lines: The first is the heading. Long lines are wrapped, all are made smaller until they fit, and what does not
-            fit even so is cut and ends in "...".
-
-    Raises:
-        ValueError: The picture is not of this format.
-    """
-    form.check(picture)
-    height, width, _ = form.shape
-    canvas = np.full((height, width, 3), _RED, dtype=np.uint8)
-    border = max(1, min(height, width) // 24)
-    for rows, columns in _border(height, width, border):
-        canvas[rows, columns] = _stripes(rows, columns, 2 * border)
-    if min(height, width) >= _LEAST_TEXT_SIDE_PX:
-        inner = canvas[2 * border : height - 2 * border, 2 * border : width - 2 * border]
-        for line in lay_out(lines, inner.shape[1], inner.shape[0]):
-            put_text(inner, line.text, (0, line.base_px), line.capital_px, _WHITE)
-    _stamp(picture, form, canvas)
 
 
 def _border(height: int, width: int, px: int) -> Iterator[tuple[slice, slice]]:

@@ -31,8 +31,6 @@ __all__ = ["Connection", "LiveColours", "LiveSettings"]
 
 _SNAPSHOT_FRAMES = 24
 _RUNS = 64
-_SEEN_BYTES = 256 << 20
-_KEPT_BYTES = 256 << 20
 _GUESS_FRAMES = 8
 """Frames before a provisional one that are sent along if they are known."""
 _UNKNOWN_PAST = Verdict(False, "the frames before it are not known")
@@ -49,7 +47,7 @@ class Connection(Protocol):
             ClientError: It cannot be opened, or not in time.
         """
 
-    def recover(self, error: ClientError) -> None:
+    def recover(self, error: ClientError, patience_seconds: float) -> None:
         """Wait until the server is back after a break.
 
         Raises:
@@ -69,9 +67,15 @@ class LiveSettings:
     want_confidence: bool = False
     shot_starts: tuple[int, ...] | None = None
     """By the host's numbers; None: cuts are detected."""
+    alone: bool = False
+    """True: every frame is a shot of its own."""
     client_name: str
     search_frames: int
     """How far back the beginning of a shot is looked for."""
+    patience_seconds: float = 600.0
+    """How long the server may be gone."""
+    memory_bytes: int = 256 << 20
+    """For pictures that were seen, and as much for colours that were given."""
 
 
 class LiveColours:
@@ -84,8 +88,7 @@ class LiveColours:
 
     def __init__(self, connection: Connection, settings: LiveSettings) -> None:
         self._connection, self._settings = connection, settings
-        self._seen, self._kept = SeenPictures(_SEEN_BYTES), KeptColours(_KEPT_BYTES)
-        self._runs = Runs(_RUNS)
+        self._seen, self._kept, self._runs = self._nothing()
         self._final: Line | None = None
         self._guess: Line | None = None
         self.changed = 0
@@ -112,6 +115,11 @@ class LiveColours:
         self._kept.put(asked.number, name, colour)
         return colour
 
+    def note(self, asked: Asked) -> None:
+        """Remember a picture whose colour nobody wants: what comes after it may depend on it."""
+        if not self._seen.add(asked.number, luma_hash(asked.luma), asked.luma):
+            self._begin_anew()
+
     def close(self) -> None:
         """Leave the server. May be called while another thread is in `colour`, which then fails."""
         for line in (self._final, self._guess):
@@ -121,7 +129,11 @@ class LiveColours:
     def _begin_anew(self) -> None:
         self.changed += 1
         self._drop_lines()
-        self._seen, self._kept, self._runs = SeenPictures(_SEEN_BYTES), KeptColours(_KEPT_BYTES), Runs(_RUNS)
+        self._seen, self._kept, self._runs = self._nothing()
+
+    def _nothing(self) -> tuple[SeenPictures, KeptColours, Runs]:
+        limit_bytes = self._settings.memory_bytes
+        return SeenPictures(limit_bytes), KeptColours(limit_bytes), Runs(_RUNS)
 
     def _drop_lines(self) -> None:
         self.close()
@@ -134,10 +146,10 @@ class LiveColours:
             except ClientError as error:
                 # The server has states of the runs, on disk if it was killed; where not, they are begun again.
                 self._drop_lines()
-                self._connection.recover(error)
+                self._connection.recover(error, self._settings.patience_seconds)
 
     def _once(self, asked: Asked, past: Past, known: Colour | None) -> Colour:
-        if self._final is not None and self._final.next == asked.number:
+        if self._final is not None and self._final.next == asked.number and not self._settings.alone:
             return self._step(self._final, asked)
         walk = self._walk(asked, past)
         line = self._line_to(asked, walk, past)
@@ -170,7 +182,8 @@ class LiveColours:
         starts = self._settings.shot_starts
 
         def is_start(number: int) -> bool:
-            return number == asked.first_number or (starts is not None and number in starts)
+            is_listed = starts is not None and number in starts
+            return number == asked.first_number or is_listed or self._settings.alone
 
         def is_enough(first: int) -> bool:
             """A state lies before `first`; and before frames as far back as the server's snapshots are apart."""
@@ -192,7 +205,7 @@ class LiveColours:
     def _line_to(self, asked: Asked, walk: Walk, past: Past) -> Line | None:
         """A line that stands before the frame, its shot known; None if there is no way."""
         run = self._runs.leading_to(asked.number) or self._runs.leading_to(walk.first)
-        if run is not None:
+        if run is not None and not self._settings.alone:
             line = self._resume(run, asked, walk)
             if line is not None:
                 return line

@@ -1,0 +1,176 @@
+"""Compiles the shim: with the machine's own C compiler, or with zig for every system that has OpenFX hosts.
+
+    python -m kinemacolor.ofx.build FOLDER             this machine's bundle
+    python -m kinemacolor.ofx.build FOLDER --cross     all systems', with ziglang (`pip install ziglang`)
+
+Only what is built for this machine can be run here; the others are compiled and linked, no more.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinemacolor.ofx.bundle import binary_path, write_bundle
+
+__all__ = ["TARGETS", "BuildError", "Target", "build_bundle", "compile_shim", "main", "this_machine"]
+
+_SHIM = Path(__file__).parent / "shim"
+_WARNINGS = ("-std=c11", "-Wall", "-Wextra")
+_COMMON = ("-O2", "-g0", "-shared", "-fvisibility=hidden", "-fno-strict-aliasing")
+_ZIG = (sys.executable, "-m", "ziglang", "cc")
+_EACH = frozenset({"posix", "windows", "linux", "macos"})
+"""Last parts of the names of files that only some systems need: `memory_linux.c`."""
+
+
+class BuildError(Exception):
+    """The shim could not be compiled. The text is one clear line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One system that hosts run on."""
+
+    folder: str
+    """Of the bundle's Contents, as OpenFX names it."""
+    zig: str
+    """zig's name for it. The old glibc is that of the oldest systems that hosts are shipped for."""
+    parts: frozenset[str]
+    """Which of the systems' own source files it needs."""
+    flags: tuple[str, ...] = ()
+
+
+_LINUX, _MACOS, _WINDOWS = frozenset({"posix", "linux"}), frozenset({"posix", "macos"}), frozenset({"windows"})
+_LINUX_FLAGS = ("-fPIC", "-pthread", "-ldl", "-lm", "-Wl,-z,relro,-z,now")
+
+TARGETS: tuple[Target, ...] = (
+    Target("Linux-x86-64", "x86_64-linux-gnu.2.17", _LINUX, _LINUX_FLAGS),
+    Target("Linux-aarch64", "aarch64-linux-gnu.2.17", _LINUX, _LINUX_FLAGS),
+    Target("MacOS", "aarch64-macos", _MACOS, ("-fPIC",)),
+    Target("MacOS-x86-64", "x86_64-macos", _MACOS, ("-fPIC",)),
+    Target("Win64", "x86_64-windows-gnu", _WINDOWS),
+)
+
+
+def this_machine() -> Target:
+    """The target that runs here.
+
+    Raises:
+        BuildError: There is none.
+    """
+    machine = {"amd64": "x86-64", "x86_64": "x86-64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    folder = {
+        "linux": f"Linux-{machine}",
+        "darwin": "MacOS" if machine == "aarch64" else "MacOS-x86-64",
+        "win32": "Win64",
+    }.get(sys.platform)
+    for target in TARGETS:
+        if target.folder == folder:
+            return target
+    raise BuildError(f"the effect is not made for {sys.platform} on {platform.machine()}")
+
+
+def compile_shim(output: Path, target: Target, compiler: Sequence[str], flags: Sequence[str] = ()) -> None:
+    """Compile and link the shim into one file.
+
+    Args:
+        output: The file; its folder exists.
+        target: What it is for.
+        compiler: A C compiler with gcc's options.
+        flags: More options of the compiler.
+
+    Raises:
+        BuildError: There is no compiler, or it refused.
+    """
+    command = [*compiler, *_WARNINGS, *_COMMON, *_sources(target), "-o", str(output), *target.flags, *flags]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise BuildError(f"the C compiler {compiler[0]} could not be started: {error.strerror}") from error
+    if done.returncode:
+        raise BuildError(f"the C compiler failed: {_first_error(done.stderr)}")
+
+
+def _sources(target: Target) -> list[str]:
+    return sorted(str(path) for path in _SHIM.glob("*.c") if _part(path) is None or _part(path) in target.parts)
+
+
+def _part(path: Path) -> str | None:
+    last = path.stem.rpartition("_")[2]
+    return last if last in _EACH else None
+
+
+def _first_error(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if "error" in line), lines[-1] if lines else "it said nothing")
+
+
+def build_bundle(folder: Path, *, python: Path | None = None, flags: Sequence[str] = ()) -> Path:
+    """Build the bundle for this machine.
+
+    Args:
+        folder: Where `kinemacolor.ofx.bundle` is made; one that is there is completed.
+        python: The interpreter that runs the helper; None: the environment of the host has to name it.
+        flags: More options of the compiler.
+
+    Returns:
+        The bundle.
+
+    Raises:
+        BuildError: The shim could not be compiled.
+    """
+    target = this_machine()
+    bundle = write_bundle(folder, target.folder, python)
+    _replace(binary_path(bundle, target.folder), target, _own_compiler(), flags)
+    return bundle
+
+
+def _own_compiler() -> list[str]:
+    chosen = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
+    return [found] if (found := shutil.which(chosen) or shutil.which("cc")) else [chosen]
+
+
+def _replace(binary: Path, target: Target, compiler: Sequence[str], flags: Sequence[str]) -> None:
+    """Put a new file in the place of the old one: a host that has that one open keeps it."""
+    fresh = binary.with_name(f".{binary.name}.{os.getpid()}")
+    try:
+        compile_shim(fresh, target, compiler, flags)
+        os.replace(fresh, binary)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _cross(folder: Path) -> None:
+    for target in TARGETS:
+        bundle = write_bundle(folder, target.folder, None)
+        _replace(binary_path(bundle, target.folder), target, [*_ZIG, "-target", target.zig], ["-Werror"])
+        sys.stdout.write(f"{target.folder}: built, not run\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build a bundle into a folder."""
+    parser = argparse.ArgumentParser(prog="python -m kinemacolor.ofx.build", description="Compile the OpenFX effect.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cross", action="store_true", help="for every system, with ziglang")
+    options = parser.parse_args(arguments)
+    try:
+        if options.cross:
+            _cross(options.folder)
+        else:
+            sys.stdout.write(f"{build_bundle(options.folder, python=Path(sys.executable))}\n")
+    except BuildError as error:
+        sys.stderr.write(f"kinemacolor: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

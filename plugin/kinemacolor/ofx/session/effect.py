@@ -1,0 +1,164 @@
+"""The effect: a host's request in, colour in its picture out."""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from kinemacolor.ofx.helper.effect import EffectError, HostAccess, Outcome, Picture
+from kinemacolor.ofx.helper.protocol import Analyse, Changed, Hello, Purpose, Render
+from kinemacolor.ofx.pixels.controls import Output
+from kinemacolor.ofx.pixels.marks import mark_provisional
+from kinemacolor.ofx.pixels.painter import HostPainter
+from kinemacolor.ofx.session.analysing import Analyses
+from kinemacolor.ofx.session.clip import ClipColours, Wanted
+from kinemacolor.ofx.session.media import footage_of
+from kinemacolor.ofx.session.painters import Painters
+from kinemacolor.ofx.session.servers import Server, Servers
+from kinemacolor.ofx.session.settings import FrameSettings, MediaSettings, frame_settings, media_settings
+from kinemacolor.ofx.session.values import Asked, Colour
+from kinemacolor.ofx.session.worker import AbortedError, Workers
+from kinemacolor.picture.proxy import Proxy
+from kinemacolor.render.report import plural
+
+__all__ = ["ColourEffect"]
+
+_CLIPS = 12
+"""Each may hold a quarter of a gigabyte; the one unused for longest is left, and begun again when it is needed."""
+_WORKERS = 4
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What has colours of its own."""
+
+    instance: int
+    purpose: Purpose
+    network: tuple[object, ...]
+    media: MediaSettings | None
+
+
+class ColourEffect:
+    """`kinemacolor.ofx.helper.effect.Effect`."""
+
+    def __init__(self, host: Hello) -> None:
+        self._client_name = f"effect in {host.host_label or host.host_name or 'a host without a name'}"
+        self._workers = Workers(_WORKERS)
+        self._servers = Servers(_LOG.warning)
+        self._painters = Painters()
+        self._clips: OrderedDict[_Key, ClipColours] = OrderedDict()
+        self._analyses = Analyses(self._workers, _LOG.info)
+
+    def render(self, request: Render, picture: Picture, host: HostAccess) -> Outcome:
+        """Colour the picture in place."""
+        settings, media = frame_settings(request), media_settings(request)
+        server = self._servers.named(settings.server)
+        try:
+            if request.values.flag("analyseNow") and request.purpose is Purpose.FINAL:
+                self._analyse_once(media, server, host)
+            return self._rendered(request, settings, media, picture, host)
+        except AbortedError:
+            return Outcome.aborted()
+
+    def _rendered(
+        self, request: Render, settings: FrameSettings, media: MediaSettings | None, picture: Picture, host: HostAccess
+    ) -> Outcome:
+        painter = self._painters.of(settings)
+        luma = painter.proxy(picture)
+        wanted = self._wanted(request, settings, painter, luma)
+        clip = self._clip(_Key(request.instance, request.purpose, settings.network, media), settings)
+        if settings.controls.keeps_source:
+            clip.note(wanted, host)
+            return Outcome.final()
+        colour = clip.colour(wanted, host)
+        if wanted.needs_confidence and colour.confidence is None:
+            raise EffectError("Output: the model does not say how sure it is; choose another output")
+        painter.colour(picture, luma, colour.ab, settings.controls, confidence=colour.confidence, in_place=True)
+        return _told(colour, settings, picture)
+
+    def _wanted(self, request: Render, settings: FrameSettings, painter: HostPainter, luma: Proxy) -> Wanted:
+        def fetch(host: HostAccess, number: int) -> Proxy | None:
+            if number < settings.first_number:
+                return None
+            other = host.fetch(float(number))
+            return None if other is None else painter.proxy(other)
+
+        return Wanted(
+            Asked(settings.number, luma, settings.first_number),
+            is_between=settings.is_between,
+            needs_confidence=settings.controls.output is Output.CONFIDENCE,
+            fetch=fetch if request.has_temporal_access and request.purpose is not Purpose.THUMBNAIL else None,
+        )
+
+    def _clip(self, key: _Key, settings: FrameSettings) -> ClipColours:
+        if key not in self._clips:
+            self._clips[key] = ClipColours(
+                self._servers.named(settings.server),
+                settings,
+                key.media,
+                purpose=key.purpose,
+                client_name=self._client_name,
+                workers=self._workers,
+                say=_LOG.warning,
+            )
+            while len(self._clips) > _CLIPS:
+                self._clips.popitem(last=False)[1].close()
+        self._clips.move_to_end(key)
+        return self._clips[key]
+
+    # ---- analyse ----
+
+    def analyse(self, request: Analyse, host: HostAccess) -> Outcome:
+        """Colour the whole media file into the store."""
+        media = media_settings(request)
+        if media is None:
+            raise EffectError("Analyse: name the Media file first")
+        try:
+            report = self._analyses.run(media, self._servers.named(media.server), host)
+        except AbortedError:
+            return Outcome.aborted()
+        return Outcome.final(report.line(media.path.name))
+
+    def _analyse_once(self, media: MediaSettings | None, server: Server, host: HostAccess) -> None:
+        if media is None:
+            raise EffectError("Analyse now: name the Media file first")
+        if not self._analyses.is_done(media):
+            _LOG.info("%s", self._analyses.run(media, server, host).line(media.path.name))
+
+    # ---- what the user does ----
+
+    def changed(self, request: Changed, host: HostAccess) -> Outcome:
+        """Say what the new values mean, or what is wrong with them."""
+        media = media_settings(request)
+        server = self._servers.named(request.values.text("server"))
+        if media is None:
+            return Outcome.final("")
+        try:
+            footage = self._workers.start(lambda _: footage_of(media, server)).wait(host)
+        except AbortedError:
+            return Outcome.aborted()
+        info = footage.film.info
+        frames = plural(info.frame_count, "frame") if info.frame_count else "frames"
+        return Outcome.final(f"{media.path.name}: {info.width_px} x {info.height_px}, {frames}")
+
+    def gone(self, instance: int) -> None:
+        """Forget an instance."""
+        for key in [key for key in self._clips if key.instance == instance]:
+            self._clips.pop(key).close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for clip in self._clips.values():
+            clip.close()
+        self._servers.close()
+        self._workers.close()
+        self._painters.close()
+
+
+def _told(colour: Colour, settings: FrameSettings, picture: Picture) -> Outcome:
+    verdict = colour.verdict
+    if verdict.is_final:
+        return Outcome.final()
+    if settings.marks_provisional:
+        mark_provisional(picture, settings.form)
+    return Outcome.provisional(f"provisional colour: {verdict.reason}")

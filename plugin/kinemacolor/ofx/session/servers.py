@@ -1,0 +1,140 @@
+"""The servers of a helper: one connection for each, and who answers there."""
+
+import os
+import threading
+from collections.abc import Callable
+
+from kinemacolor.client.address import ServerAddress
+from kinemacolor.client.connection import ColorizeClient
+from kinemacolor.client.errors import ClientError
+from kinemacolor.client.requests import OpenRequest
+from kinemacolor.client.stream import ClipStream
+from kinemacolor.ofx.helper.effect import EffectError
+from kinemacolor.ofx.session.connection import ServerConnection, server_address
+from kinemacolor.render.options import ServerOptions
+from kinemacolor.render.server_streams import identity_of
+from kinemacolor.store.clip_file import ServerIdentity
+
+__all__ = ["PATIENCE_VARIABLE", "Server", "Servers", "patience_seconds"]
+
+PATIENCE_VARIABLE = "KINEMACOLOR_OFX_PATIENCE"
+_PATIENCE_SECONDS = 600.0
+
+
+def patience_seconds() -> float:
+    """How long a final frame waits for a server that is gone.
+
+    Raises:
+        EffectError: The environment says nonsense.
+    """
+    text = os.environ.get(PATIENCE_VARIABLE, "")
+    try:
+        seconds = float(text) if text else _PATIENCE_SECONDS
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise EffectError(f"${PATIENCE_VARIABLE} is {text!r}, expected seconds from 0 to 86400")
+    return seconds
+
+
+class Server:
+    """One server and what is known of its models; safe to use from several threads.
+
+    Args:
+        options: Which.
+        say: Told of breaks, in one line.
+    """
+
+    def __init__(self, options: ServerOptions, say: Callable[[str], None]) -> None:
+        self.options = options
+        self.connection = ServerConnection(options, say)
+        self._lock = threading.Lock()
+        self._identities: dict[str, ServerIdentity] = {}
+
+    def known(self, model: str) -> ServerIdentity | None:
+        """Who answered last, whether it is there now or not."""
+        with self._lock:
+            return self._identities.get(model)
+
+    def identity(self, model: str, patience: float) -> ServerIdentity:
+        """Who colours; it is asked once.
+
+        Args:
+            model: Empty: the server's default.
+            patience: Seconds to wait for a server that is gone.
+
+        Raises:
+            EffectError: The server has no such model.
+            ClientError: No answer.
+        """
+        known = self.known(model)
+        if known is None:
+            known = self.connection.patiently(lambda client: _identity_of(client, model), patience)
+            with self._lock:
+                self._identities[model] = known
+        return known
+
+    def open_clip(self, request: OpenRequest) -> ClipStream:
+        """Open a clip, and learn who answers now.
+
+        Raises:
+            ClientError: It cannot be opened now.
+        """
+        stream = self.connection.open_clip(request)
+        with self._lock:
+            self._identities[request.model] = identity_of(stream.info)
+        return stream
+
+    def recover(self, error: ClientError, patience: float) -> None:
+        """Wait before the next try.
+
+        Raises:
+            ClientError: `error`, if it will not pass, or the server was gone for too long.
+        """
+        self.connection.recover(error, patience)
+
+    def close(self) -> None:
+        """Leave it."""
+        self.connection.close()
+
+
+class Servers:
+    """All of them.
+
+    Args:
+        say: Told of breaks, in one line.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._servers: dict[ServerAddress | None, Server] = {}
+
+    def named(self, parameter: str) -> Server:
+        """The server that a parameter names; nothing is connected yet.
+
+        Raises:
+            EffectError: It is no address.
+        """
+        try:
+            address = server_address(parameter)
+        except ValueError as error:
+            raise EffectError(f"Server: {error}") from error
+        if address not in self._servers:
+            self._servers[address] = Server(
+                ServerOptions(address=address, patience_seconds=patience_seconds()), self._say
+            )
+        return self._servers[address]
+
+    def close(self) -> None:
+        """Leave all; private ones are stopped."""
+        for server in self._servers.values():
+            server.close()
+
+
+def _identity_of(client: ColorizeClient, model: str) -> ServerIdentity:
+    models = client.list_models()
+    found = next((each for each in models if (each.name == model if model else each.is_default)), None)
+    if found is None:
+        names = ", ".join(each.name for each in models)
+        raise EffectError(f"Model: the server has no {model or 'default'}; it has {names}")
+    return ServerIdentity(found.name, found.weights_sha256, client.server_info().device_class)

@@ -1,0 +1,4 @@
+/* The parameter table, as data. */
+#include "parameters.h"
+
+#include "table.h"

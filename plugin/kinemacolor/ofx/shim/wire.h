@@ -1,0 +1,116 @@
+/* Made by kinemacolor.ofx.describe_table out of helper/protocol.py and parameters.py; do not edit. */
+
+#ifndef KC_WIRE_H
+#define KC_WIRE_H
+
+#define KC_EFFECT_ID "io.kinemacolor.colorize"
+enum { KC_EFFECT_MAJOR = 1, KC_EFFECT_MINOR = 0 };
+enum { KC_PROTOCOL_VERSION = 1 };
+enum { KC_MAGIC = 0x584f434b };
+enum { KC_MEMORY_MAGIC = 0x504f434b };
+enum { KC_HEADER_BYTES = 24 };
+enum { KC_MAX_PAYLOAD_BYTES = 65536 };
+enum { KC_MEMORY_HEAD_BYTES = 4096 };
+#define KC_PICTURE_LIMIT_BYTES UINT64_C(1073741824)
+enum { KC_TEXT_LIMIT = 4096 };
+enum { KC_PARAMETERS = 47 };
+
+/* Places in the table. */
+enum {
+    KC_AT_QUALITY = 0,
+    KC_AT_AMOUNT = 1,
+    KC_AT_TEMPERATURE = 2,
+    KC_AT_TINT = 3,
+    KC_AT_STABILITY = 4,
+    KC_AT_MIX = 5,
+    KC_AT_MEDIAFILE = 6,
+    KC_AT_OUTPUT = 7,
+    KC_AT_STATUS = 8,
+    KC_AT_SHOTS = 9,
+    KC_AT_SHOTSOURCE = 10,
+    KC_AT_SHOTLIST = 11,
+    KC_AT_ANALYSIS = 12,
+    KC_AT_ANALYSE = 13,
+    KC_AT_ANALYSENOW = 14,
+    KC_AT_MEDIASTART = 15,
+    KC_AT_HINTS = 16,
+    KC_AT_HINT1ON = 17,
+    KC_AT_HINT1POINT = 18,
+    KC_AT_HINT1COLOUR = 19,
+    KC_AT_HINT1RADIUS = 20,
+    KC_AT_HINT2ON = 21,
+    KC_AT_HINT2POINT = 22,
+    KC_AT_HINT2COLOUR = 23,
+    KC_AT_HINT2RADIUS = 24,
+    KC_AT_HINT3ON = 25,
+    KC_AT_HINT3POINT = 26,
+    KC_AT_HINT3COLOUR = 27,
+    KC_AT_HINT3RADIUS = 28,
+    KC_AT_HINT4ON = 29,
+    KC_AT_HINT4POINT = 30,
+    KC_AT_HINT4COLOUR = 31,
+    KC_AT_HINT4RADIUS = 32,
+    KC_AT_REFERENCES = 33,
+    KC_AT_REFERENCE1ON = 34,
+    KC_AT_REFERENCE1FILE = 35,
+    KC_AT_REFERENCE1FRAME = 36,
+    KC_AT_REFERENCE2ON = 37,
+    KC_AT_REFERENCE2FILE = 38,
+    KC_AT_REFERENCE2FRAME = 39,
+    KC_AT_SERVICE = 40,
+    KC_AT_SERVER = 41,
+    KC_AT_MODEL = 42,
+    KC_AT_ONERROR = 43,
+    KC_AT_MARKPROVISIONAL = 44,
+    KC_AT_INPUTTRANSFER = 45,
+    KC_AT_MATRIX = 46,
+};
+
+enum kc_say {
+    KC_SAY_HELLO = 1,
+    KC_SAY_RENDER = 2,
+    KC_SAY_FETCHED = 3,
+    KC_SAY_ABORT = 4,
+    KC_SAY_ANALYSE = 5,
+    KC_SAY_CHANGED = 6,
+    KC_SAY_GONE = 7,
+    KC_SAY_WELCOME = 16,
+    KC_SAY_DONE = 17,
+    KC_SAY_FETCH = 18,
+    KC_SAY_HEARTBEAT = 19,
+    KC_SAY_PROGRESS = 20,
+};
+
+enum kc_purpose {
+    KC_PURPOSE_FINAL = 0,
+    KC_PURPOSE_PREVIEW = 1,
+    KC_PURPOSE_THUMBNAIL = 2,
+};
+
+enum kc_depth {
+    KC_DEPTH_BYTE = 1,
+    KC_DEPTH_SHORT = 2,
+    KC_DEPTH_HALF = 3,
+    KC_DEPTH_FLOAT = 4,
+};
+
+enum kc_components {
+    KC_COMPONENTS_RGB = 3,
+    KC_COMPONENTS_RGBA = 4,
+};
+
+enum kc_premultiplication {
+    KC_PREMULTIPLICATION_UNKNOWN = 0,
+    KC_PREMULTIPLICATION_OPAQUE = 1,
+    KC_PREMULTIPLICATION_PREMULTIPLIED = 2,
+    KC_PREMULTIPLICATION_UNPREMULTIPLIED = 3,
+};
+
+enum kc_status {
+    KC_STATUS_OK = 0,
+    KC_STATUS_PROVISIONAL = 1,
+    KC_STATUS_FAILED = 2,
+    KC_STATUS_ABORTED = 3,
+};
+
+#endif

@@ -1,0 +1,366 @@
+"""The effect as a host has it: the compiled shim, its helper, a colour server, and films."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from child import in_child
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
+
+import make
+
+from kinemacolor.ofx.minihost import MLT, NATRON, HostImage, HostTraits, Layout, MiniHost, RenderArguments
+
+CUTS = (0, 13, 30)
+FRAMES = 43
+WIDTH, HEIGHT = 160, 120
+MARGIN = 24
+LAYOUT = Layout(bounds=(0, 0, WIDTH, HEIGHT), top_down=True)
+
+
+def picture(number: int) -> tuple[np.ndarray, ...]:
+    """Blocks of another scene after each cut, in motion."""
+    random = np.random.default_rng(sum(cut <= number for cut in CUTS))
+    blocks = random.integers(30, 220, (12, 16)).astype(np.uint8)
+    luma = np.roll(np.kron(blocks, np.ones((10, 10), np.uint8)), 2 * number, axis=1)
+    return luma, *(np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8) for _ in range(2))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "in.mkv"
+    return make.film(path, pictures=picture, frames=FRAMES, width=WIDTH, height=HEIGHT).path
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory, film: Path, tiny_server: str) -> Path:
+    """The film as the render command colours it."""
+    out = tmp_path_factory.mktemp("rendered") / "out.mkv"
+    kinemacolor("render", film, out, "-c", "ffv1", "--pix-fmt", "gbrp", "--server", tiny_server, "-q")
+    return out
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, film: Path, tiny_server: str) -> Path:
+    """A cache whose store has every colour of the film."""
+    folder = tmp_path_factory.mktemp("cache")
+    kinemacolor("analyse", film, "--server", tiny_server, "-q", XDG_CACHE_HOME=str(folder))
+    return folder
+
+
+def kinemacolor(*arguments: object, **environment: str) -> None:
+    command = [str(Path(sys.executable).with_name("kinemacolor")), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+
+
+def as_host_has_it(path: Path) -> list[np.ndarray]:
+    """(H, W, 4): what a host makes of a grey film, rounded to the nearest code."""
+    with av.open(str(path)) as container:
+        lumas = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
+    greys = [np.clip(np.rint((luma.astype(float) - 16) * 255 / 219), 0, 255).astype(np.uint8) for luma in lumas]
+    return [np.dstack([grey, grey, grey, np.full_like(grey, 255)]) for grey in greys]
+
+
+def rgb_planes(path: Path) -> list[np.ndarray]:
+    """(H, W, 3) of a gbrp film, as its planes are; a conversion by swscale is off by a code or two."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="gbrp") for frame in container.decode(video=0)]
+
+
+@contextmanager
+def hosted(
+    shim: Path,
+    frames: list[np.ndarray],
+    folder: Path,
+    cache: Path | None = None,
+    traits: HostTraits = MLT,
+    **values: object,
+) -> Iterator[tuple[MiniHost, object]]:
+    """A host with the effect on a clip."""
+    os.environ["XDG_CACHE_HOME"] = str(cache or folder)
+    os.environ["KINEMACOLOR_OFX_LOG"] = str(folder / "ofx.log")
+    with MiniHost(shim, traits) as host:
+        host.load()
+        instance = host.describe().create(
+            lambda time: HostImage(LAYOUT, frames[round(time)]) if 0 <= time < len(frames) else None,
+            {"OfxImageEffectPropFrameRate": (25.0,)},
+        )
+        yield host, instance.set(**values)
+
+
+def colours(instance: object, numbers: object, **how: object) -> list[np.ndarray]:
+    found = []
+    for number in numbers:
+        answer = instance.render(float(number), **how)
+        assert answer.ok
+        found.append(answer.image.picture.copy())
+    return found
+
+
+def is_marked(picture: np.ndarray) -> bool:
+    """The striped border of a provisional frame."""
+    corner = {tuple(pixel) for pixel in picture[0, :, :3].tolist()}
+    return corner == {(255, 208, 0), (0, 0, 0)}
+
+
+def is_error(picture: np.ndarray) -> bool:
+    """Stripes that no film has."""
+    return float((picture[..., :3] == (255, 0, 255)).all(axis=-1).mean()) > 0.2
+
+
+def check_like(found: np.ndarray, wanted: np.ndarray, source: np.ndarray) -> None:
+    """Within one code where no colour has to give way to the gamut, at the pixel or close by."""
+    nominal = np.concatenate([wanted[..., :3], source[..., :1]], axis=-1)
+    inside = ((nominal > MARGIN) & (nominal < 255 - MARGIN)).all(axis=-1)
+    difference = np.abs(found[..., :3].astype(int) - wanted[..., :3])[inside]
+    assert inside.mean() > 0.4
+    assert difference.max() <= 1
+
+
+@in_child
+def test_after_an_analysis_every_frame_is_that_of_a_render_in_any_order(
+    shim: Path, film: Path, rendered: Path, cache: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames, wanted = as_host_has_it(film), rgb_planes(rendered)
+    order = np.random.default_rng(5).permutation(FRAMES).tolist()
+    with hosted(shim, frames, tmp_path, cache, server=tiny_server, mediaFile=str(film)) as (_, instance):
+        shuffled = dict(zip(order, colours(instance, order), strict=True))
+    with hosted(shim, frames, tmp_path, cache, server=tiny_server, mediaFile=str(film)) as (_, instance):
+        in_order = colours(instance, range(FRAMES))
+    for number in range(FRAMES):
+        assert np.array_equal(shuffled[number], in_order[number])
+        assert not is_marked(in_order[number])
+        check_like(in_order[number], wanted[number], frames[number])
+
+
+@in_child
+def test_the_media_file_alone_gives_every_frame_its_colour_in_any_order(
+    shim: Path, film: Path, rendered: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames, wanted = as_host_has_it(film), rgb_planes(rendered)
+    with hosted(shim, frames, tmp_path, server=tiny_server, mediaFile=str(film)) as (_, instance):
+        for number in (35, 20, 21, 3, 42, 0, 29, 30):
+            (found,) = colours(instance, [number])
+            check_like(found, wanted[number], frames[number])
+
+
+@in_child
+def test_a_clip_that_begins_in_the_middle_of_its_file(
+    shim: Path, film: Path, rendered: Path, cache: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    """With an analysis the place is found; without one it has to be said."""
+    frames, wanted = as_host_has_it(film)[17:], rgb_planes(rendered)[17:]
+    analysed = {"cache": cache, "server": tiny_server, "mediaFile": str(film)}
+    said = {"server": tiny_server, "mediaFile": str(film), "mediaStart": 17}
+    for how in (analysed, said):
+        with hosted(shim, frames, tmp_path, **how) as (_, instance):
+            for number in (4, 0, 20):
+                (found,) = colours(instance, [number])
+                check_like(found, wanted[number], frames[number])
+    with hosted(shim, frames, tmp_path / "other", server=tiny_server, mediaFile=str(film)) as (_, instance):
+        assert is_marked(colours(instance, [4])[0])
+
+
+@in_child
+def test_in_order_without_a_media_file_every_frame_has_its_final_colour(
+    shim: Path, film: Path, rendered: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames, wanted = as_host_has_it(film), rgb_planes(rendered)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        found = colours(instance, range(20))
+        again = colours(instance, [19, 19, 18])
+    assert [np.array_equal(one, other) for one, other in zip(again, [found[19], found[19], found[18]], strict=True)]
+    for number, one in enumerate(found):
+        assert not is_marked(one)
+        assert np.abs(one[..., :3].astype(int) - wanted[number][..., :3]).mean() < 1
+
+
+@in_child
+def test_a_frame_whose_past_is_unknown_is_marked_unless_the_user_wants_it_unmarked(
+    shim: Path, film: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        assert is_marked(colours(instance, [8])[0])
+        assert not is_marked(colours(instance, [8], arguments=RenderArguments(interactive=1))[0])
+        instance.set(markProvisional=0)
+        plain = colours(instance, [8])[0]
+        assert not is_marked(plain)
+        assert not np.array_equal(plain, frames[8])
+
+
+@in_child
+def test_a_host_that_shows_other_frames_gets_final_colours_at_once(
+    shim: Path, film: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, traits=NATRON, server=tiny_server) as (_, instance):
+        in_order = colours(instance, range(25))
+    with hosted(shim, frames, tmp_path, traits=NATRON, server=tiny_server) as (host, instance):
+        assert np.array_equal(colours(instance, [24])[0], in_order[24])
+        assert host.record.fetched
+
+
+@in_child
+def test_previews_do_not_disturb_what_is_final(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        undisturbed = colours(instance, range(10))
+    preview = RenderArguments(interactive=1)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        found = []
+        for number in range(10):
+            colours(instance, [(number * 7) % FRAMES], arguments=preview)
+            found += colours(instance, [number])
+    assert all(np.array_equal(one, other) for one, other in zip(found, undisturbed, strict=True))
+
+
+@in_child
+def test_cheap_controls_do_not_run_the_network_again(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        (plain,) = colours(instance, [0])
+        colours(instance, range(1, 5))
+        instance.set(amount=2.0)
+        (strong,) = colours(instance, [0])
+        instance.set(amount=1.0, mix=0.5)
+        (mixed,) = colours(instance, [0])
+        instance.set(mix=1.0, output=1)
+        (chroma,) = colours(instance, [0])
+        instance.set(output=3)
+        (split,) = colours(instance, [0])
+        instance.set(output=0)
+        assert np.array_equal(colours(instance, [0])[0], plain)
+        assert not is_marked(colours(instance, [5])[0]), "the sequence goes on where it was"
+    assert all(not is_marked(one) for one in (strong, mixed, chroma, split))
+    spread = [float(np.ptp(one[..., :3].astype(int), axis=-1).mean()) for one in (mixed, plain, strong)]
+    assert spread == sorted(spread)
+    assert np.array_equal(split[:, : WIDTH // 2 - 4], frames[0][:, : WIDTH // 2 - 4])
+
+
+@in_child
+def test_what_cannot_be_done_is_said_and_never_grey(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
+    frames = as_host_has_it(film)
+    log = tmp_path / "ofx.log"
+    wrong = (
+        ({"server": "ftp://nowhere"}, "Server: "),
+        ({"server": tiny_server, "model": "nobody"}, "nobody"),
+        ({"server": tiny_server, "mediaFile": str(tmp_path / "missing.mov")}, "missing.mov"),
+        ({"server": tiny_server, "hint1On": 1}, "hint"),
+        ({"server": tiny_server, "reference1On": 1}, "reference"),
+        ({"server": tiny_server, "analyseNow": 1}, "Media file"),
+        ({"server": tiny_server, "output": 2}, "how sure"),
+    )
+    for values, words in wrong:
+        log.unlink(missing_ok=True)
+        with hosted(shim, frames, tmp_path, **values) as (host, instance):
+            assert is_error(colours(instance, [0])[0]), values
+            assert words in log.read_text(), values
+            assert "Traceback" not in log.read_text(), values
+            assert words in (host.record.persistent or ""), values
+
+
+@in_child
+def test_the_box_analyses_where_there_is_no_button(
+    shim: Path, film: Path, rendered: Path, tiny_server: str, tmp_path: Path
+) -> None:
+    frames, wanted = as_host_has_it(film), rgb_planes(rendered)
+    with hosted(shim, frames, tmp_path, server=tiny_server, mediaFile=str(film), analyseNow=1) as (_, instance):
+        for number in (31, 2):
+            check_like(colours(instance, [number])[0], wanted[number], frames[number])
+    assert list((tmp_path / "kinemacolor" / "chroma").glob("*.chroma"))
+
+
+@in_child
+def test_the_button_analyses_and_tells_how_far_it_is(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, traits=NATRON, server=tiny_server, mediaFile=str(film)) as (host, instance):
+        assert instance.change("analyse") in (0, 14)
+        assert "stored" in str(instance.params["status"].value)
+        assert host.record.progress
+        assert host.record.progress == sorted(host.record.progress)
+        assert host.record.progress_ended == 1
+        instance.change("analyse")
+        assert "43 were there already" in str(instance.params["status"].value)
+
+
+@pytest.fixture
+def mortal(start_server: object) -> tuple[str, int]:
+    """Address and process of a server that may be killed."""
+    server = start_server()
+    return server.address, server.process.pid
+
+
+@pytest.fixture
+def mortal_address(mortal: tuple[str, int]) -> str:
+    return mortal[0]
+
+
+@pytest.fixture
+def mortal_process(mortal: tuple[str, int]) -> int:
+    return mortal[1]
+
+
+@contextmanager
+def server_again(address: str, states: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "kinemacolor.server", "--listen", address, "--model", "tiny", "--threads", "1"]
+    process = subprocess.Popen([*command, "--state-dir", str(states)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+@in_child
+def test_a_server_that_is_killed_and_comes_back_costs_time_only(
+    shim: Path, film: Path, tiny_server: str, mortal_address: str, mortal_process: int, tmp_path: Path
+) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        undisturbed = colours(instance, range(20))
+    with hosted(shim, frames, tmp_path, server=mortal_address) as (_, instance):
+        found = colours(instance, range(9))
+        os.kill(mortal_process, signal.SIGKILL)
+        with server_again(mortal_address, tmp_path / "states"):
+            found += colours(instance, range(9, 20))
+    assert all(np.array_equal(one, other) for one, other in zip(found, undisturbed, strict=True))
+
+
+@in_child
+def test_without_a_server_no_frame_is_grey(
+    shim: Path, film: Path, mortal_address: str, mortal_process: int, tmp_path: Path
+) -> None:
+    frames = as_host_has_it(film)
+    os.environ["KINEMACOLOR_OFX_PATIENCE"] = "0.5"
+    with hosted(shim, frames, tmp_path, server=mortal_address) as (host, instance):
+        colours(instance, range(3))
+        os.kill(mortal_process, signal.SIGKILL)
+        assert all(is_error(found) for found in colours(instance, range(3, 6)))
+        assert "server" in (host.record.persistent or "")
+        assert not is_error(colours(instance, [2])[0]), "what was coloured before is still there"
+
+
+@in_child
+def test_an_abort_ends_the_wait_and_the_next_frame_is_right(
+    shim: Path, film: Path, tiny_server: str, mortal_address: str, mortal_process: int, tmp_path: Path
+) -> None:
+    frames = as_host_has_it(film)
+    with hosted(shim, frames, tmp_path, server=tiny_server) as (_, instance):
+        undisturbed = colours(instance, range(6))
+    with hosted(shim, frames, tmp_path, server=mortal_address) as (_, instance):
+        found = colours(instance, range(3))
+        os.kill(mortal_process, signal.SIGSTOP)
+        assert not instance.render(3.0, RenderArguments(aborted=lambda: True)).ok
+        os.kill(mortal_process, signal.SIGCONT)
+        found += colours(instance, range(3, 6))
+    assert all(np.array_equal(one, other) for one, other in zip(found, undisturbed, strict=True))
