@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from child import in_child
+from shim_child import in_child
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from child import in_child
+from shim_child import in_child
 
 from kinemacolor.ofx.minihost import MLT, NATRON, HostTraits, MiniHost
 from kinemacolor.ofx.parameters import EFFECT_ID, PARAMETERS, Kind, parameter

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from child import in_child
 from reading import words_in
+from shim_child import in_child
 from stage import OBEDIENT, Stage, helpers, magenta_share, noise, renders_inverted, wait_until
 
 from kinemacolor.ofx.helper.protocol import MAGIC, MAX_PAYLOAD_BYTES, MessageType

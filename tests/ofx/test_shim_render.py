@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from child import in_child
+from shim_child import in_child
 from stage import Stage, helpers, inverted, magenta_share, noise, renders_inverted, same_bits
 
 from kinemacolor.ofx.helper.protocol import Components, Depth, Premultiplication, Purpose

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from child import in_child
+from shim_child import in_child
 from stage import Stage, helpers, inverted, noise, renders_inverted, same_bits
 
 from kinemacolor.ofx.minihost import MLT, NATRON, RESOLVE, HostImage, HostTraits, Layout, MiniHost, RenderArguments

@@ -36,6 +36,7 @@ COMMANDS = {
     "info": Command("kinemacolor.cli.info:main", "render", "say what a file is"),
     "shots": Command("kinemacolor.cli.shots:main", "render", "the shots of a film: shots detect|show|export"),
     "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),
+    "plugin": Command("kinemacolor.ofx.install.command:main", "ofx", "the effect: plugin install|uninstall|check"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
     "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),

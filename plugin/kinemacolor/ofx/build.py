@@ -15,6 +15,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from kinemacolor.ofx.bundle import binary_path, write_bundle
@@ -94,7 +95,10 @@ def compile_shim(output: Path, target: Target, compiler: Sequence[str], flags: S
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
     except OSError as error:
-        raise BuildError(f"the C compiler {compiler[0]} could not be started: {error.strerror}") from error
+        raise BuildError(
+            f"the C compiler {compiler[0]} could not be started: {error.strerror}; install one (such as gcc), or ziglang "
+            "beside kinemacolor"
+        ) from error
     if done.returncode:
         raise BuildError(f"the C compiler failed: {_first_error(done.stderr)}")
 
@@ -135,7 +139,10 @@ def build_bundle(folder: Path, *, python: Path | None = None, flags: Sequence[st
 
 def _own_compiler() -> list[str]:
     chosen = os.environ.get("CC") or (sysconfig.get_config_var("CC") or "cc").split()[0]
-    return [found] if (found := shutil.which(chosen) or shutil.which("cc")) else [chosen]
+    found = shutil.which(chosen) or shutil.which("cc")
+    if found is None and find_spec("ziglang") is not None:
+        return [*_ZIG, "-target", this_machine().zig]
+    return [found or chosen]
 
 
 def _replace(binary: Path, target: Target, compiler: Sequence[str], flags: Sequence[str]) -> None:

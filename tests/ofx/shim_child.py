@@ -1,6 +1,6 @@
 """Runs a test in a process of its own: the shim may crash it, or be loaded under a sanitizer.
 
-`@in_child` on a test sends it, with its arguments, to `python child.py FILE FUNCTION ARGUMENTS`, which calls it.
+`@in_child` on a test sends it, with its arguments, to `python shim_child.py FILE FUNCTION ARGUMENTS`, which calls it.
 """
 
 import functools
