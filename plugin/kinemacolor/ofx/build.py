@@ -96,8 +96,8 @@ def compile_shim(output: Path, target: Target, compiler: Sequence[str], flags: S
         done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
     except OSError as error:
         raise BuildError(
-            f"the C compiler {compiler[0]} could not be started: {error.strerror}; install one (such as gcc), or ziglang "
-            "beside kinemacolor"
+            f"the C compiler {compiler[0]} could not be started: {error.strerror}; "
+            "install one (such as gcc), or ziglang beside kinemacolor"
         ) from error
     if done.returncode:
         raise BuildError(f"the C compiler failed: {_first_error(done.stderr)}")
