@@ -37,6 +37,7 @@ def pictures() -> Iterator[tuple[str, Values]]:
     """(H, W, 3) R'G'B'."""
     grain = np.random.default_rng(3).normal(0, 0.01, (SIZE[1], SIZE[0], 1))
     film = np.clip(0.5 + 0.4 * soft(SIZE, 1, 1) + grain, 0, 1) * np.ones(3)
+    yield "film", np.rint(film * 219) / 219
     yield "grey", film
     yield "dark grey", film * 0.12
     yield "tinted", np.clip(film * (1.0, 0.95, 0.8), 0, 1)
@@ -68,7 +69,7 @@ def measure(name: str, form: HostFormat, colour: HostColour, rgb: Values, runs: 
     picture = source.copy()
 
     def frame(painter: HostPainter) -> int:
-        return painter.colour(picture, painter.proxy(picture), ab, Controls(), in_place=True).limited_pixels
+        return painter.colour(picture, painter.read(picture), ab, Controls(), in_place=True).limited_pixels
 
     def restore() -> None:
         np.copyto(picture, source)
@@ -95,7 +96,11 @@ def cases() -> Iterator[tuple[str, HostFormat, HostColour, Values]]:
                     height_px=SIZE[1],
                     premultiplied=premultiplied,
                 )
-                kinds = films if depth in PROMISED_MS and not premultiplied else {"grey": films["grey"]}
+                kinds = (
+                    films
+                    if depth in PROMISED_MS and not premultiplied
+                    else {kind: films[kind] for kind in ("film", "grey")}
+                )
                 for kind, rgb in kinds.items():
                     alpha = ", see-through" if premultiplied else ""
                     yield f"{depth.value}, {transfer.value}{alpha}, {kind}", form, HostColour(transfer), rgb

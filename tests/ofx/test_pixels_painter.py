@@ -13,10 +13,10 @@ from kinemacolor.colour.matrix import code_scale, luma_to_code, rgb_to_ycbcr
 from kinemacolor.colour.transfer import from_linear, to_linear
 from kinemacolor.ofx.pixels.controls import Controls, Output
 from kinemacolor.ofx.pixels.form import Components, Depth, HostColour, HostFormat, HostMatrix, HostTransfer
-from kinemacolor.ofx.pixels.painter import HostPainter, Painted
+from kinemacolor.ofx.pixels.painter import HostPainter, Painted, PictureLuma
 from kinemacolor.picture.merge import ChromaMerger
 from kinemacolor.picture.pixel import Family, PixelFormat
-from kinemacolor.picture.proxy import make_proxy_rgb
+from kinemacolor.picture.proxy import make_proxy, make_proxy_rgb
 
 DISPLAY, LINEAR = HostColour(HostTransfer.DISPLAY), HostColour(HostTransfer.SCENE_LINEAR)
 FLOATS = [Depth.HALF, Depth.FLOAT]
@@ -37,7 +37,7 @@ def paint(
 ) -> Painted:
     one = painter(how, colour)
     ab = chroma(proxy_of(how), strength)
-    return one.colour(picture, one.proxy(picture), ab, controls, confidence=confidence)
+    return one.colour(picture, one.read(picture), ab, controls, confidence=confidence)
 
 
 def luma(rgb: np.ndarray, colour: HostColour = DISPLAY) -> np.ndarray:
@@ -121,24 +121,43 @@ def test_integers_are_those_of_the_renderer(
     ab = chroma(proxy)
     merged = merger.merge_rgb(planes, ab, amount)
     one = painter(how, colour)
-    mine = one.proxy(picture)
-    assert np.array_equal(mine, make_proxy_rgb(planes, bits, colour.encoding.matrix, Range.FULL, proxy))
+    mine = one.read(picture)
+    assert np.array_equal(mine.proxy, make_proxy_rgb(planes, bits, colour.encoding.matrix, Range.FULL, proxy))
     painted = one.colour(picture, mine, ab, Controls(amount=amount))
     assert np.array_equal(painted.picture, np.stack(merged.planes, axis=-1))
     assert painted.limited_pixels == merged.limited_pixels
 
 
-@pytest.mark.parametrize(("bits", "depth", "most"), [(8, Depth.BYTE, 4), (10, Depth.SHORT, 1)])
-def test_a_film_that_a_host_decoded_looks_as_the_renderer_has_it(bits: int, depth: Depth, most: int) -> None:
-    # The renderer goes from limited-range luma to 16-bit greys, a host to codes of its own depth: 219 steps become 255,
-    # with an error of half a code. At the border of the gamut, where luma decides how much blue there may be, that half
-    # code is several codes of blue.
-    size = (320, 180)
-    how = form(depth, Components.RGB, size)
+FILMS = [
+    pytest.param(8, Depth.BYTE, 255, np.rint, id="8 bits"),
+    pytest.param(8, Depth.BYTE, 255, np.floor, id="8 bits, cut off"),
+    pytest.param(8, Depth.SHORT, 65283, np.rint, id="8 bits in 16"),
+    pytest.param(10, Depth.SHORT, 65535, np.rint, id="10 bits"),
+    pytest.param(10, Depth.SHORT, 65283, np.floor, id="10 bits by FFmpeg"),
+    pytest.param(12, Depth.SHORT, 65283, np.rint, id="12 bits by FFmpeg"),
+]
+
+
+def host_film(how: HostFormat, bits: int, white: int, rounding: np.ufunc, seed: int = 1) -> tuple[np.ndarray, ...]:
+    """(H, W) codes of a film of limited range, and the picture that a host decodes from it."""
     scale = code_scale(bits, Range.LIMITED)
-    codes = luma_to_code(soft(size)[:, :, 0], scale)
-    level = np.clip((codes.astype(np.float64) - scale.luma_black) / scale.luma_span, 0, 1)
-    neutral = np.rint(level * 65535).astype(np.uint16)
+    codes = luma_to_code(soft((how.width_px, how.height_px), seed)[:, :, 0], scale)
+    steps = codes.astype(np.float64) - scale.luma_black
+    picture = np.full(how.shape, 65535 if how.depth is Depth.SHORT else 255, dtype=how.depth.dtype)
+    picture[:, :, :3] = rounding(np.clip(steps * white / scale.luma_span, 0, None))[:, :, None]
+    return codes, picture
+
+
+@pytest.mark.parametrize("components", list(Components))
+@pytest.mark.parametrize(("bits", "depth", "white", "rounding"), FILMS)
+def test_film_that_a_host_has_decoded_is_coloured_as_the_renderer_does(
+    bits: int, depth: Depth, white: int, rounding: np.ufunc, components: Components
+) -> None:
+    size = (320, 180)
+    how = form(depth, components, size)
+    codes, picture = host_film(how, bits, white, rounding)
+    scale = code_scale(bits, Range.LIMITED)
+    neutral = np.rint((codes.astype(np.float64) - scale.luma_black) * (65535 / scale.luma_span)).astype(np.uint16)
     merger = ChromaMerger(
         source=PixelFormat(name="gbrp16le", family=Family.RGB, bits=16),
         target=PixelFormat(name="gbrp", family=Family.RGB, bits=bits),
@@ -149,14 +168,53 @@ def test_a_film_that_a_host_decoded_looks_as_the_renderer_has_it(bits: int, dept
     )
     ab = chroma(proxy_of(how), 15)
     rendered = merger.merge_rgb((neutral, neutral, neutral), ab)
-    picture = packed(how, level[:, :, None])
     one = painter(how)
-    painted = one.colour(picture, one.proxy(picture), ab, GREY_FILM)
-    mine = np.rint(values_of(how, painted.picture) * ((1 << bits) - 1))
-    difference = np.abs(mine - np.stack(rendered.planes))
+    seen = one.read(picture)
+    assert np.array_equal(seen.proxy, make_proxy(codes.astype(np.uint16), bits, Range.LIMITED, proxy_of(how)))
+    painted = one.colour(picture, seen, ab, GREY_FILM)
+    mine = painted.picture[:, :, :3].astype(np.float64).transpose(2, 0, 1) / white * ((1 << bits) - 1)
     assert rendered.limited_pixels > 1000
-    assert (difference > 1).any(axis=0).sum() <= rendered.limited_pixels / 20
-    assert difference.max() <= most
+    assert np.abs(mine - np.stack(rendered.planes)).max() <= 1
+
+
+@pytest.mark.parametrize(("bits", "depth", "white", "rounding"), FILMS)
+def test_film_without_colour_keeps_the_codes_that_the_host_has_for_it(
+    bits: int, depth: Depth, white: int, rounding: np.ufunc
+) -> None:
+    how = form(depth)
+    _, picture = host_film(how, bits, white, rounding)
+    if white < 65535 and depth is Depth.SHORT:
+        picture[:3, :, :3] = np.array([white + 60, 65535, white + 250])[:, None, None]  # above white
+    one = painter(how)
+    seen = one.read(picture)
+    assert seen.grid is not None
+    none = np.zeros_like(chroma(proxy_of(how)))
+    assert one.colour(picture, seen, none, GREY_FILM).picture.tobytes() == picture.tobytes()
+    painted = one.colour(picture, seen, none + 9000, Controls(mix=0.5)).picture
+    if white < 65535 and depth is Depth.SHORT:
+        assert np.array_equal(painted[:3], picture[:3])
+
+
+def broken_film(how: HostFormat, kind: str) -> np.ndarray:
+    _, picture = host_film(
+        how, 8 if how.depth is Depth.BYTE else 10, 255 if how.depth is Depth.BYTE else 65535, np.rint
+    )
+    if kind == "one grey between":
+        free = min(set(range(256)) - {round(step * 255 / 219) for step in range(220)})
+        picture[40, 30, :3] = free if how.depth is Depth.BYTE else picture[40, 30, :3] + 30
+    if kind == "one pixel in colour":
+        picture[40, 30, 0] ^= 1
+    if kind == "see-through":
+        picture[40, 30, 3] -= 1
+    return picture
+
+
+@pytest.mark.parametrize("kind", ["one grey between", "one pixel in colour", "see-through", "linear"])
+@pytest.mark.parametrize("depth", [Depth.BYTE, Depth.SHORT])
+def test_what_is_not_all_film_is_taken_as_it_is(depth: Depth, kind: str) -> None:
+    how = form(depth, premultiplied=kind == "see-through")
+    assert painter(how, LINEAR if kind == "linear" else DISPLAY).read(broken_film(how, kind)).grid is None
+    assert painter(how).read(broken_film(how, "none")).grid is not None
 
 
 @pytest.mark.parametrize("colour", [DISPLAY, LINEAR], ids=["display", "linear"])
@@ -166,13 +224,13 @@ def test_results_do_not_depend_on_who_works(depth: Depth, colour: HostColour) ->
     picture = grey(how)
     alone = HostPainter(how, colour, proxy_of(how, 256))
     ab = chroma(proxy_of(how, 256))
-    proxy = alone.proxy(picture)
-    expected = alone.colour(picture, proxy, ab, GREY_FILM)
+    seen = alone.read(picture)
+    expected = alone.colour(picture, seen, ab, GREY_FILM)
     for threads in (1, 2, 5):
         with ThreadPoolExecutor(threads) as pool:
             together = HostPainter(how, colour, proxy_of(how, 256), map_=pool.map)
-            assert np.array_equal(together.proxy(picture), proxy)
-            painted = together.colour(picture, proxy, ab, GREY_FILM)
+            assert np.array_equal(together.read(picture).proxy, seen.proxy)
+            painted = together.colour(picture, seen, ab, GREY_FILM)
         assert painted.picture.tobytes() == expected.picture.tobytes()
         assert painted.limited_pixels == expected.limited_pixels
 
@@ -186,9 +244,9 @@ def test_in_place_is_the_same(depth: Depth, colour: HostColour, premultiplied: b
     picture = how.view(memoryview(memory)[64:])
     picture[:] = grey(how, alpha=soft((131, 77), seed=5)[:, :, 0])
     one = painter(how, colour)
-    ab, proxy = chroma(proxy_of(how)), one.proxy(picture)
-    expected = one.colour(picture, proxy, ab, Controls(mix=0.7, amount=1.3))
-    painted = one.colour(picture, proxy, ab, Controls(mix=0.7, amount=1.3), in_place=True)
+    ab, seen = chroma(proxy_of(how)), one.read(picture)
+    expected = one.colour(picture, seen, ab, Controls(mix=0.7, amount=1.3))
+    painted = one.colour(picture, seen, ab, Controls(mix=0.7, amount=1.3), in_place=True)
     assert painted.picture is picture
     assert bytes(memory[64:]) == expected.picture.tobytes()
     assert painted.limited_pixels == expected.limited_pixels
@@ -250,10 +308,10 @@ def test_highlights_do_not_blind_the_network() -> None:
     how = form(Depth.FLOAT, size=(64, 48))
     picture = packed(how, 0.2)
     picture[20, 20, :3] = 3e38
-    mine = painter(how).proxy(picture)
+    mine = painter(how).read(picture).proxy
     spot = packed(how, 0.2)
     spot[20, 20, :3] = 1.0
-    assert np.array_equal(mine, painter(how).proxy(spot))
+    assert np.array_equal(mine, painter(how).read(spot).proxy)
 
 
 @pytest.mark.parametrize("premultiplied", [False, True])
@@ -272,7 +330,7 @@ def test_what_is_no_number_harms_no_other_pixel(
     picture[7, 7, :3] = np.inf
     picture[8, 8, 1] = -np.inf
     one = painter(how, colour)
-    assert np.array_equal(one.proxy(picture), one.proxy(clean))
+    assert np.array_equal(one.read(picture).proxy, one.read(clean).proxy)
     for controls in (Controls(), Controls(mix=0.5), Controls(output=Output.CHROMA_ONLY)):
         dirty, tidy = paint(how, picture, controls, colour), paint(how, clean, controls, colour)
         assert dirty.nonfinite_pixels == 4
@@ -334,8 +392,8 @@ def test_premultiplied_is_the_colour_of_the_straight_picture_times_alpha(depth: 
     picture[:, :10, :3] = 1  # light without alpha
     # The proxies differ where there is no alpha, so both are given that of the straight picture.
     one = painter(how)
-    proxy = painter(straight).proxy(packed(straight, values))
-    painted = one.colour(picture, proxy, chroma(proxy_of(how)), GREY_FILM)
+    seen = painter(straight).read(packed(straight, values))
+    painted = one.colour(picture, seen, chroma(proxy_of(how)), GREY_FILM)
     assert np.array_equal(painted.picture[:, :, 3], picture[:, :, 3])
     assert np.array_equal(painted.picture[:, :20], picture[:, :20])
     solid = alpha > 0.5  # where few codes are left, the colour before multiplication is not known well
@@ -393,10 +451,10 @@ def test_confidence_is_shown_as_grey() -> None:
     picture = grey(how)
     show = Controls(output=Output.CONFIDENCE)
     ab = np.zeros((2, 24, 48), dtype=np.int16)
-    painted = one.colour(picture, one.proxy(picture), ab, show, confidence=sure)
+    painted = one.colour(picture, one.read(picture), ab, show, confidence=sure)
     assert np.array_equal(painted.picture[:, :, :3], np.stack([sure] * 3, axis=-1))
     with pytest.raises(ValueError, match="this model does not give one"):
-        one.colour(picture, one.proxy(picture), ab, show)
+        one.colour(picture, one.read(picture), ab, show)
 
 
 @pytest.mark.parametrize("premultiplied", [False, True])
@@ -420,19 +478,19 @@ def test_split_of_a_tiny_picture(size: tuple[int, int]) -> None:
 def test_wrong_input_is_refused() -> None:
     how = form()
     one, picture, ab = painter(how), grey(how), chroma(proxy_of(how))
-    proxy = one.proxy(picture)
+    seen = one.read(picture)
     for bad in (picture[:-1], picture[:, :, :3], picture.astype(np.uint16), picture[:, ::-1]):
         with pytest.raises(ValueError, match="expected byte RGBA of 131 x 77"):
-            one.proxy(bad)
+            one.read(bad)
         with pytest.raises(ValueError, match="expected byte RGBA of 131 x 77"):
-            one.colour(bad, proxy, ab, GREY_FILM)
+            one.colour(bad, seen, ab, GREY_FILM)
     for bad in (ab[:1], ab.astype(np.float32), ab[:, :-1]):
         with pytest.raises(ValueError, match=r"expected int16 a\*b\*"):
-            one.colour(picture, proxy, bad, GREY_FILM)
+            one.colour(picture, seen, bad, GREY_FILM)
     with pytest.raises(ValueError, match="expected uint16 proxy"):
-        one.colour(picture, proxy[:-1], ab, GREY_FILM)
+        one.colour(picture, PictureLuma(seen.proxy[:-1], None), ab, GREY_FILM)
     with pytest.raises(ValueError, match="expected uint8 confidence"):
-        one.colour(picture, proxy, ab, Controls(output=Output.CONFIDENCE), confidence=proxy)
+        one.colour(picture, seen, ab, Controls(output=Output.CONFIDENCE), confidence=seen.proxy)
     with pytest.raises(ValueError, match="expected a proxy within 131 x 77"):
         HostPainter(how, DISPLAY, (132, 77))
 
@@ -443,7 +501,7 @@ def test_a_picture_that_is_refused_is_not_touched() -> None:
     before = picture.tobytes()
     one, show = painter(how), Controls(output=Output.CONFIDENCE)
     with pytest.raises(ValueError, match="confidence"):
-        one.colour(picture, one.proxy(picture), chroma(proxy_of(how)), show, in_place=True)
+        one.colour(picture, one.read(picture), chroma(proxy_of(how)), show, in_place=True)
     assert picture.tobytes() == before
 
 

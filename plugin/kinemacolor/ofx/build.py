@@ -167,12 +167,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m kinemacolor.ofx.build", description="Compile the OpenFX effect.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cross", action="store_true", help="for every system, with ziglang")
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="what runs the helper (this Python)")
     options = parser.parse_args(arguments)
     try:
         if options.cross:
             _cross(options.folder)
         else:
-            sys.stdout.write(f"{build_bundle(options.folder, python=Path(sys.executable))}\n")
+            sys.stdout.write(f"{build_bundle(options.folder, python=options.python)}\n")
     except BuildError as error:
         sys.stderr.write(f"kinemacolor: {error}\n")
         return 1

@@ -12,6 +12,7 @@ from kinemacolor.colour.matrix import code_scale
 from kinemacolor.picture.merge import round_to_codes
 
 from .controls import Controls, Output
+from .film_grid import FilmGrid
 from .form import HostFormat, Pixels
 from .layers import Layer
 from .reading import Band, BandReader, join_components, without_nan
@@ -36,17 +37,20 @@ class Brush:
     Args:
         form: Of the picture.
         reader: For its bands.
+        grid: Of the picture's film.
         layer: What is painted.
         controls: Mix and output.
     """
 
-    def __init__(self, form: HostFormat, reader: BandReader, layer: Layer, controls: Controls) -> None:
-        self._form, self._reader, self._layer, self._controls = form, reader, layer, controls
+    def __init__(
+        self, form: HostFormat, reader: BandReader, grid: FilmGrid | None, layer: Layer, controls: Controls
+    ) -> None:
+        self._form, self._reader, self._grid, self._layer, self._controls = form, reader, grid, layer, controls
         self._split_px = _split_px(form) if controls.output is Output.SPLIT else 0
 
     def paint(self, pixels: Pixels, rows: slice) -> Stroke:
         """Read and repaint the rows of a picture, given as (h, W, C)."""
-        band = self._reader.read(pixels)
+        band = self._reader.read(pixels, self._grid)
         with np.errstate(all="ignore"):  # of NaN and infinity, which `_kept` puts right
             rgb, limited = self._layer.paint(band, rows)
             self._to_host(rgb, band)
@@ -74,26 +78,29 @@ class Brush:
                 plane[:, : self._split_px] = source[:, : self._split_px]
 
     def _kept(self, rgb: Float32, band: Band) -> NDArray[np.bool_] | None:
-        """Pixels that stay as they came: without luma, or neutral where the way to R'G'B' and back would cost a bit."""
-        if not self._reader.is_linear and band.alpha is None:
+        """Pixels that stay as they came: without luma, or neutral where the way to Y' and back would cost a bit."""
+        if not self._reader.is_linear and band.alpha is None and band.is_luma_of_codes:
             return band.kept
-        same: NDArray[np.bool_] = band.is_neutral & (rgb == band.luma).all(axis=0)
+        same: NDArray[np.bool_] = rgb[0] == band.luma
+        same &= rgb[1] == band.luma
+        same &= rgb[2] == band.luma
+        if not band.is_grey:
+            same &= band.is_neutral
         if band.kept is not None:
             same |= band.kept
         return same
 
     def _write(self, pixels: Pixels, rgb: Float32, band: Band) -> None:
-        planes = [self._rounded(plane) for plane in rgb]
+        planes = [self._rounded(plane, band.unit) for plane in rgb]
         planes += [without_nan(alpha) if band.nonfinite_pixels else alpha for alpha in band.raw[3:]]
         join_components(planes, pixels)
 
-    def _rounded(self, plane: Float32) -> NDArray[Any]:
+    def _rounded(self, plane: Float32, unit: float) -> NDArray[Any]:
         bits = self._form.depth.integer_bits
         if bits is None:
             return plane.astype(self._form.depth.dtype, copy=False)
-        scale = code_scale(bits, Range.FULL)
-        plane *= np.float32(scale.luma_span)
-        return round_to_codes(plane, scale)
+        plane *= np.float32(unit)
+        return round_to_codes(plane, code_scale(bits, Range.FULL))
 
 
 def _split_px(form: HostFormat) -> int:

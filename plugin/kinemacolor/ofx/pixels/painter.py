@@ -2,7 +2,8 @@
 
 The rules of a pixel
   * Its Y' is the source's: but for rounding in floats, and within half a code where codes are rounded. (Scene linear:
-    Y' is that of the sRGB-coded light. Premultiplied: Y' is that of the colour before it was multiplied.)
+    Y' is that of the sRGB-coded light. Premultiplied: Y' is that of the colour before it was multiplied. Film that the
+    host has decoded to integers: Y' is the film's own, which the host has rounded; see `film_grid`.)
   * Colour that does not fit R'G'B' in [0, 1] at this Y' loses saturation and is counted. Floats have no upper limit but
     the same rule: so byte and float renders of a frame look alike, and no later clip finds what the source had not.
   * Y' below 0 or above 1 gets no colour, and a neutral pixel comes out as it came: highlights keep their value.
@@ -23,18 +24,20 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kinemacolor.colour.arrays import Float32
+from kinemacolor.colour.encoding import Range
 from kinemacolor.colour.solve import ChromaSolver
 from kinemacolor.picture.merge import Ab
-from kinemacolor.picture.proxy import Proxy, proxy_of_float
+from kinemacolor.picture.proxy import Proxy, make_proxy, proxy_of_float
 from kinemacolor.picture.upsample import ChromaLine, ChromaUpsampler, fit_lines
 
 from .brush import Brush, draw_split_line
 from .controls import Controls, Output
+from .film_grid import FilmGrid, Greys, grids_of
 from .form import Depth, HostColour, HostFormat, Pixels
 from .layers import ColourLayer, GreyLayer, Layer
 from .reading import BandReader
 
-__all__ = ["Confidence", "HostPainter", "Map", "Painted"]
+__all__ = ["Confidence", "HostPainter", "Map", "Painted", "PictureLuma"]
 
 Confidence = NDArray[np.uint8]
 """(h, w) on the proxy grid, 255 = sure."""
@@ -44,6 +47,8 @@ _SOLVED_PIXELS = 1 << 16
 """How large bands are: small for the cache, but not so small that two threads wait for Python's lock after each step of
 a few microseconds. Half or twice as many pixels cost a fifth more with two threads."""
 _MID_LUMA = 0.5
+_SPARSE = 13
+"""Every so many rows and columns are looked at first, so that a picture which is no film costs next to nothing."""
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -59,6 +64,16 @@ class Map(Protocol):
 
 def _one_by_one(work: Callable[[A], T], items: Iterable[A], /) -> Iterable[T]:
     return map(work, items)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureLuma:
+    """Luma of one picture."""
+
+    proxy: Proxy
+    """The network's, (h, w) uint16, 0 = black, 65535 = white."""
+    grid: FilmGrid | None
+    """Of the film, if the picture shows its codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +118,8 @@ class HostPainter:
         self._upsampler = ChromaUpsampler(proxy_size=proxy_size, luma_size=(width, height))
         self._work = np.empty((4, height, width), dtype=np.float32)
 
-    def proxy(self, picture: Pixels) -> Proxy:
-        """The network's luma, (h, w) uint16, 0 = black, 65535 = white.
+    def read(self, picture: Pixels) -> PictureLuma:
+        """What the network sees of a picture.
 
         Args:
             picture: (H, W, C); only read. What lies outside black and white is clipped before it is averaged.
@@ -113,6 +128,34 @@ class HostPainter:
             ValueError: It is not of the painter's format.
         """
         self._form.check(picture)
+        film = self._film(picture)
+        if film is None:
+            return PictureLuma(self._proxy(picture), None)
+        grid, greys = film
+        return PictureLuma(make_proxy(grid.film_codes(greys), grid.bits, Range.LIMITED, self._proxy_size), grid)
+
+    def _film(self, picture: Pixels) -> tuple[FilmGrid, Greys] | None:
+        """The grid of film codes that a picture lies on, and its (H, W) greys."""
+        few: Pixels = picture[::_SPARSE, ::_SPARSE].copy()
+        first = self._reader.greys(few)
+        grids = [] if first is None else [grid for grid in grids_of(self._form.depth) if grid.holds(first)]
+        if not grids:
+            return None
+        greys: Greys = np.empty(picture.shape[:2], dtype=picture.dtype)
+
+        def read(rows: slice) -> list[bool]:
+            found = self._reader.greys(picture[rows])
+            if found is None:
+                return [False] * len(grids)
+            greys[rows] = found
+            return [grid.holds(found) for grid in grids]
+
+        held = self._each(picture.shape, _BAND_PIXELS, read)
+        return next(
+            ((grid, greys) for grid, all_ in zip(grids, zip(*held, strict=True), strict=True) if all(all_)), None
+        )
+
+    def _proxy(self, picture: Pixels) -> Proxy:
         luma = np.empty(picture.shape[:2], dtype=np.float32)
 
         def read(rows: slice) -> None:
@@ -124,7 +167,7 @@ class HostPainter:
     def colour(
         self,
         picture: Pixels,
-        proxy: Proxy,
+        luma: PictureLuma,
         ab: Ab,
         controls: Controls,
         *,
@@ -135,7 +178,7 @@ class HostPainter:
 
         Args:
             picture: (H, W, C).
-            proxy: Its network luma, as `proxy` made it.
+            luma: Of this picture, as `read` found it.
             ab: (2, h, w) its a*b* in 1/256 units.
             controls: What the user set.
             confidence: For the output that shows it.
@@ -144,12 +187,12 @@ class HostPainter:
         Raises:
             ValueError: Something is not of the painter's format, or a confidence is to be shown and there is none.
         """
-        self._check(picture, proxy, ab)
-        layer = self._layer(proxy, ab, controls, confidence)
+        self._check(picture, luma.proxy, ab)
+        layer = self._layer(luma.proxy, ab, controls, confidence)
         out = picture if in_place else picture.copy()
         if controls.keeps_source:
             return Painted(out, 0, 0)
-        brush = Brush(self._form, self._reader, layer, controls)
+        brush = Brush(self._form, self._reader, luma.grid, layer, controls)
         strokes = self._each(out.shape, _BAND_PIXELS, lambda rows: brush.paint(out[rows], rows))
         if controls.output is Output.SPLIT:
             draw_split_line(out, self._form)

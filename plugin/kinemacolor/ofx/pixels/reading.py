@@ -4,6 +4,8 @@ Where the numbers are display referred integers, the arithmetic is the renderer'
 and `kinemacolor render` agree to the bit. Everywhere else Y' is G' + Kr (R' - G') + Kb (B' - G'): the same number, and
 exactly R' where R' = G' = B', as it is in a black-and-white film.
 
+Where the whole picture lies on the grid of a film's codes, Y' is the film's: see `film_grid`.
+
 Premultiplied colours are divided by alpha first, scene linear light then goes through the sRGB curve, odd below zero.
 
 Kept as they came are pixels whose Y' is not a finite number (a component is NaN or infinite) and premultiplied pixels
@@ -25,6 +27,7 @@ from kinemacolor.colour.matrix import luma_weights
 from kinemacolor.colour.transfer import from_linear, to_linear
 from kinemacolor.picture.proxy import luma_of_rgb
 
+from .film_grid import FilmGrid, Greys
 from .form import Depth, HostColour, HostFormat, HostTransfer, Pixels
 
 __all__ = ["Band", "BandReader", "join_components", "without_nan"]
@@ -50,11 +53,14 @@ class Band:
     """(h, w) pixels without colour; None: there are none."""
     nonfinite_pixels: int
     """Pixels with a component that is NaN or infinite."""
+    grid: FilmGrid | None = None
+    """Y' is that of a film, from which these codes, all grey, may differ by what the host has rounded."""
 
-    @property
+    @cached_property
     def visible_luma(self) -> Float32:
         """(h, w) Y' in [0, 1]; codes are there as they are, but for float rounding."""
-        return self.luma if self.unit > 1 else np.clip(self.luma, 0, 1)
+        is_coded = self.unit > 1 and (self.grid is None or self.luma.max() <= 1)
+        return self.luma if is_coded else np.clip(self.luma, 0, 1)
 
     @cached_property
     def source(self) -> tuple[Float32, Float32, Float32]:
@@ -63,6 +69,16 @@ class Band:
         if self.nonfinite_pixels:
             planes = [without_nan(plane) for plane in planes]
         return planes[0], planes[1], planes[2]
+
+    @property
+    def is_luma_of_codes(self) -> bool:
+        """Whether Y' gives the codes of a grey pixel again."""
+        return self.grid is None or self.grid.is_exact
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether all pixels are known to be grey."""
+        return self.grid is not None
 
     @property
     def is_neutral(self) -> Mask:
@@ -88,14 +104,31 @@ class BandReader:
         self._unit = 1.0 if bits is None else float((1 << bits) - 1)
         self._grey_table = _grey_table(self._encoding) if bits == 8 else None
 
-    def read(self, pixels: Pixels) -> Band:
-        """Rows of a picture, (h, W, C)."""
+    def read(self, pixels: Pixels, grid: FilmGrid | None = None) -> Band:
+        """Rows of a picture.
+
+        Args:
+            pixels: (h, W, C).
+            grid: That the whole picture lies on; None: it was not looked for, or there is none.
+        """
         raw = _components(pixels)
-        opaque = not self._form.premultiplied or bool((raw[3] == self._unit).all())
+        if grid is not None:
+            return Band(raw, float(grid.white), grid.luma(raw[1]), None, None, 0, grid)
+        opaque = self._is_opaque(raw)
         if self._bits is not None and opaque and not self.is_linear:
             return Band(raw, self._unit, self._luma_of_codes(raw, self._bits), None, None, 0)
         with np.errstate(all="ignore"):  # of NaN and infinity, which are looked for below
             return self._read_numbers(raw, opaque)
+
+    def greys(self, pixels: Pixels) -> Greys | None:
+        """Codes of rows that may be film: (h, W), or None if they are not grey or no display values."""
+        if self._bits is None or self.is_linear:
+            return None
+        raw = _components(pixels)
+        return raw[1] if _is_grey(raw) and self._is_opaque(raw) else None
+
+    def _is_opaque(self, raw: Sequence[NDArray[Any]]) -> bool:
+        return not self._form.premultiplied or bool((raw[3] == self._unit).all())
 
     def _read_numbers(self, raw: Sequence[NDArray[Any]], opaque: bool) -> Band:
         rgb = [_scaled(plane, self._unit) for plane in (raw[1:2] if _is_grey(raw) else raw[:3])]

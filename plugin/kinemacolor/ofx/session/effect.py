@@ -64,8 +64,8 @@ class ColourEffect:
         self, request: Render, settings: FrameSettings, media: MediaSettings | None, picture: Picture, host: HostAccess
     ) -> Outcome:
         painter = self._painters.of(settings)
-        luma = painter.proxy(picture)
-        wanted = self._wanted(request, settings, painter, luma)
+        luma = painter.read(picture)
+        wanted = self._wanted(request, settings, painter, luma.proxy)
         clip = self._clip(_Key(request.instance, request.purpose, settings.network, media), settings)
         if settings.controls.keeps_source:
             clip.note(wanted, host)
@@ -81,7 +81,7 @@ class ColourEffect:
             if number < settings.first_number:
                 return None
             other = host.fetch(float(number))
-            return None if other is None else painter.proxy(other)
+            return None if other is None else painter.read(other).proxy
 
         return Wanted(
             Asked(settings.number, luma, settings.first_number),
