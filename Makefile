@@ -9,8 +9,9 @@ RENDERER := $(VENV)/.installed-renderer
 DEVELOPER := $(VENV)/.installed-developer
 PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
+MELT ?= /var/tmp/kinemacolor-melt
 
-.PHONY: help render demo serve test test-slow test-faults check format protos bench bench-store bench-ofx clean
+.PHONY: help render demo serve test test-slow test-faults test-melt check format protos bench bench-store bench-ofx clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -19,6 +20,7 @@ help:
 	@echo "make test        install the tools and run the quick tests"
 	@echo "make test-slow   the tests that take minutes"
 	@echo "make test-faults provoke every fault of docs/reliability.md, slow forms too, and print a table"
+	@echo "make test-melt   the effect in stock melt, set up in \$$(MELT) ($(MELT)); as root, on Debian"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       frames per second, split by stage"
 	@echo "make bench-store what the chroma store takes and how fast it answers"
@@ -56,13 +58,17 @@ check: $(DEVELOPER)
 	$(BIN)/lint-imports
 
 test: $(DEVELOPER)
-	$(PYTEST) -n $(WORKERS) -m 'not slow' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not slow and not melt' $(ARGS)
 
 test-slow: $(DEVELOPER)
 	$(PYTEST) -m slow $(ARGS)
 
 test-faults: $(DEVELOPER)
 	$(PYTEST) -m fault $(ARGS)
+
+test-melt: $(DEVELOPER)
+	PYTHON=$(BIN)/python tests/melt/setup.sh $(MELT)
+	KINEMACOLOR_MELT=$(MELT) $(PYTEST) -m melt $(ARGS)
 
 bench: $(RENDERER)
 	@$(BIN)/kinemacolor bench $(ARGS)

@@ -11,6 +11,7 @@ from kinemacolor.ofx.pixels.marks import mark_provisional
 from kinemacolor.ofx.pixels.painter import HostPainter
 from kinemacolor.ofx.session.analysing import Analyses
 from kinemacolor.ofx.session.clip import ClipColours, Wanted
+from kinemacolor.ofx.session.film_tags import FilmTags
 from kinemacolor.ofx.session.media import footage_of
 from kinemacolor.ofx.session.painters import Painters
 from kinemacolor.ofx.session.servers import Server, Servers
@@ -46,12 +47,15 @@ class ColourEffect:
         self._workers = Workers(_WORKERS)
         self._servers = Servers(_LOG.warning)
         self._painters = Painters()
+        self._tags = FilmTags()
         self._clips: OrderedDict[_Key, ClipColours] = OrderedDict()
         self._analyses = Analyses(self._workers, _LOG.info)
 
     def render(self, request: Render, picture: Picture, host: HostAccess) -> Outcome:
         """Colour the picture in place."""
         settings, media = frame_settings(request), media_settings(request)
+        if media is not None and settings.guesses_matrix:
+            settings = settings.with_matrix(self._tags.matrix(media.path))
         server = self._servers.named(settings.server)
         try:
             if request.values.flag("analyseNow") and request.purpose is Purpose.FINAL:

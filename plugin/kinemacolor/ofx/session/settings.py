@@ -1,7 +1,7 @@
 """A host's request in our own terms: how its picture is read, what makes the colours, what is only painted. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class FrameSettings:
 
     form: HostFormat
     colour: HostColour
+    guesses_matrix: bool
+    """The matrix of `colour` is what films of this size usually have: nobody has said which."""
     controls: Controls
     geometry: Geometry
     """Of the luma for the network."""
@@ -72,6 +74,12 @@ class FrameSettings:
     def network(self) -> tuple[object, ...]:
         """What makes another colour if it is another; the rest is only painted."""
         return (self.geometry, self.transfer, self.model, self.server, self.alone, self.whole_clip, self.colour.matrix)
+
+    def with_matrix(self, matrix: HostMatrix | None) -> "FrameSettings":
+        """With the matrix that a media file has, where nobody has said which; None: it has none."""
+        if matrix is None or not self.guesses_matrix:
+            return self
+        return replace(self, colour=replace(self.colour, matrix=matrix))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +117,7 @@ def frame_settings(request: Render) -> FrameSettings:
     return FrameSettings(
         form=form,
         colour=HostColour(_transfer(values, request.clip), _matrix(values, request)),
+        guesses_matrix=values.choice("matrix") == "auto",
         controls=_controls(values),
         geometry=Geometry(*proxy_size(*size, QUALITY_SHORT_SIDE_PX[values.choice("quality")], _aspect(request.clip))),
         model=values.text("model").strip(),

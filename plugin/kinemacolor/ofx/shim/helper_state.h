@@ -39,6 +39,7 @@ struct kc_helper {
     int64_t since_ms;           /* when the question that is open was taken up */
     int silence_limit_ms, start_limit_ms;
     bool lost_at_start;         /* it was lost before it was up */
+    int silent_starts;          /* one after another */
     bool unable;                /* the last start failed for a reason that stays */
     int64_t unable_until_ms;    /* before that it is not tried again */
     char trouble[KC_ANSWER_TEXT];

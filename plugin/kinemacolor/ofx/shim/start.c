@@ -17,6 +17,7 @@ enum {
      * full of clips is not slow as well, and a film that is rendered without colour comes to its end. */
     REST_LEAST_MS = 1000,
     REST_MOST_MS = 60000,
+    SILENT_STARTS = 2, /* one may be an accident; what is silent again will be so the next time */
     STARTS_OVERDUE = 3, /* times the limit, if it shows life but is not up */
     SEND_LIMIT_MS = 1000,
     LAST_WORDS_MS = 100,
@@ -46,6 +47,7 @@ static void say_hello(struct kc_helper *helper)
 enum kc_step kc_helper_unable(struct kc_helper *helper)
 {
     helper->unable = true;
+    helper->silent_starts = 0;
     int64_t now = kc_now_ms(), rest = now - helper->since_ms;
     rest = rest < REST_LEAST_MS ? REST_LEAST_MS : rest > REST_MOST_MS ? REST_MOST_MS : rest;
     helper->unable_until_ms = now + rest;
@@ -106,6 +108,7 @@ static enum kc_step greet(struct kc_helper *helper, struct kc_message *message)
     kc_log("helper %ld of kinemacolor %s is up after %d ms", (long)helper->process.id, text,
            (int)(kc_now_ms() - helper->started_ms));
     helper->life = KC_UP;
+    helper->silent_starts = 0;
     helper->unable = false;
     return KC_STEP_OK;
 }
@@ -116,8 +119,7 @@ static enum kc_step wait_for_welcome(struct kc_helper *helper, const struct kc_r
         struct kc_message message;
         enum kc_step step = kc_helper_listen(helper, helper->start_limit_ms, &message);
         int64_t taken = kc_now_ms() - helper->started_ms;
-        /* What was silent for that long will be so the next time. */
-        if (step == KC_STEP_LOST && taken > helper->start_limit_ms)
+        if (step == KC_STEP_LOST && taken > helper->start_limit_ms && ++helper->silent_starts == SILENT_STARTS)
             return kc_helper_unable(helper);
         if (step == KC_STEP_OK && (message.type == KC_SAY_WELCOME || message.type == KC_SAY_DONE))
             step = greet(helper, &message);
