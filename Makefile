@@ -76,8 +76,9 @@ bench: $(RENDERER)
 bench-store: $(RENDERER)
 	@$(BIN)/kinemacolor bench --store --frames 48 $(ARGS)
 
-bench-ofx: $(RENDERER)
+bench-ofx: $(DEVELOPER)
 	@$(BIN)/python tests/bench/host_frames.py $(ARGS)
+	@$(BIN)/python tests/bench/ofx_host.py $(ARGS)
 
 format: $(DEVELOPER)
 	$(BIN)/ruff check --fix .

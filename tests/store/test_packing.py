@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from kinemacolor.store.errors import StoreError
 from kinemacolor.store.packing import pack, unpack
 
-SIDES = st.tuples(st.integers(1, 9), st.integers(1, 9))
+SIDES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
 @settings(deadline=None, derandomize=True)

@@ -273,12 +273,12 @@ def add_chroma(luma: Float32, cbcr: Float32, matrix: Matrix, tolerance: float) -
     return rgb, int(np.count_nonzero(lost > np.float32(tolerance)))
 
 
-def round_to_codes(plane: Float32, scale: CodeScale) -> Samples:
-    """Values in code units rounded to nearest and clipped to the depth. (h, w) -> (h, w)."""
+def round_to_codes(plane: Float32, scale: CodeScale, unit: float = 1.0) -> Samples:
+    """Values, times `unit` in code units, rounded to nearest and clipped to the depth. (h, w) -> (h, w)."""
     if scale.bits <= 8:
-        eight = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_8U)
+        eight = cv2.addWeighted(plane, unit, plane, 0.0, 0.0, dtype=cv2.CV_8U)
         return np.asarray(eight, dtype=np.uint8).reshape(plane.shape)
-    wide = cv2.addWeighted(plane, 1.0, plane, 0.0, 0.0, dtype=cv2.CV_16U)
+    wide = cv2.addWeighted(plane, unit, plane, 0.0, 0.0, dtype=cv2.CV_16U)
     codes: Samples = np.minimum(np.asarray(wide, dtype=np.uint16), np.uint16(scale.max_code))
     return codes.reshape(plane.shape)
 

@@ -235,7 +235,11 @@ class Instance:
         return self._host.act(action, self._object, given, wanted)
 
     def render(
-        self, time: float = 0.0, arguments: RenderArguments | None = None, layout: Layout | None = None
+        self,
+        time: float = 0.0,
+        arguments: RenderArguments | None = None,
+        layout: Layout | None = None,
+        into: HostImage | None = None,
     ) -> Rendered:
         """Render a frame.
 
@@ -243,19 +247,20 @@ class Instance:
             time: Of the frame.
             arguments: How it is asked for.
             layout: Of the output; None: that of the source at that time.
+            into: The output, instead; it is not looked at afterwards.
         """
         arguments = arguments or RenderArguments()
-        if layout is None:
+        if layout is None and into is None:
             source = self._source(time)
             layout = source.layout if source is not None else Layout()
-        output = HostImage(layout)
+        output = into or HostImage(layout or Layout())
         self._object.clips["Output"].source = lambda _: output
         self._object.rendering = arguments
         try:
-            status = self.act("OfxImageEffectActionRender", self._render_set(time, arguments, layout))
+            status = self.act("OfxImageEffectActionRender", self._render_set(time, arguments, output.layout))
         finally:
             self._object.rendering = None
-        if not output.intact:
+        if into is None and not output.intact:
             self._host.record.violations.append(f"the frame at {time} was written beyond its bounds")
         return Rendered(status, output)
 

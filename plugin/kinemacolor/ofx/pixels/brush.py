@@ -99,8 +99,7 @@ class Brush:
         bits = self._form.depth.integer_bits
         if bits is None:
             return plane.astype(self._form.depth.dtype, copy=False)
-        plane *= np.float32(unit)
-        return round_to_codes(plane, code_scale(bits, Range.FULL))
+        return round_to_codes(plane, code_scale(bits, Range.FULL), unit)
 
 
 def _split_px(form: HostFormat) -> int:

@@ -78,7 +78,7 @@ class ByteGrid:
 
     def holds(self, greys: Greys) -> bool:
         """See `FilmGrid`."""
-        return bool(cv2.LUT(greys, self._is_on).all())
+        return bool(cv2.LUT(greys, self._is_on).min())  # `all` takes five times as long
 
     def film_codes(self, greys: Greys) -> Greys:
         """See `FilmGrid`."""

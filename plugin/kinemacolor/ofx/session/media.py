@@ -145,14 +145,11 @@ class MediaColours:
     # ---- the store ----
 
     def _stored(self, asked: Asked) -> Found | None:
-        query = Query(
-            luma=luma_hash(asked.luma),
-            look=look_of(asked.luma),
-            thumb=thumb_of(asked.luma),
-            number=asked.number,
-            offset=self._offset,
-        )
-        found = self._store.find(self._settings(self._identity()), query)
+        settings = self._settings(self._identity())
+        query = Query(luma=luma_hash(asked.luma), number=asked.number, offset=self._offset)
+        found = self._store.find(settings, query)
+        if found is None or found.provisional:
+            found = self._store.find(settings, replace(query, look=look_of(asked.luma), thumb=thumb_of(asked.luma)))
         if found is not None and found.rule in (Rule.UNIQUE_LUMA, Rule.NEIGHBOURS, Rule.ALIKE):
             self._guess.note(asked.number, found.number)
         return found
