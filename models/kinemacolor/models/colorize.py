@@ -1,0 +1,109 @@
+"""One picture through a network of others, as its authors do it."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kinemacolor.models.color import linear_to_srgb, srgb_to_linear
+from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.spatial import crop, pad_to_multiple
+
+__all__ = ["OFFICIAL_SIDE_PX", "colorize_image"]
+
+OFFICIAL_SIDE_PX = 256
+"""To whose square the authors squash every picture."""
+_MULTIPLE = 8
+
+Image = NDArray[np.uint8]
+
+
+@torch.no_grad()
+def colorize_image(network: nn.Module, image: Image, *, short_side_px: int | None = None) -> Image:
+    """Colour a picture.
+
+    The authors' procedure (richzhang/colorization, demo_release.py): squashed to 256 x 256, bicubic; its L* through the
+    network; a* and b* enlarged, bilinear; joined with the L* of the full picture. So 8-bit R'G'B' come out that were
+    clipped to the gamut: this is for comparison with others. `kinemacolor render` keeps luma and gamut.
+
+    Args:
+        network: `Eccv16` or `Siggraph17`, from `load_network`.
+        image: (H, W, 3) sRGB codes or (H, W) grey; the colour in it is not looked at.
+        short_side_px: None: the square; else the picture keeps its shape and is reduced to this short side.
+
+    Returns:
+        (H, W, 3) sRGB codes.
+
+    Raises:
+        TypeError: The network is of another kind, or the picture is not of bytes.
+        ValueError: The picture has another shape, or the side is not positive.
+    """
+    if not isinstance(network, (Eccv16, Siggraph17)):
+        raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
+    rgb = _planes(image)
+    small = _reduced(rgb, short_side_px)
+    lightness, padding = pad_to_multiple(_lightness(small), _MULTIPLE)
+    ab = crop(network(lightness), padding)
+    if ab.shape[-2:] != rgb.shape[-2:]:
+        ab = F.interpolate(ab, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
+    out = _srgb(torch.cat((_lightness(rgb), ab), dim=1))
+    codes: Image = (out[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return codes
+
+
+def _planes(image: Image) -> Tensor:
+    """(1, 3, H, W) uint8."""
+    if image.dtype != np.uint8:
+        raise TypeError(f"expected a picture of bytes, found {image.dtype}")
+    if image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"expected a picture (H, W, 3) or (H, W), found shape {image.shape}")
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+
+
+def _reduced(rgb: Tensor, short_side_px: int | None) -> Tensor:
+    height, width = rgb.shape[-2:]
+    if short_side_px is None:
+        return _resized(rgb, OFFICIAL_SIDE_PX, OFFICIAL_SIDE_PX)
+    if short_side_px < 1:
+        raise ValueError(f"expected a positive side, found {short_side_px}")
+    scale = min(1.0, short_side_px / min(height, width))
+    return _resized(rgb, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _resized(rgb: Tensor, height: int, width: int) -> Tensor:
+    """As Pillow does it: a filter as wide as the reduction, rows first, rounded to bytes in between."""
+    for size in ((rgb.shape[-2], width), (height, width)):
+        if size != tuple(rgb.shape[-2:]):
+            exact = F.interpolate(rgb.float(), size=size, mode="bicubic", antialias=True, align_corners=False)
+            rgb = exact.round().clamp(0, 255).to(torch.uint8)
+    return rgb
+
+
+# ---- CIELAB with the constants of scikit-image, which the authors use; ours have more digits ----
+
+_RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
+_WHITE = (0.95047, 1.0, 1.08883)
+_JOINT, _SLOPE, _OFFSET = 0.008856, 7.787, 16 / 116
+
+
+def _lightness(rgb: Tensor) -> Tensor:
+    """(B, 3, H, W) uint8 to (B, 1, H, W) CIE L*."""
+    weights = torch.tensor(_RGB_TO_XYZ[1], dtype=torch.float64).view(3, 1, 1)
+    luminance = (srgb_to_linear(rgb.double() / 255) * weights).sum(dim=1, keepdim=True)
+    f = torch.where(luminance > _JOINT, luminance ** (1 / 3), luminance * _SLOPE + _OFFSET)
+    return (116 * f - 16).float()
+
+
+def _srgb(lab: Tensor) -> Tensor:
+    """(B, 3, H, W) CIELAB to sRGB in [0, 1]; what is outside of it is clipped component by component."""
+    lightness, a, b = lab.double().unbind(dim=1)
+    fy = (lightness + 16) / 116
+    f = torch.stack((fy + a / 500, fy, (fy - b / 200).clamp_min(0)), dim=1)
+    xyz = torch.where(f > 0.2068966, f**3, (f - _OFFSET) / _SLOPE)
+    xyz = xyz * torch.tensor(_WHITE, dtype=torch.float64).view(3, 1, 1)
+    to_rgb = torch.linalg.inv(torch.tensor(_RGB_TO_XYZ, dtype=torch.float64))
+    return linear_to_srgb(torch.einsum("ij,bjhw->bihw", to_rgb, xyz))

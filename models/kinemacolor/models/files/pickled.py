@@ -1,0 +1,294 @@
+"""What a pickle describes, without making it: no class is imported, no function is called, whatever the bytes say.
+
+A pickle is a program for a small stack machine. Python's own machine imports and calls what the program names; this one
+builds a picture of it instead: names stay names (`Symbol`), and the result of a call is a note of what would have been
+called (`Made`). So a file that carries an optimiser, or an attack, can be read for the tensors that are in it.
+
+Opcodes as in the standard library's pickletools, which takes the bytes apart here.
+"""
+
+import os
+import pickletools
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from kinemacolor.models.errors import CheckpointError
+
+__all__ = ["Made", "Persistent", "Symbol", "read_pickle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A class or function that the pickle names."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """What calling `of` with `arguments` would have given, and what was done to it afterwards."""
+
+    of: object
+    arguments: tuple[object, ...]
+    state: object = None
+    items: dict[Any, object] = field(default_factory=dict)
+    """Set by key, as in an OrderedDict."""
+    values: list[object] = field(default_factory=list)
+    """Appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persistent:
+    """A reference to something outside of the pickle."""
+
+    key: object
+
+
+def read_pickle(file: BinaryIO) -> object:
+    """Read one pickle; the file then stands behind it.
+
+    Returns:
+        None, numbers, texts, bytes, tuples, lists, dicts, sets, and the classes above.
+
+    Raises:
+        CheckpointError: The bytes are no pickle, or one that does more than data needs.
+    """
+    machine = _Machine()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of texts with unknown escapes
+            for opcode, argument, _ in pickletools.genops(_Bounded(file)):  # type: ignore[arg-type]
+                machine.run(opcode.name, argument)
+    except CheckpointError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, EOFError, UnicodeError, OverflowError) as error:
+        raise CheckpointError(f"expected a pickle, found bytes that are none: {error}") from error
+    return machine.result
+
+
+class _Bounded:
+    """A file that makes no room for more than it has, whatever length a damaged pickle asks for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, here = file, file.tell()
+        self._end = file.seek(0, os.SEEK_END)
+        file.seek(here)
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(min(count, self._end - self._file.tell()))
+
+    def readline(self) -> bytes:
+        return self._file.readline()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+class _Machine:
+    """The stack machine."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+        self.result: object = None
+
+    def run(self, name: str, argument: Any) -> None:
+        """One instruction."""
+        if name in _PUSHES_ARGUMENT:
+            self._stack.append(argument)
+        elif name in _PUSHES_NEW:
+            self._stack.append(_PUSHES_NEW[name]())
+        elif name in _IGNORED:
+            return
+        elif name in _DOES:
+            _DOES[name](self, argument)
+        else:
+            raise CheckpointError(f"expected a pickle of data, found the instruction {name}")
+
+    # ---- the stack ----
+
+    def _mark(self, _: Any) -> None:
+        self._marks.append(len(self._stack))
+
+    def _since_mark(self) -> list[Any]:
+        place = self._marks.pop()
+        taken = self._stack[place:]
+        del self._stack[place:]
+        return taken
+
+    def _pop(self, _: Any) -> None:
+        self._stack.pop()
+
+    def _pop_mark(self, _: Any) -> None:
+        self._since_mark()
+
+    def _dup(self, _: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _stop(self, _: Any) -> None:
+        self.result = self._stack.pop()
+
+    def _put(self, index: Any) -> None:
+        self._memo[int(index)] = self._stack[-1]
+
+    def _memoize(self, _: Any) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _get(self, index: Any) -> None:
+        self._stack.append(self._memo[int(index)])
+
+    # ---- containers ----
+
+    def _tuple(self, _: Any) -> None:
+        self._stack.append(tuple(self._since_mark()))
+
+    def _tuple_of(self, count: int) -> None:
+        taken = tuple(self._stack[-count:])
+        del self._stack[-count:]
+        self._stack.append(taken)
+
+    def _list(self, _: Any) -> None:
+        self._stack.append(self._since_mark())
+
+    def _dict(self, _: Any) -> None:
+        made: dict[Any, Any] = {}
+        _set_items(made, self._since_mark())
+        self._stack.append(made)
+
+    def _frozenset(self, _: Any) -> None:
+        self._stack.append(self._since_mark())
+
+    def _append(self, _: Any) -> None:
+        value = self._stack.pop()
+        _append_to(self._stack[-1], [value])
+
+    def _appends(self, _: Any) -> None:
+        values = self._since_mark()
+        _append_to(self._stack[-1], values)
+
+    def _set_item(self, _: Any) -> None:
+        value, key = self._stack.pop(), self._stack.pop()
+        _set_items(self._stack[-1], [key, value])
+
+    def _set_all_items(self, _: Any) -> None:
+        pairs = self._since_mark()
+        _set_items(self._stack[-1], pairs)
+
+    # ---- names and calls, of which a note is made ----
+
+    def _global(self, argument: Any) -> None:
+        module, _, name = str(argument).partition(" ")
+        self._stack.append(Symbol(module, name))
+
+    def _stack_global(self, _: Any) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self._stack.append(Symbol(str(module), str(name)))
+
+    def _call(self, _: Any) -> None:
+        arguments, called = self._stack.pop(), self._stack.pop()
+        self._stack.append(Made(called, tuple(arguments)))
+
+    def _call_with_keywords(self, _: Any) -> None:
+        self._stack.pop()
+        self._call(None)
+
+    def _call_since_mark(self, _: Any) -> None:
+        called, *arguments = self._since_mark()
+        self._stack.append(Made(called, tuple(arguments)))
+
+    def _instance(self, argument: Any) -> None:
+        arguments = self._since_mark()
+        self._global(argument)
+        self._stack.append(Made(self._stack.pop(), tuple(arguments)))
+
+    def _build(self, _: Any) -> None:
+        state = self._stack.pop()
+        if isinstance(self._stack[-1], Made):
+            self._stack[-1].state = state
+
+    def _persistent(self, _: Any) -> None:
+        self._stack.append(Persistent(self._stack.pop()))
+
+    def _persistent_text(self, argument: Any) -> None:
+        self._stack.append(Persistent(argument))
+
+
+def _append_to(target: Any, values: list[Any]) -> None:
+    if isinstance(target, Made):
+        target.values.extend(values)
+    elif isinstance(target, list):
+        target.extend(values)
+    else:
+        raise CheckpointError("expected a pickle of data, found one that appends to no list")
+
+
+def _set_items(target: Any, pairs: list[Any]) -> None:
+    items = target.items if isinstance(target, Made) else target
+    if not isinstance(items, dict):
+        raise CheckpointError("expected a pickle of data, found one that sets items of no dict")
+    for key, value in _pairs(pairs):
+        items[key if isinstance(key, (str, int, float, bool, bytes, type(None))) else id(key)] = value
+
+
+def _pairs(flat: list[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+_PUSHES_ARGUMENT = frozenset(
+    {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
+    | {"STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+    | {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"}
+)
+_PUSHES_NEW: dict[str, Callable[[], object]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": list,
+}
+_IGNORED = frozenset({"PROTO", "FRAME"})
+_DOES: dict[str, Callable[[_Machine, Any], None]] = {
+    "MARK": _Machine._mark,
+    "POP": _Machine._pop,
+    "POP_MARK": _Machine._pop_mark,
+    "DUP": _Machine._dup,
+    "STOP": _Machine._stop,
+    "PUT": _Machine._put,
+    "BINPUT": _Machine._put,
+    "LONG_BINPUT": _Machine._put,
+    "MEMOIZE": _Machine._memoize,
+    "GET": _Machine._get,
+    "BINGET": _Machine._get,
+    "LONG_BINGET": _Machine._get,
+    "TUPLE": _Machine._tuple,
+    "TUPLE1": lambda machine, _: machine._tuple_of(1),
+    "TUPLE2": lambda machine, _: machine._tuple_of(2),
+    "TUPLE3": lambda machine, _: machine._tuple_of(3),
+    "LIST": _Machine._list,
+    "DICT": _Machine._dict,
+    "FROZENSET": _Machine._frozenset,
+    "APPEND": _Machine._append,
+    "APPENDS": _Machine._appends,
+    "ADDITEMS": _Machine._appends,
+    "SETITEM": _Machine._set_item,
+    "SETITEMS": _Machine._set_all_items,
+    "GLOBAL": _Machine._global,
+    "STACK_GLOBAL": _Machine._stack_global,
+    "REDUCE": _Machine._call,
+    "NEWOBJ": _Machine._call,
+    "NEWOBJ_EX": _Machine._call_with_keywords,
+    "OBJ": _Machine._call_since_mark,
+    "INST": _Machine._instance,
+    "BUILD": _Machine._build,
+    "BINPERSID": _Machine._persistent,
+    "PERSID": _Machine._persistent_text,
+}

@@ -1,0 +1,94 @@
+"""The networks of others that this project knows: where their authors' weights are, and under which terms.
+
+Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency (November 2026).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from torch import nn
+
+from kinemacolor.models.errors import UnknownModelError
+from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.siggraph17 import Siggraph17
+
+__all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
+
+_ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialNetwork:
+    """One network and its authors' file."""
+
+    name: str
+    """What users type."""
+    description: str
+    paper: str
+    make: Callable[[], nn.Module]
+    """The network, with numbers that mean nothing yet."""
+    url: str
+    """Of the file; empty: it is not to be had any more."""
+    sha256: str
+    """Of the file, lower case hexadecimal; or its first digits, where the authors give no more."""
+    licence: str
+    """Terms of the weights, in short."""
+    source: str
+    """Repository of the authors."""
+    ignored: tuple[str, ...] = ()
+    """Ends of the names of tensors in the file that the network does not use."""
+    optional: tuple[str, ...] = ("num_batches_tracked",)
+    """Ends of the names of tensors that older files lack."""
+
+
+OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
+    {
+        network.name: network
+        for network in (
+            OfficialNetwork(
+                name="eccv16",
+                description="313 ab bins, annealed mean; lively, each frame alone",
+                paper="Zhang, Isola, Efros: Colorful Image Colorization, ECCV 2016",
+                make=Eccv16,
+                url=f"{_ZHANG}colorization_release_v2-9b330a0b.pth",
+                sha256="9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9",
+                licence="BSD-2-Clause for the code; the authors say nothing of the weights (trained on ImageNet)",
+                source="github.com/richzhang/colorization",
+            ),
+            OfficialNetwork(
+                name="siggraph17",
+                description="U-Net that takes colour hints; calm, each frame alone",
+                paper="Zhang et al.: Real-Time User-Guided Image Colorization with Learned Deep Priors, SIGGRAPH 2017",
+                make=Siggraph17,
+                url=f"{_ZHANG}siggraph17-df00044c.pth",
+                sha256="df00044c0a4d7c3edcecf6f75437ce346a66e7a42612d9b968e1a7e17dbc6f66",
+                licence="BSD-2-Clause for the code; the authors say nothing of the weights (trained on ImageNet)",
+                source="github.com/richzhang/colorization",
+            ),
+            OfficialNetwork(
+                name="lai",
+                description="recurrent network that steadies the frames of any other; no optical flow",
+                paper="Lai et al.: Learning Blind Video Temporal Consistency, ECCV 2018",
+                make=Lai,
+                url="",  # its server has answered 404 since 2019, and no copy is known
+                sha256="",
+                licence="MIT for the code; the authors say nothing of the weights",
+                source="github.com/phoenix104104/fast_blind_video_consistency",
+                ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
+            ),
+        )
+    }
+)
+
+
+def official_network(name: str) -> OfficialNetwork:
+    """The network of a name.
+
+    Raises:
+        UnknownModelError: There is none.
+    """
+    if name not in OFFICIAL:
+        raise UnknownModelError(f"no network {name!r}; there are: {', '.join(OFFICIAL)}")
+    return OFFICIAL[name]

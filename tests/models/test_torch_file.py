@@ -1,0 +1,185 @@
+"""Files of torch.save are read without executing anything, whatever else is in them."""
+
+import functools
+import io
+import os
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.pickled import Made, Symbol, read_pickle
+from kinemacolor.models.files.torch_file import read_tensors
+
+FORMS = [pytest.param(True, id="zip"), pytest.param(False, id="former")]
+DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.uint8, torch.bool]
+
+
+def state() -> OrderedDict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    whole = torch.randn(4, 6, generator=generator)
+    return OrderedDict(
+        [
+            ("layer.weight", torch.randn(3, 2, 3, 3, generator=generator)),
+            ("layer.bias", torch.nn.Parameter(torch.randn(3, generator=generator))),
+            ("view", whole[1:3, ::2]),
+            ("turned", whole.T),
+            ("empty", torch.zeros(0, 4)),
+            ("count", torch.tensor(7)),
+            *((f"of {dtype}", torch.arange(5).to(dtype)) for dtype in DTYPES),
+        ]
+    )
+
+
+def saved(path: Path, what: object, is_zip: bool = True) -> Path:
+    torch.save(what, path, _use_new_zipfile_serialization=is_zip)
+    return path
+
+
+def same(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> bool:
+    return found.keys() == expected.keys() and all(
+        found[key].dtype == value.dtype and torch.equal(found[key], value) for key, value in expected.items()
+    )
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+@pytest.mark.parametrize("key", [None, "model", "state_dict", "params"])
+def test_every_tensor_comes_back(tmp_path: Path, is_zip: bool, key: str | None) -> None:
+    what = state() if key is None else {"epoch": 3, key: state()}
+    assert same(read_tensors(saved(tmp_path / "a.pth", what, is_zip)), state())
+
+
+class Schedule:
+    """Something of a training run that no reader knows."""
+
+    def __init__(self) -> None:
+        self.step = functools.partial(max, 3)
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+def test_an_optimiser_and_objects_beside_the_tensors_are_passed_over(tmp_path: Path, is_zip: bool) -> None:
+    network = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.Adam(network.parameters())
+    network(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    what = {"model": network.state_dict(), "opt": optimiser.state_dict(), "more": [Schedule(), slice(1, 2)]}
+    found = read_tensors(saved(tmp_path / "a.pth", what, is_zip))
+    assert same(found, dict(network.state_dict()))
+    found["weight"].add_(1)  # its own memory
+
+
+class Attack:
+    def __init__(self, call: object, *arguments: object) -> None:
+        self.call, self.arguments = call, arguments
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return self.call, self.arguments
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+@pytest.mark.parametrize(
+    "attack",
+    [(os.system, "touch {}"), (eval, "open('{}', 'w')"), (os.mkdir, "{}"), (getattr, "a", "b"), (open, "{}", "w")],
+    ids=["system", "eval", "mkdir", "getattr", "open"],
+)
+def test_a_file_that_would_run_code_runs_none_and_is_refused(
+    tmp_path: Path, is_zip: bool, attack: tuple[object, ...]
+) -> None:
+    trace = tmp_path / "trace"
+    call, *arguments = attack
+    bad = Attack(call, *(str(argument).format(trace) for argument in arguments))
+    path = saved(tmp_path / "a.pth", {"model": state(), "opt": bad}, is_zip)
+    with pytest.raises(CheckpointError, match="one that would run"):
+        read_tensors(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.9, 0.999])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, is_zip: bool, part: float) -> None:
+    path = saved(tmp_path / "a.pth", {"weight": torch.randn(300, 300)}, is_zip)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(CheckpointError):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+def test_bits_that_are_flipped_never_do_more_than_change_numbers(tmp_path: Path, is_zip: bool) -> None:
+    path = saved(tmp_path / "a.pth", state(), is_zip)
+    data = path.read_bytes()
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(300):
+        broken = bytearray(data)
+        place = int(torch.randint(len(data), (), generator=generator))
+        broken[place] ^= 1 << int(torch.randint(8, (), generator=generator))
+        path.write_bytes(bytes(broken))
+        try:
+            found = read_tensors(path)
+        except CheckpointError:
+            continue
+        assert all(tensor.numel() <= 100 for tensor in found.values())
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ([1, 2], "expected a state dict, found list"),
+        ({"epoch": 3}, "without tensors by name"),
+        (torch.nn.Linear(2, 2), "expected a state dict, found torch.nn.modules.linear.Linear"),
+    ],
+)
+def test_what_has_no_tensors_by_name_is_named(tmp_path: Path, what: object, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        read_tensors(saved(tmp_path / "a.pth", what))
+
+
+def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.pth", {"weight": torch.zeros(7, 5)})
+    target = tmp_path / "b.pth"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as out:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename.endswith("data.pkl"):
+                data = data.replace(b"K\x07K\x05\x86", b"K\x77K\x05\x86")
+            out.writestr(entry.filename, data)
+    with pytest.raises(CheckpointError, match="within its storage"):
+        read_tensors(target)
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    plain = tmp_path / "a.pth"
+    plain.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(CheckpointError, match="found another pickle"):
+        read_tensors(plain)
+    with zipfile.ZipFile(tmp_path / "b.pth", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(CheckpointError, match=r"without its data\.pkl"):
+        read_tensors(tmp_path / "b.pth")
+    plain.write_bytes(struct.pack("<4q", *range(4)))
+    with pytest.raises(CheckpointError, match="none"):
+        read_tensors(plain)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_data_gives_the_data(protocol: int) -> None:
+    data = {
+        "a": [1, -2, 3.5, None, True],
+        "b": (1, (2,), ()),
+        "c": "grün",
+        "d": 1 << 90,
+        5: b"bytes" if protocol > 2 else "",
+    }
+    assert read_pickle(io.BytesIO(pickle.dumps(data, protocol))) == data
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_call_in_a_pickle_stays_a_note(protocol: int) -> None:
+    made = read_pickle(io.BytesIO(pickle.dumps(Attack(os.getpid), protocol)))
+    assert isinstance(made, Made)
+    assert made.of == Symbol("posix", "getpid")

@@ -1,0 +1,79 @@
+"""Weights out of a seed, for networks of others; and what ours make of them."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.siggraph17 import Siggraph17
+
+GOLDEN = Path(__file__).with_name("golden.json")
+SIDE = (48, 64)
+
+
+def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Numbers of the size that keeps activations alive, by name: the order of the layout does not matter."""
+    made = {}
+    for name, like in layout.items():
+        random = np.random.default_rng([1908, *name.encode()])
+        if not like.dtype.is_floating_point:
+            made[name] = torch.zeros_like(like)
+            continue
+        if name.endswith("running_var") or (like.ndim == 1 and name.endswith("weight")):
+            numbers = random.uniform(0.5, 1.5, like.shape)
+        elif like.ndim > 1:
+            numbers = random.normal(0, np.sqrt(2 / like[0].numel()), like.shape)
+        else:
+            numbers = random.normal(0, 0.1, like.shape)
+        made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
+    return made
+
+
+def with_seeded_weights(network: nn.Module) -> nn.Module:
+    network.load_state_dict(weights(network.state_dict()))
+    return network.eval().requires_grad_(False)
+
+
+def uniform(seed: int, *shape: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(0, 1, shape).astype(np.float32))
+
+
+def eccv16(network: nn.Module) -> Tensor:
+    return network(uniform(1, 1, 1, *SIDE) * 100)
+
+
+def siggraph17(network: nn.Module) -> Tensor:
+    hint, mask = (uniform(3, 1, 2, *SIDE) - 0.5) * 100, (uniform(4, 1, 1, *SIDE) > 0.9).float()
+    lightness = uniform(2, 1, 1, *SIDE) * 100
+    return torch.cat((network(lightness), network(lightness, hint * mask, mask)))
+
+
+def lai(network: nn.Module) -> Tensor:
+    frames = uniform(5, 6, 1, 3, *SIDE)
+    processed = uniform(6, 6, 1, 3, *SIDE)
+    output, memory, outputs = processed[0], None, []
+    for number in range(1, 6):
+        output, memory = network(processed[number], output, frames[number], frames[number - 1], memory)
+        outputs.append(output)
+    return torch.cat(outputs)
+
+
+RUNS = {"eccv16": (Eccv16, eccv16), "siggraph17": (Siggraph17, siggraph17), "lai": (Lai, lai)}
+
+
+def sample(output: Tensor) -> list[float]:
+    """Some numbers of it, from everywhere."""
+    flat = output.flatten()
+    places = np.random.default_rng(7).choice(flat.numel(), 40, replace=False)
+    return [round(float(flat[place]), 5) for place in places]
+
+
+if __name__ == "__main__":
+    golden = {name: sample(run(with_seeded_weights(make()))) for name, (make, run) in RUNS.items()}
+    sys.stdout.write(json.dumps(golden, indent=1) + "\n")
