@@ -11,3 +11,11 @@ class UnknownModelError(ModelError):
 
 class CheckpointError(ModelError):
     """A weights file is missing, damaged, or belongs to another network."""
+
+
+class NotInstalledError(UnknownModelError):
+    """The network is known, but its weights are not on this machine; the message says how to get them."""
+
+
+class DownloadError(ModelError):
+    """A weights file could not be had from its address; what came of it so far is kept."""

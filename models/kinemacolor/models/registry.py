@@ -3,45 +3,102 @@
 Nothing is kept between calls: a table of names and builders, no registration at import.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
+from torch import nn
 
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.checkpoint import load_weights
+from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
+from kinemacolor.models.frames import PlainFrames
 from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer, KinemaWeights
+from kinemacolor.models.library import installed_card, load_installed
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
+from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.tiny import TinyColorizer
+from kinemacolor.models.official import official_network
+from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
-__all__ = ["DEFAULT_MODEL", "list_models", "load_model"]
+__all__ = ["DEFAULT_MODEL", "describe_model", "list_models", "load_model"]
 
 DEFAULT_MODEL = "kinema"
 """The model that is used when none is named."""
 
 _KINEMA_DESCRIPTION = "recurrent colorizer of this project: MobileNetV2 trunk, ab bins, colour carried by matching"
-_KINEMA_FILE = "kinema"
+_KINEMA_FILE, _LAI_FILE = "kinema", "lai"
+_ZHANG_MULTIPLE = 8
+
+
+_TEMPORAL_MARK = "+"
+"""Between the names of a frame network and of a temporal network: `eccv16+lai`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """A frame network, as it is used if no temporal network is named."""
+
     spec: Callable[[], ModelSpec]
     load: Callable[[torch.device, torch.dtype], Colorizer]
+    others: tuple[str, ...] = ()
+    """Temporal networks that it goes with besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Temporal:
+    """A temporal network: the hash of its weights, and how it is made."""
+
+    description: str
+    sha256: Callable[[], str]
+    make: Callable[[torch.device], Steadying]
+    is_there: Callable[[], bool] = lambda: True
+    """Whether its weights are in the package."""
 
 
 def list_models() -> tuple[ModelSpec, ...]:
-    """What each model is, the default first; reads the cards, not the weights.
+    """What each model is, the default first; reads the cards, not the weights. Without weights: an empty hash.
 
     Raises:
-        CheckpointError: A card in the package is missing or damaged.
+        CheckpointError: A card is missing or damaged.
     """
-    return tuple(entry.spec() for entry in _entries().values())
+    return tuple(describe_model(name) for name in _names())
+
+
+def _names() -> Iterator[str]:
+    """Frame networks as they are meant to be used, then with other temporal networks."""
+    for frame, entry in _entries().items():
+        yield frame
+        yield from (f"{frame}{_TEMPORAL_MARK}{other}" for other in entry.others if _TEMPORALS[other].is_there())
+
+
+def describe_model(name: str) -> ModelSpec:
+    """What a model is, by the name that `load_model` takes.
+
+    Raises:
+        UnknownModelError: There is no model of that name.
+        CheckpointError: As `list_models`.
+    """
+    frame, mark, temporal = name.partition(_TEMPORAL_MARK)
+    entry = _entries().get(frame)
+    if entry is None:
+        raise UnknownModelError(f"no model {frame!r}; there are: {', '.join(_entries())}")
+    spec = entry.spec()
+    if not mark:
+        return spec
+    if temporal not in entry.others or not _TEMPORALS[temporal].is_there():
+        raise UnknownModelError(f"no model {name!r}; there are: {', '.join(_names())}")
+    both = f"{spec.weights_sha256}{_TEMPORAL_MARK}{_TEMPORALS[temporal].sha256()}"
+    whole = hashlib.sha256(both.encode()).hexdigest() if spec.weights_sha256 else ""
+    description = f"{frame}, {_TEMPORALS[temporal].description}"
+    return replace(spec, name=name, description=description, weights_sha256=whole)
 
 
 def load_model(
@@ -53,32 +110,37 @@ def load_model(
     """Make a model ready to run.
 
     Args:
-        name: One of the names of `list_models`.
+        name: One of the names of `list_models`; with `+none`, `+lai` or `+memory` behind it, its frames with that
+            temporal network.
         device: Where it shall run.
         dtype: Dtype of the frame network; None takes the model's reference dtype.
         threads: Threads of a CPU operation, of the whole process (torch has no finer setting); None leaves them.
 
     Raises:
         UnknownModelError: There is no model of that name.
-        CheckpointError: Its weights file is missing, damaged or another network's.
+        CheckpointError: Its weights are not installed, damaged or another network's.
         ModelError: The model was not checked in that dtype.
         ValueError: `threads` is below 1.
     """
-    entry = _entries().get(name)
-    if entry is None:
-        raise UnknownModelError(f"no model {name!r}; there are: {', '.join(_entries())}")
-    dtypes = entry.spec().dtypes
-    if dtype is not None and dtype not in dtypes:
-        raise ModelError(f"{name}: expected one of the dtypes {', '.join(map(str, dtypes))}, found {dtype}")
+    spec = describe_model(name)
+    if dtype is not None and dtype not in spec.dtypes:
+        raise ModelError(f"{name}: expected one of the dtypes {', '.join(map(str, spec.dtypes))}, found {dtype}")
     if threads is not None:
         _set_threads(threads)
-    return entry.load(torch.device(device), dtype or dtypes[0])
+    frame, mark, temporal = name.partition(_TEMPORAL_MARK)
+    where, chosen = torch.device(device), dtype or spec.dtypes[0]
+    model = _entries()[frame].load(where, chosen)
+    if not mark:
+        return model
+    return ComposedColorizer(spec, model, _TEMPORALS[temporal].make(where), where, chosen)
 
 
 def _entries() -> Mapping[str, _Entry]:
     return MappingProxyType(
         {
-            "kinema": _Entry(_kinema_spec, _load_kinema),
+            "kinema": _Entry(_kinema_spec, _load_kinema, ("none", "lai")),
+            "eccv16": _official_entry("eccv16"),
+            "siggraph17": _official_entry("siggraph17"),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device)),
         }
     )
@@ -90,8 +152,35 @@ def _set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+# ---- networks of others, with weights that the user has imported ----
+
+
+def _official_entry(name: str) -> _Entry:
+    official = official_network(name)
+
+    def spec() -> ModelSpec:
+        card = installed_card(name)
+        return ModelSpec(
+            name=name,
+            description=official.description,
+            weights_sha256=card.sha256 if card is not None else "",
+            licence=official.licence,
+            multiple_of=_ZHANG_MULTIPLE,
+            dtypes=(torch.float32,),
+        )
+
+    def load(device: torch.device, _: torch.dtype) -> Colorizer:
+        frames = PlainFrames.on(device, lambda: load_installed(name), _ZHANG_MULTIPLE)
+        return ComposedColorizer(spec(), frames, NoSteadying(), device)
+
+    return _Entry(spec, load, ("memory", "lai"))
+
+
+# ---- what is in the package ----
+
+
 def _kinema_spec() -> ModelSpec:
-    card = _card()
+    card = _card(_KINEMA_FILE)
     return ModelSpec(
         name="kinema",
         description=_KINEMA_DESCRIPTION,
@@ -102,23 +191,56 @@ def _kinema_spec() -> ModelSpec:
     )
 
 
-def _card() -> dict[str, str]:
+def _card(name: str) -> dict[str, str]:
     """The texts of the card beside the weights."""
     try:
-        card = json.loads((_weights_folder() / f"{_KINEMA_FILE}.json").read_text(encoding="utf-8"))
+        card = json.loads((_weights_folder() / f"{name}.json").read_text(encoding="utf-8"))
         return {key: str(card[key]) for key in ("sha256", "licence")}
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"expected the model card {_KINEMA_FILE}.json in the package: {error!r}") from error
+        raise CheckpointError(f"expected the model card {name}.json in the package: {error!r}") from error
 
 
 def _weights_folder() -> Path:
     return Path(str(resources.files("kinemacolor.models") / "weights"))
 
 
-def _load_kinema(device: torch.device, dtype: torch.dtype) -> Colorizer:
-    spec = _kinema_spec()
+def _kinema_weights() -> KinemaWeights:
     weights = KinemaWeights()
-    found = load_weights(_weights_folder() / f"{_KINEMA_FILE}.safetensors", weights)
-    if found != spec.weights_sha256:
-        raise CheckpointError(f"kinema.safetensors: expected SHA-256 {spec.weights_sha256}, found {found}")
-    return KinemaColorizer(weights, spec, device, dtype, decode=DecodeSettings(), temporal=TemporalSettings())
+    _load_packaged(_KINEMA_FILE, weights)
+    return weights
+
+
+def _load_packaged(name: str, network: nn.Module) -> None:
+    expected, found = _card(name)["sha256"], load_weights(_weights_folder() / f"{name}.safetensors", network)
+    if found != expected:
+        raise CheckpointError(f"{name}.safetensors: expected SHA-256 {expected}, found {found}")
+
+
+def _load_kinema(device: torch.device, dtype: torch.dtype) -> Colorizer:
+    return KinemaColorizer(
+        _kinema_weights(), _kinema_spec(), device, dtype, decode=DecodeSettings(), temporal=TemporalSettings()
+    )
+
+
+def _make_memory(device: torch.device) -> Steadying:
+    return MemorySteadying(_kinema_weights().memory, device, TemporalSettings())
+
+
+def _make_lai(device: torch.device) -> Steadying:
+    network = Lai()
+    _load_packaged(_LAI_FILE, network)
+    return LaiSteadying(network, device)
+
+
+_TEMPORALS: Mapping[str, _Temporal] = MappingProxyType(
+    {
+        "none": _Temporal("each frame alone", lambda: "none", lambda device: NoSteadying()),
+        "lai": _Temporal(
+            "steadied by the recurrent network of Lai et al.",
+            lambda: _card(_LAI_FILE)["sha256"],
+            _make_lai,
+            lambda: (_weights_folder() / f"{_LAI_FILE}.json").is_file(),
+        ),
+        "memory": _Temporal("steadied by the memory of kinema", lambda: _card(_KINEMA_FILE)["sha256"], _make_memory),
+    }
+)

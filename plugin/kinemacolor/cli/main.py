@@ -38,7 +38,7 @@ COMMANDS = {
     "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),
     "plugin": Command("kinemacolor.ofx.install.command:main", "ofx", "the effect: plugin install|uninstall|check"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
-    "models": Command("kinemacolor.cli.models:main", "server", "list the models: models list"),
+    "models": Command("kinemacolor.cli.models:main", "server", "the models: models list|get|import|verify|licence"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
     "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
     "evaluate": Command("kinemacolor.evaluation.command:main", "render,server", "measure colorizers: evaluate DIR"),

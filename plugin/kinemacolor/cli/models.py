@@ -1,19 +1,29 @@
-"""`kinemacolor models list`: what a server can run. Without --server a private one is asked."""
+"""`kinemacolor models`: `list` asks a server what it can run; the other actions are about weights on this machine."""
+
+from importlib import import_module
 
 from kinemacolor.cli.parser import add_server, command_parser, server_options
 from kinemacolor.client.connection import ModelInfo
 from kinemacolor.render import console
 from kinemacolor.render.server_choice import open_server
 
+_LOCAL_ACTIONS = ("get", "import", "verify", "licence")
+
 
 def main(arguments: list[str]) -> int:
-    """Print them.
+    """Carry out one action.
 
     Raises:
         ClientError: No server answers.
     """
-    parser = command_parser("models", "List the models of a server.")
-    parser.add_argument("action", choices=["list"])
+    if arguments and arguments[0] in _LOCAL_ACTIONS:
+        # By name: this side of the project does not load torch.
+        code: int = import_module("kinemacolor.models.command").main(arguments)
+        return code
+    parser = command_parser(
+        "models", "List the models of a server; get, import, verify and licence are about weights of others."
+    )
+    parser.add_argument("action", choices=["list", *_LOCAL_ACTIONS])
     add_server(parser)
     values = parser.parse_args(arguments)
     with open_server(server_options(values), model="") as session:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
 from kinemacolor.models.api import Colorizer, ModelState, Proposal
-from kinemacolor.models.registry import list_models, load_model
+from kinemacolor.models.registry import describe_model, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.wire.codec import decode_luma, encode_ab
@@ -116,8 +116,7 @@ class Engine:
 
     def _load(self, name: str) -> Colorizer:
         """Load in the dtype that was asked for, if the model was checked in it; else in its reference dtype."""
-        checked = next((spec.dtypes for spec in list_models() if spec.name == name), ())
-        if self._wants_bf16() and torch.bfloat16 in checked:
+        if self._wants_bf16() and torch.bfloat16 in describe_model(name).dtypes:
             model = load_model(name, device=self._device, dtype=torch.bfloat16)
             if self._dtype == "bf16" or _is_repeatable(model):
                 return model

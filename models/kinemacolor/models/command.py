@@ -1,0 +1,112 @@
+"""`kinemacolor models get|import|verify|licence`: weights of others on this machine. Exit codes as of all commands."""
+
+import argparse
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kinemacolor.models.download import download
+from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.library import Card, import_weights, installed_card, models_folder, verify_installed
+from kinemacolor.models.official import OFFICIAL, official_network
+
+__all__ = ["ACTIONS", "main"]
+
+ACTIONS = ("get", "import", "verify", "licence")
+_OK, _ERROR, _USAGE = 0, 1, 2
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one action; messages are one line each."""
+    values = _parser().parse_args(arguments)
+    try:
+        values.run(values)
+    except UnknownModelError as error:
+        return _fail(str(error), _USAGE)
+    except ModelError as error:
+        return _fail(str(error), _ERROR)
+    except OSError as error:
+        return _fail(f"{error.filename or models_folder()}: {error.strerror}", _ERROR)
+    return _OK
+
+
+def _get(values: argparse.Namespace) -> None:
+    official = official_network(values.name)
+    url = values.url or official.url
+    if not url:
+        raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
+    say(f"{official.name}: {official.licence}")
+    folder = models_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / (Path(urlsplit(url).path).name or f"{official.name}.pth")
+    download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
+    card = import_weights(official.name, target)
+    target.unlink()
+    _tell(card)
+
+
+def _import(values: argparse.Namespace) -> None:
+    _tell(import_weights(values.name, values.file))
+
+
+def _verify(values: argparse.Namespace) -> None:
+    names = [values.name] if values.name else [name for name in OFFICIAL if installed_card(name) is not None]
+    for name in names:
+        card = verify_installed(official_network(name).name)
+        say(f"{name}: as it was imported, SHA-256 {card.sha256}")
+    if not names:
+        say("no weights of others are installed")
+
+
+def _licence(values: argparse.Namespace) -> None:
+    official = official_network(values.name)
+    say(f"{official.paper}\ncode and weights: {official.source}\n{official.licence}")
+
+
+def _tell(card: Card) -> None:
+    whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
+    say(f"{card.name}: imported from {card.imported_from} ({whose}); terms: {card.licence}")
+
+
+class _Meter:
+    """How far a download is, on a terminal."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if sys.stderr.isatty():
+            of = f" of {total / 1e6:.0f}" if total is not None else ""
+            sys.stderr.write(f"\r{self._name}: {done / 1e6:.0f}{of} MB ")
+            sys.stderr.flush()
+
+
+def say(line: str) -> None:
+    """To the user."""
+    sys.stdout.write(f"{line}\n")
+
+
+def _fail(line: str, code: int) -> int:
+    sys.stderr.write(f"kinemacolor: {line}\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kinemacolor models", description="Weights of others on this machine.")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    get = actions.add_parser("get", help="fetch the authors' file and import it")
+    get.add_argument("name")
+    get.add_argument("--url", help="another address of the same file")
+    get.add_argument("--sha256", help="its hash, if it is another file")
+    get.set_defaults(run=_get)
+    bring = actions.add_parser("import", help="import a file that is here")
+    bring.add_argument("name")
+    bring.add_argument("--from", dest="file", type=Path, required=True, metavar="FILE")
+    bring.set_defaults(run=_import)
+    verify = actions.add_parser("verify", help="read imported weights and compare them with their hashes")
+    verify.add_argument("name", nargs="?")
+    verify.set_defaults(run=_verify)
+    licence = actions.add_parser("licence", help="paper, source and terms of a network")
+    licence.add_argument("name")
+    licence.set_defaults(run=_licence)
+    return parser

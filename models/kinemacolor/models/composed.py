@@ -1,0 +1,66 @@
+"""A frame network and a temporal network as one Colorizer."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from kinemacolor.models.api import ModelSpec, ModelState, Proposal, StepResult
+from kinemacolor.models.frames import FrameNetwork
+from kinemacolor.models.steadying import Steadying
+
+__all__ = ["ComposedColorizer"]
+
+
+class ComposedColorizer:
+    """`kinemacolor.models.api.Colorizer`.
+
+    Args:
+        spec: What it is.
+        frames: Colours each frame.
+        steadying: Steadies the colours.
+        device: Of both.
+        dtype: Of the frame network; the temporal one is float32.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        frames: FrameNetwork,
+        steadying: Steadying,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._spec, self._frames, self._steadying = spec, frames, steadying
+        self._device, self._dtype = device, dtype
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What this model is."""
+        return self._spec
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the frame network."""
+        return self._dtype
+
+    def propose(self, lightness: Tensor) -> list[Proposal]:
+        """See `Colorizer`."""
+        return self._frames.propose(lightness)
+
+    def init_state(self) -> ModelState:
+        """See `Colorizer`."""
+        return self._steadying.init_state()
+
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        """See `Colorizer`."""
+        return self._steadying.step(state, proposal)
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
+        """See `Colorizer`."""
+        return self._steadying.restore_state(tensors)

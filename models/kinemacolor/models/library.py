@@ -1,0 +1,142 @@
+"""The weights of others that were imported on this machine: safetensors, each beside a card that says what it is.
+
+    $KINEMACOLOR_MODELS, else $XDG_DATA_HOME/kinemacolor/models, else ~/.local/share/kinemacolor/models
+        eccv16.safetensors    the tensors
+        eccv16.json           SHA-256 of that file and of the one it came from, source, terms
+
+A file comes under its name whole or not at all, the card last: without its card a file does not count.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import nn
+
+from kinemacolor.models.errors import CheckpointError, NotInstalledError
+from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file
+from kinemacolor.models.official import official_network
+
+__all__ = ["Card", "import_weights", "installed_card", "load_installed", "models_folder", "verify_installed"]
+
+FOLDER_VARIABLE = "KINEMACOLOR_MODELS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What is known of imported weights."""
+
+    name: str
+    sha256: str
+    """Of the safetensors file."""
+    imported_from: str
+    """Name of the file they came from."""
+    imported_sha256: str
+    """Of that file."""
+    is_official: bool
+    """Its hash is the one that its authors give."""
+    source: str
+    licence: str
+
+
+def models_folder() -> Path:
+    """Where imported weights lie; it need not be there."""
+    chosen = os.environ.get(FOLDER_VARIABLE, "")
+    if chosen:
+        return Path(chosen)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    base = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    return base / "kinemacolor" / "models"
+
+
+def installed_card(name: str) -> Card | None:
+    """The card of imported weights; None: there are none.
+
+    Raises:
+        CheckpointError: The card is damaged.
+    """
+    path = models_folder() / f"{name}.json"
+    try:
+        return Card(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: expected a card of imported weights, found damage: {error}") from error
+
+
+def import_weights(name: str, path: Path) -> Card:
+    """Check the authors' file and keep its tensors.
+
+    Raises:
+        UnknownModelError: There is no network of that name.
+        CheckpointError: The file is not its weights.
+        OSError: The folder cannot be written to.
+    """
+    official = official_network(name)
+    tensors = read_weights(official, path)
+    found = sha256_of_file(path)
+    data = save({key: value.contiguous() for key, value in tensors.items()})
+    card = Card(
+        name=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        imported_from=path.name,
+        imported_sha256=found,
+        is_official=bool(official.sha256) and found.startswith(official.sha256),
+        source=official.source,
+        licence=official.licence,
+    )
+    folder = models_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").unlink(missing_ok=True)
+    _put(folder / f"{name}.safetensors", data)
+    _put(folder / f"{name}.json", (json.dumps(asdict(card), indent=2) + "\n").encode())
+    return card
+
+
+def load_installed(name: str) -> nn.Module:
+    """The network with its imported weights.
+
+    Raises:
+        NotInstalledError: There are none.
+        CheckpointError: They are not what the card says.
+    """
+    card = verify_installed(name)
+    return load_network(card.name, models_folder() / f"{card.name}.safetensors")
+
+
+def verify_installed(name: str) -> Card:
+    """Read everything and compare it with the card.
+
+    Raises:
+        NotInstalledError: There are no such weights.
+        CheckpointError: They are not what the card says.
+    """
+    card = installed_card(name)
+    if card is None:
+        raise NotInstalledError(
+            f"the weights of {name} are not installed; kinemacolor models get {name}, "
+            f"or kinemacolor models import {name} --from FILE"
+        )
+    path = models_folder() / f"{name}.safetensors"
+    try:
+        found = sha256_of_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: expected imported weights, found none: {error.strerror}") from error
+    if found != card.sha256:
+        raise CheckpointError(f"{path}: expected SHA-256 {card.sha256}, found {found}; import it again")
+    return card
+
+
+def _put(path: Path, data: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

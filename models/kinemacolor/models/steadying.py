@@ -1,0 +1,195 @@
+"""Temporal networks that go with any frame network: none, that of Lai et al., the memory of `kinema`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.models.api import ModelState, Proposal, StepResult
+from kinemacolor.models.color import lab_to_srgb, srgb_to_lab
+from kinemacolor.models.frames import cells_like
+from kinemacolor.models.networks.lai import Lai, LaiMemory
+from kinemacolor.models.networks.memory import CELL, MemoryNet
+from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, observe
+
+__all__ = ["EmptyState", "LaiState", "LaiSteadying", "MemorySteadying", "NoSteadying", "Steadying"]
+
+
+class Steadying(Protocol):
+    """The second half of a `Colorizer`; its methods are the Colorizer's."""
+
+    def init_state(self) -> ModelState:
+        """The state at the start of a shot."""
+        ...
+
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        """Advance by one frame; pure."""
+        ...
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
+        """The state whose tensors these are."""
+        ...
+
+
+# ---- none ----
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyState:
+    """Nothing is remembered."""
+
+    @property
+    def nbytes(self) -> int:
+        """None."""
+        return 0
+
+    def tensors(self) -> dict[str, Tensor]:
+        """None."""
+        return {}
+
+
+class NoSteadying:
+    """Each frame as the frame network has it."""
+
+    def init_state(self) -> EmptyState:
+        """See `Steadying`."""
+        return EmptyState()
+
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        """See `Steadying`."""
+        return StepResult(state=EmptyState(), ab=proposal.ab)
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> EmptyState:
+        """See `Steadying`."""
+        return EmptyState()
+
+
+# ---- Lai ----
+
+
+@dataclass(frozen=True, slots=True)
+class LaiState:
+    """What `lai` remembers of a shot; all None before its first frame, the last two after it."""
+
+    frame: Tensor | None = None
+    """(3, H, W) I of the frame before, R'G'B'."""
+    output: Tensor | None = None
+    """(3, H, W) O of the frame before, R'G'B', not clipped."""
+    hidden: Tensor | None = None
+    cell: Tensor | None = None
+    """(C, H / 4, W / 4) of the ConvLSTM."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of device memory."""
+        return sum(tensor.nbytes for tensor in self.tensors().values())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By name; empty before the first frame."""
+        named = {"frame": self.frame, "output": self.output, "hidden": self.hidden, "cell": self.cell}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+
+class LaiSteadying:
+    """`networks.lai` as the temporal network of any frame network.
+
+    The first frame of a shot is taken as it is. Outputs are fed back as floats; the authors' test reads them back from
+    JPEG files instead, which costs what JPEG costs. Luma is the film's, so of an output only a* and b* are used.
+
+    Args:
+        network: With weights.
+        device: Where it runs.
+    """
+
+    def __init__(self, network: Lai, device: torch.device) -> None:
+        layout = torch.channels_last
+        self._network = network.eval().requires_grad_(False).to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self._device = device
+
+    def init_state(self) -> LaiState:
+        """See `Steadying`."""
+        return LaiState()
+
+    @torch.no_grad()
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        """See `Steadying`.
+
+        Raises:
+            TypeError: The state is another network's.
+            ValueError: The state is of a frame of another size.
+        """
+        if not isinstance(state, LaiState):
+            raise TypeError(f"expected a LaiState, found {type(state).__name__}")
+        grey = torch.cat((proposal.lightness, torch.zeros_like(proposal.ab)))
+        frame = lab_to_srgb(grey)
+        processed = lab_to_srgb(torch.cat((proposal.lightness, proposal.ab)))
+        if state.frame is None or state.output is None:
+            return StepResult(LaiState(frame, processed), proposal.ab)
+        if state.frame.shape != frame.shape:
+            raise ValueError(f"expected a frame of {tuple(state.frame.shape)}, found {tuple(frame.shape)}")
+        memory = None
+        if state.hidden is not None and state.cell is not None:
+            memory = LaiMemory(state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
+        planes = (processed, state.output, frame, state.frame)
+        output, after = self._network(*(plane.unsqueeze(0) for plane in planes), memory)
+        ab = srgb_to_lab(output[0].clamp(0.0, 1.0))[1:]
+        own = LaiState(frame, output[0].clone(), after.hidden[0].clone(), after.cell[0].clone())
+        return StepResult(own, ab.contiguous())
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> LaiState:
+        """See `Steadying`.
+
+        Raises:
+            ValueError: They are another state's.
+        """
+        unknown = tensors.keys() - {"frame", "output", "hidden", "cell"}
+        if unknown:
+            raise ValueError(f"expected the tensors of a LaiState, found {', '.join(sorted(unknown))}")
+        return LaiState(**{name: tensor.to(self._device) for name, tensor in tensors.items()})
+
+
+# ---- the memory of kinema ----
+
+
+class MemorySteadying:
+    """The memory of `temporal` for a frame network that does not give its features.
+
+    Args:
+        network: Its learned parts.
+        device: Where it runs.
+        settings: Its constants.
+    """
+
+    def __init__(self, network: MemoryNet, device: torch.device, settings: TemporalSettings) -> None:
+        self._network, self._device, self._settings = network.eval().requires_grad_(False).to(device), device, settings
+
+    def init_state(self) -> KinemaState:
+        """See `Steadying`."""
+        return KinemaState()
+
+    @torch.no_grad()
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        """See `Steadying`.
+
+        Raises:
+            TypeError: The state is another network's.
+            ValueError: The state is of a frame of another size.
+        """
+        if not isinstance(state, KinemaState):
+            raise TypeError(f"expected a KinemaState, found {type(state).__name__}")
+        cells, sure = cells_like(proposal, CELL)
+        observed = observe(self._network, proposal.lightness.unsqueeze(0), cells, sure)
+        after = advance(self._network, state, observed, self._settings)
+        if after.memory is None:
+            raise RuntimeError("the memory gave no colour")
+        # What the memory changes is changed in the full picture: the frame network may be sharper than a cell.
+        change = Cells.unstack(after.memory.unsqueeze(0)).ab - cells
+        ab = proposal.ab + F.interpolate(change, scale_factor=float(CELL), mode="bilinear", align_corners=False)[0]
+        return StepResult(after, ab)
+
+    def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
+        """See `Steadying`."""
+        return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()})

@@ -1,0 +1,164 @@
+"""The trainer of `lai` on top of a trained frame network: blind, that is, it sees colours and not who made them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kinemacolor.models.color import lab_to_srgb, lightness_from_luminance, luma, srgb_to_linear
+from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.training.degradation import FilmModel, degrade_sequence
+from kinemacolor.training.lai_loss import Footage, LaiLoss, lai_loss
+from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
+from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
+from kinemacolor.training.photos import Picture
+
+__all__ = ["LaiRecipe", "LaiTrainer"]
+
+_FEATURE_TAP = 2
+"""Of the encoder: 32 channels at stride 8."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaiRecipe(Schedule):
+    """Everything that decides the result of a run, apart from data and speed."""
+
+    rate: float = 3e-4
+    """Learning rate."""
+    count: int = 2
+    """Shots of a batch."""
+    old_film_share: float = 0.6
+    """Share of the shots whose lightness comes from the model of old film."""
+    clip_share: float = 0.5
+    """Share of the shots that are pieces of clips; the others are made of photos."""
+    motion: MotionSettings = field(default_factory=lambda: MotionSettings(frames=6, side_px=96))
+    """What a shot looks like."""
+    loss: LaiLoss = field(default_factory=LaiLoss)
+    """Weights of the terms of the loss."""
+    film: FilmModel = field(default_factory=FilmModel)
+    """Ranges of the model of old film."""
+
+
+class LaiTrainer(TrainingLoop):
+    """A run.
+
+    Args:
+        out: Folder of the run; made if missing.
+        recipe: What to do.
+        frame: The trained frame network, folded.
+        encoder: Whose features say what looks alike.
+        clips: (T, H, W, 3) uint8 sRGB each.
+        photos: (H, W, 3) uint8 sRGB each.
+        start: Weights to begin with; None: a network that changes nothing.
+        rank: Number of this process among those that share the batch.
+        workers: How many there are.
+        device: Where the networks run; pictures are always drawn on the CPU.
+
+    Raises:
+        ValueError: There is no clip or no photo that is large enough.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        recipe: LaiRecipe,
+        frame: KinemaNet,
+        encoder: MobileNetV2Encoder,
+        clips: list[NDArray[np.uint8]],
+        photos: list[Picture],
+        *,
+        start: dict[str, Tensor] | None = None,
+        rank: int = 0,
+        workers: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        side = recipe.motion.side_px
+        self.recipe = recipe
+        self.clips = [clip for clip in clips if len(clip) > 1 and min(clip.shape[1:3]) >= side]
+        self.photos = photos
+        if not self.clips or not self.photos:
+            raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
+        torch.manual_seed(recipe.seed)
+        layout = torch.channels_last
+        net = Lai()
+        if start is not None:
+            net.load_state_dict(start)
+        else:
+            _begin_as_identity(net)
+        self.net = net.to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+        self._frame, self._encoder = (
+            part.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+            for part in (frame, encoder)
+        )
+        self._generator = torch.Generator()
+        group = ParameterGroup("lai", list(self.net.parameters()), recipe.rate)
+        super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
+
+    def draw_loss(self) -> Tensor:
+        """The loss of this step's shots."""
+        rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
+        self._generator.manual_seed(self.recipe.seed + 1_000_003 * self.step + self.rank)
+        pictures = [self._draw(rng) for _ in range(max(1, self.recipe.count // self.workers))]
+        footage = self._footage(pictures)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return lai_loss(self.net, footage, self._features, self.recipe.loss)
+
+    def _draw(self, rng: np.random.Generator) -> MovingPicture:
+        if rng.random() < self.recipe.clip_share:
+            return film_clip(self.clips[int(rng.integers(len(self.clips)))], self.recipe.motion, rng)
+        chosen = [self.photos[index] for index in rng.integers(len(self.photos), size=2)]
+        return film_photos(chosen, self.recipe.motion, rng)
+
+    def _footage(self, pictures: list[MovingPicture]) -> Footage:
+        lightness = torch.stack([self._develop(picture.rgb) for picture in pictures], dim=1).to(self.device)
+        time, shots = lightness.shape[:2]
+        flat = lightness.flatten(0, 1)
+        ab = self._colour(flat)
+        grey = lab_to_srgb(torch.cat((flat, torch.zeros_like(ab)), dim=1))
+        coloured = lab_to_srgb(torch.cat((flat, ab), dim=1))
+        origin = torch.stack([picture.origin for picture in pictures], dim=1).to(self.device)
+        seen = torch.stack([picture.seen for picture in pictures], dim=1).to(self.device)
+        size = lightness.shape[-2:]
+        fine = _enlarged(origin.flatten(0, 1).permute(0, 3, 1, 2), size, "bilinear").permute(0, 2, 3, 1)
+        return Footage(
+            grey.view(time, shots, 3, *size),
+            coloured.view(time, shots, 3, *size),
+            fine.reshape(time - 1, shots, *size, 2),
+            _enlarged(seen.flatten(0, 1), size, "nearest").reshape(time - 1, shots, 1, *size),
+        )
+
+    def _develop(self, rgb: Tensor) -> Tensor:
+        """(T, 1, H, W) L* of one shot, on old film or clean."""
+        if float(torch.rand((), generator=self._generator)) < self.recipe.old_film_share:
+            return degrade_sequence(srgb_to_linear(rgb), self.recipe.film, self._generator)
+        return lightness_from_luminance(srgb_to_linear(luma(rgb)))
+
+    @torch.no_grad()
+    def _colour(self, lightness: Tensor) -> Tensor:
+        """(B, 2, H, W) a*, b* of the frame network, each frame alone."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits, _ = self._frame(lightness.contiguous(memory_format=torch.channels_last))
+        ab, _ = self._frame.decode(logits, DecodeSettings())
+        return _enlarged(ab, lightness.shape[-2:], "bicubic")
+
+    def _features(self, rgb: Tensor) -> Tensor:
+        taps = self._encoder((rgb * 2 - 1).contiguous(memory_format=torch.channels_last))
+        feature: Tensor = taps[_FEATURE_TAP]
+        return feature.float()
+
+
+def _begin_as_identity(net: Lai) -> None:
+    """The output starts as the input: what is learned is the change."""
+    torch.nn.init.zeros_(net.deconv3.conv2d.weight)
+    torch.nn.init.zeros_(net.deconv3.conv2d.bias)  # type: ignore[arg-type]
+
+
+def _enlarged(planes: Tensor, size: torch.Size, mode: str) -> Tensor:
+    corners = {} if mode == "nearest" else {"align_corners": False}
+    return F.interpolate(planes, size=tuple(size), mode=mode, **corners)

@@ -1,0 +1,213 @@
+"""`kinemacolor models get|import|verify|licence` against a real server on loopback, which may misbehave."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from kinemacolor.models.command import main
+from kinemacolor.models.library import installed_card, load_installed
+from kinemacolor.models.networks.lai import Lai
+
+
+class Shop:
+    """A server with one file, and what it does to those who ask."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.behaviour, self.asked = data, "good", list[str | None]()
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                shop.asked.append(self.headers.get("Range"))
+                getattr(shop, f"_{shop.behaviour}")(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/files/lai-blind.pth"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(
+        self, request: BaseHTTPRequestHandler, status: int, data: bytes, says: int | None = None, **more: str
+    ) -> None:
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(data) if says is None else says))
+        for name, value in more.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(data)
+        if says is not None:
+            request.close_connection = True
+
+    def _good(self, request: BaseHTTPRequestHandler) -> None:
+        begin = request.headers.get("Range")
+        if begin is None:
+            return self._answer(request, 200, self.data)
+        start = int(begin.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(self.data):
+            return self._answer(request, 416, b"")
+        return self._answer(
+            request, 206, self.data[start:], Content_Range=f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"
+        )
+
+    def _cut_off(self, request: BaseHTTPRequestHandler) -> None:
+        self._answer(request, 200, self.data[: len(self.data) // 3], says=len(self.data))
+
+    def _no_ranges(self, request: BaseHTTPRequestHandler) -> None:
+        self._answer(request, 200, self.data)
+
+    def _missing(self, request: BaseHTTPRequestHandler) -> None:
+        self._answer(request, 404, b"<html>gone</html>")
+
+    def _page(self, request: BaseHTTPRequestHandler) -> None:
+        self._answer(request, 200, b"<!DOCTYPE html><html>please log in</html>")
+
+    def _other(self, request: BaseHTTPRequestHandler) -> None:
+        self._answer(request, 200, b"\x80" + self.data[1:])
+
+    def _moved(self, request: BaseHTTPRequestHandler) -> None:
+        self.behaviour = "good"
+        self._answer(request, 302, b"", Location=self.url)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    torch.manual_seed(4)
+    path = tmp_path_factory.mktemp("weights") / "lai.pth"
+    torch.save({"model": Lai().state_dict(), "optimizer": {}}, path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def shop(weights: bytes) -> Iterator[Shop]:
+    one = Shop(weights)
+    yield one
+    one.close()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+Get = Callable[[], tuple[int, str]]
+
+
+@pytest.fixture
+def get(shop: Shop, capsys: pytest.CaptureFixture[str]) -> Get:
+    def run() -> tuple[int, str]:
+        sha256 = hashlib.sha256(shop.data).hexdigest()
+        code = main(["get", "lai", "--url", shop.url, "--sha256", sha256])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_fetched_and_imported(get: Get, folder: Path, weights: bytes) -> None:
+    assert get() == (0, "")
+    assert names(folder) == ["lai.json", "lai.safetensors"]
+    card = installed_card("lai")
+    assert card is not None
+    assert card.imported_sha256 == hashlib.sha256(weights).hexdigest()
+    torch.manual_seed(4)
+    expected = Lai().state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in load_installed("lai").state_dict().items())
+    assert main(["verify"]) == 0
+
+
+def test_a_connection_that_breaks_is_gone_on_with(get: Get, shop: Shop, folder: Path) -> None:
+    shop.behaviour = "cut_off"
+    code, message = get()
+    assert code == 1
+    assert "the connection ended after" in message or "goes on where it stopped" in message
+    assert message.count("\n") == 1
+    assert names(folder) == [".lai-blind.pth.download"]
+    shop.behaviour = "good"
+    assert get() == (0, "")
+    assert shop.asked == [None, f"bytes={len(shop.data) // 3}-"]
+
+
+def test_a_server_without_ranges_begins_anew(get: Get, shop: Shop) -> None:
+    shop.behaviour = "cut_off"
+    assert get()[0] == 1
+    shop.behaviour = "no_ranges"
+    assert get() == (0, "")
+
+
+def test_a_download_that_was_whole_is_not_fetched_again(get: Get, shop: Shop, folder: Path) -> None:
+    folder.mkdir()
+    (folder / ".lai-blind.pth.download").write_bytes(shop.data)
+    assert get() == (0, "")
+    assert shop.asked == [f"bytes={len(shop.data)}-"]
+
+
+def test_a_redirect_is_followed(get: Get, shop: Shop) -> None:
+    shop.behaviour = "moved"
+    assert get() == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [("missing", "the server answers 404"), ("page", "found a web page"), ("other", "found a file with SHA-256")],
+)
+def test_what_is_not_the_file_is_named_and_not_kept(
+    get: Get, shop: Shop, folder: Path, behaviour: str, message: str
+) -> None:
+    shop.behaviour = behaviour
+    code, said = get()
+    assert code == 1
+    assert message in said
+    assert said.count("\n") == 1
+    assert names(folder) == []
+
+
+def test_nobody_at_the_address(capsys: pytest.CaptureFixture[str], shop: Shop) -> None:
+    shop.close()
+    assert main(["get", "lai", "--url", shop.url]) == 1
+    assert "Connection refused" in capsys.readouterr().err
+    assert main(["get", "lai", "--url", "ftp://127.0.0.1/lai.pth"]) == 1
+    assert "http or https" in capsys.readouterr().err
+    assert main(["get", "lai"]) == 1
+    assert "not to be had any more" in capsys.readouterr().err
+
+
+def test_import_verify_and_licence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path, weights: bytes
+) -> None:
+    path = tmp_path / "mine.pth"
+    path.write_bytes(weights)
+    assert main(["verify", "lai"]) == 2
+    assert "kinemacolor models get lai" in capsys.readouterr().err
+    assert main(["import", "lai", "--from", str(path)]) == 0
+    assert "not the authors' file by its hash" in capsys.readouterr().out
+    assert main(["verify", "lai"]) == 0
+    data = bytearray((folder / "lai.safetensors").read_bytes())
+    data[-5] ^= 1
+    (folder / "lai.safetensors").write_bytes(bytes(data))
+    assert main(["verify", "lai"]) == 1
+    assert "import it again" in capsys.readouterr().err
+    assert main(["import", "eccv16", "--from", str(path)]) == 1
+    assert "found those of lai" in capsys.readouterr().err
+    assert main(["import", "nobody", "--from", str(path)]) == 2
+    assert main(["licence", "siggraph17"]) == 0
+    assert "BSD-2-Clause" in capsys.readouterr().out
