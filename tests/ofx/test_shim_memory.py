@@ -40,6 +40,8 @@ SCENES = (
     "forgotten instances",
     "threads",
     "threads and unload",
+    "threads and aborts",
+    "threads without helper",
 )
 RUN_SECONDS = 250
 VALGRIND = (

@@ -137,6 +137,15 @@ ofx_status render(const struct plugin *plugin, struct effect *effect, double tim
 /* A small frame that must come through as it is, from picture to picture of its own. */
 void render_small(const struct plugin *plugin, struct effect *effect, unsigned seed);
 
+/* Renders noise into a picture; what came out is in the picture. */
+ofx_status render_into(const struct plugin *plugin, struct effect *effect, struct picture *output);
+/* The same, and the picture is not looked at. */
+ofx_status render_some(const struct plugin *plugin, struct effect *effect);
+
+/* An environment with another interpreter for the helper, and the way back. No thread may run meanwhile. */
+char *exchange_python(const char *other);
+void give_back_python(char *old);
+
 /* ---- scenes ---- */
 
 void play_scan(const char *path);
@@ -152,5 +161,7 @@ void play_unload_and_go_on(const char *path);
 void play_forgotten_instances(const char *path);
 void play_threads(const char *path);
 void play_threads_and_unload(const char *path);
+void play_threads_and_aborts(const char *path);
+void play_threads_without_helper(const char *path);
 
 #endif

@@ -23,6 +23,8 @@ static const struct {
     {"forgotten instances", play_forgotten_instances},
     {"threads", play_threads},
     {"threads and unload", play_threads_and_unload},
+    {"threads and aborts", play_threads_and_aborts},
+    {"threads without helper", play_threads_without_helper},
 };
 
 void give_up(const char *file, int line, const char *what)

@@ -80,3 +80,23 @@ void render_small(const struct plugin *plugin, struct effect *effect, unsigned s
     picture_free(to);
     picture_free(before);
 }
+
+ofx_status render_into(const struct plugin *plugin, struct effect *effect, struct picture *output)
+{
+    struct picture *source = picture_new(&output->kind, &output->bounds, -3, 5);
+    effect_clip(effect, "Source")->picture = source;
+    effect_clip(effect, "Output")->picture = output;
+    ofx_status status = render(plugin, effect, 1.0, &output->bounds);
+    picture_free(source);
+    effect_clip(effect, "Source")->picture = effect_clip(effect, "Output")->picture = NULL;
+    return status;
+}
+
+ofx_status render_some(const struct plugin *plugin, struct effect *effect)
+{
+    const struct ofx_rect_i bounds = {-1, -1, 300, 90};
+    struct picture *output = picture_new(&kinds[0], &bounds, 3, 6);
+    ofx_status status = render_into(plugin, effect, output);
+    picture_free(output);
+    return status;
+}

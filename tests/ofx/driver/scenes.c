@@ -1,4 +1,5 @@
 /* What hosts do when all is well. Each scene loads the library and unloads it. */
+#include <limits.h>
 #include <string.h>
 
 #include "driver.h"
@@ -93,8 +94,11 @@ static void play_frame(const struct plugin *plugin, struct effect *effect, const
 void play_pictures(const char *path)
 {
     static const struct ofx_rect_i all_bounds[] = {
-        {0, 0, 1, 1}, {-7, -3, 10, 8}, {5, 1000, 134, 1043}, {-2147483647 - 1, -9, -2147483647 + 3, -2},
-        {2147483640, 2147483644, 2147483647, 2147483647},
+        {0, 0, 1, 1},
+        {-7, -3, 10, 8},
+        {5, 1000, 134, 1043},
+        {INT_MIN, INT_MIN, INT_MIN + 4, INT_MIN + 7},
+        {INT_MAX - 7, INT_MAX - 3, INT_MAX, INT_MAX},
     };
     struct plugin plugin = open_here(path);
     struct effect *effect = instance_new(&plugin);

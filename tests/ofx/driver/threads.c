@@ -22,11 +22,35 @@ static void *render_frames(void *context)
     return NULL;
 }
 
-static void begin(struct role *roles, const struct plugin *plugin)
+/* Every second frame is not wanted any more. */
+static void *render_and_abort(void *context)
+{
+    const struct role *role = context;
+    struct effect *effect = instance_new(role->plugin);
+    for (unsigned frame = 0; frame < FRAMES; frame++) {
+        atomic_store(&effect->aborts, frame % 2 == 0);
+        ofx_status status = render_some(role->plugin, effect);
+        require(frame % 2 == 0 || status == OFX_OK);
+    }
+    instance_free(role->plugin, effect);
+    return NULL;
+}
+
+static void *render_nothing(void *context)
+{
+    const struct role *role = context;
+    struct effect *effect = instance_new(role->plugin);
+    for (unsigned frame = 0; frame < FRAMES; frame++)
+        require(render_some(role->plugin, effect) == OFX_FAILED && effect->message[0] != '\0');
+    instance_free(role->plugin, effect);
+    return NULL;
+}
+
+static void begin(struct role *roles, const struct plugin *plugin, void *(*play)(void *))
 {
     for (unsigned number = 0; number < THREADS; number++) {
         roles[number] = (struct role){.plugin = plugin, .number = number};
-        require(pthread_create(&roles[number].thread, NULL, render_frames, &roles[number]) == 0);
+        require(pthread_create(&roles[number].thread, NULL, play, &roles[number]) == 0);
     }
 }
 
@@ -40,7 +64,7 @@ void play_threads(const char *path)
 {
     struct role roles[THREADS];
     struct plugin plugin = plugin_open(path, host_named("driver"));
-    begin(roles, &plugin);
+    begin(roles, &plugin, render_frames);
     end(roles);
     plugin_close(&plugin);
 }
@@ -50,7 +74,7 @@ void play_threads_and_unload(const char *path)
 {
     struct role roles[THREADS];
     struct plugin plugin = plugin_open(path, host_named("driver"));
-    begin(roles, &plugin);
+    begin(roles, &plugin, render_frames);
     for (int round = 0; round < 4; round++) {
         struct effect *effect = instance_new(&plugin);
         render_small(&plugin, effect, 100);
@@ -61,4 +85,24 @@ void play_threads_and_unload(const char *path)
     }
     end(roles);
     plugin_close(&plugin);
+}
+
+void play_threads_and_aborts(const char *path)
+{
+    struct role roles[THREADS];
+    struct plugin plugin = plugin_open(path, host_named("driver"));
+    begin(roles, &plugin, render_and_abort);
+    end(roles);
+    plugin_close(&plugin);
+}
+
+void play_threads_without_helper(const char *path)
+{
+    struct role roles[THREADS];
+    char *python = exchange_python("/bin/false");
+    struct plugin plugin = plugin_open(path, host_named("driver"));
+    begin(roles, &plugin, render_nothing);
+    end(roles);
+    plugin_close(&plugin);
+    give_back_python(python);
 }

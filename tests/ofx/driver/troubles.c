@@ -1,4 +1,5 @@
 /* What hosts do when something is wrong. */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,26 +9,6 @@
 #include "driver.h"
 
 static const struct ofx_rect_i bounds = {-1, -1, 300, 90};
-
-/* Renders something into a picture of its own; what came out is in the picture. */
-static ofx_status render_into(const struct plugin *plugin, struct effect *effect, struct picture *output)
-{
-    struct picture *source = picture_new(&output->kind, &output->bounds, -3, 5);
-    effect_clip(effect, "Source")->picture = source;
-    effect_clip(effect, "Output")->picture = output;
-    ofx_status status = render(plugin, effect, 1.0, &output->bounds);
-    picture_free(source);
-    effect_clip(effect, "Source")->picture = effect_clip(effect, "Output")->picture = NULL;
-    return status;
-}
-
-static ofx_status render_some(const struct plugin *plugin, struct effect *effect)
-{
-    struct picture *output = picture_new(&kinds[0], &bounds, 3, 6);
-    ofx_status status = render_into(plugin, effect, output);
-    picture_free(output);
-    return status;
-}
 
 /* Pictures that are not what they say, or are not there. */
 void play_nonsense(const char *path)
@@ -39,7 +20,7 @@ void play_nonsense(const char *path)
     require(render(&plugin, effect, 0.0, &bounds) == OFX_FAILED);
     effect_clip(effect, "Output")->picture = output;
     require(render(&plugin, effect, 0.0, &bounds) == OFX_FAILED);
-    output->row_bytes = -2147483647 - 1;
+    output->row_bytes = INT_MIN;
     require(render_into(&plugin, effect, output) == OFX_FAILED);
     *output = whole;
     output->kind.depth = "OfxBitDepthTomorrow";
@@ -48,10 +29,10 @@ void play_nonsense(const char *path)
     output->data = NULL;
     require(render_into(&plugin, effect, output) == OFX_FAILED);
     *output = whole;
-    const struct ofx_rect_i far = {2147483600, -2147483647, 2147483647, 2147483647};
+    const struct ofx_rect_i far = {INT_MAX - 47, -INT_MAX, INT_MAX, INT_MAX};
     effect_clip(effect, "Source")->picture = effect_clip(effect, "Output")->picture = output;
     require(render(&plugin, effect, 0.0, &far) == OFX_OK);
-    output->bounds = (struct ofx_rect_i){-2147483647 - 1, -2147483647 - 1, 2147483647, 2147483647};
+    output->bounds = (struct ofx_rect_i){INT_MIN, INT_MIN, INT_MAX, INT_MAX};
     require(render(&plugin, effect, 0.0, &bounds) == OFX_FAILED);
     *output = whole;
     picture_free(output);
@@ -102,8 +83,7 @@ void play_killed_helper(const char *path)
     require(child() == 0);
 }
 
-/* An environment with another interpreter, and the way back. */
-static char *exchange_python(const char *other)
+char *exchange_python(const char *other)
 {
     const char *now = getenv("KINEMACOLOR_PYTHON");
     require(now != NULL);
@@ -112,7 +92,7 @@ static char *exchange_python(const char *other)
     return old;
 }
 
-static void give_back_python(char *old)
+void give_back_python(char *old)
 {
     require(setenv("KINEMACOLOR_PYTHON", old, 1) == 0);
     free(old);
