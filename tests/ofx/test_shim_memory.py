@@ -1,6 +1,6 @@
 """The shim in a host that is nothing but C (driver/), under the tools that watch memory, descriptors and threads.
 
-Each test takes some seconds more than a host in Python would allow: valgrind slows it down twenty times.
+A host in Python is too slow for valgrind, leaks by itself, and lets one thread at a time into the effect's callbacks.
 """
 
 import os
