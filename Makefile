@@ -11,7 +11,8 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 MELT ?= /var/tmp/kinemacolor-melt
 
-.PHONY: help render demo serve test test-slow test-faults test-melt check format protos bench bench-store bench-ofx clean
+.PHONY: help render demo serve test test-slow test-faults test-melt test-ofx-memory check format protos bench \
+        bench-store bench-ofx clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -21,6 +22,7 @@ help:
 	@echo "make test-slow   the tests that take minutes"
 	@echo "make test-faults provoke every fault of docs/reliability.md, slow forms too, and print a table"
 	@echo "make test-melt   the effect in stock melt, set up in \$$(MELT) ($(MELT)); as root, on Debian"
+	@echo "make test-ofx-memory   the effect's C part under gcc's sanitizers and valgrind; needs both"
 	@echo "make check       ruff, mypy, import contracts"
 	@echo "make bench       frames per second, split by stage"
 	@echo "make bench-store what the chroma store takes and how fast it answers"
@@ -69,6 +71,9 @@ test-faults: $(DEVELOPER)
 test-melt: $(DEVELOPER)
 	PYTHON=$(BIN)/python tests/melt/setup.sh $(MELT)
 	KINEMACOLOR_MELT=$(MELT) $(PYTEST) -m melt $(ARGS)
+
+test-ofx-memory: $(DEVELOPER)
+	$(PYTEST) tests/ofx/test_shim_*.py --sanitize -n $(WORKERS) $(ARGS)
 
 bench: $(RENDERER)
 	@$(BIN)/kinemacolor bench $(ARGS)

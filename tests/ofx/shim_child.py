@@ -6,15 +6,14 @@
 import functools
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from sanitizers import look_for_leaks_before_unloading, watched
+
 CHILD_SECONDS = 120
-PRELOAD_VARIABLE = "KINEMACOLOR_TEST_PRELOAD"
-"""A library that is loaded into the child before all others: a sanitizer's."""
 
 
 def in_child(test: Callable[..., None]) -> Callable[..., None]:
@@ -26,12 +25,10 @@ def in_child(test: Callable[..., None]) -> Callable[..., None]:
         packed = {name: [isinstance(value, Path), str(value) if isinstance(value, Path) else value]
                   for name, value in arguments.items()}  # fmt: skip
         command = [sys.executable, "-X", "faulthandler", __file__, str(path), test.__name__, json.dumps(packed)]
-        environment = dict(os.environ)
-        if preload := environment.pop(PRELOAD_VARIABLE, ""):
-            environment["LD_PRELOAD"] = preload
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=CHILD_SECONDS, env=environment
-        )
+        with watched() as environment:
+            done = subprocess.run(
+                command, check=False, capture_output=True, text=True, timeout=CHILD_SECONDS, env=environment
+            )
         assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
 
     return run
@@ -39,6 +36,7 @@ def in_child(test: Callable[..., None]) -> Callable[..., None]:
 
 def main(file: str, name: str, packed: str) -> None:
     sys.path.insert(0, str(Path(file).parent))
+    look_for_leaks_before_unloading()
     spec = importlib.util.spec_from_file_location("the_test", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

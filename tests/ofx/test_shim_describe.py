@@ -36,12 +36,14 @@ def expected_default(each) -> object:
     return (int(each.default),) if isinstance(each.default, bool) else (each.default,)
 
 
+@pytest.mark.shipped
 def test_the_library_exports_what_hosts_look_for_and_nothing_else(shim):
     listed = subprocess.run(["nm", "-D", "--defined-only", str(shim)], check=True, capture_output=True, text=True)
     names = {line.split()[-1] for line in listed.stdout.splitlines()}
     assert names == {"OfxGetNumberOfPlugins", "OfxGetPlugin", "OfxSetHost"}
 
 
+@pytest.mark.shipped
 def test_it_needs_the_c_library_only(shim):
     listed = subprocess.run(["readelf", "-d", str(shim)], check=True, capture_output=True, text=True)
     needed = {line.split("[")[1].split("]")[0] for line in listed.stdout.splitlines() if "NEEDED" in line}

@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from reading import words_in
+from sanitizers import FINDINGS_PREFIX, watched
 from shim_child import in_child
 from stage import OBEDIENT, Stage, helpers, magenta_share, noise, renders_inverted, wait_until
 
@@ -59,7 +60,9 @@ def open_files() -> dict[str, str]:
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
             found[number] = os.readlink(f"/proc/self/fd/{number}")
-    return {number: path for number, path in found.items() if not path.startswith("/proc/")}
+    return {
+        number: path for number, path in found.items() if not path.startswith("/proc/") and FINDINGS_PREFIX not in path
+    }
 
 
 def complains(host: MiniHost, instance: Instance, *words: str) -> bool:
@@ -446,6 +449,8 @@ def test_nothing_of_the_host_reaches_the_helper_but_what_it_needs(shim: Path, tm
         seen = stage.last("surroundings")
         pid = stage.last("start")["pid"]
         assert not set(host_s_own) & set(seen["environment"])
+        assert not [name for name in seen["environment"] if name.startswith(("PYTHON", "LD_", "DYLD_"))]
+        assert os.environ.get("LD_PRELOAD", "nothing") not in Path(f"/proc/{pid}/maps").read_text()
         assert seen["environment"]["HOST_S_SETTING"] == "stays"
         kinds = {int(number): path.split(":")[0] for number, path in seen["descriptors"].items()}
         assert {number: kind for number, kind in kinds.items() if number < 5} == {
@@ -540,16 +545,19 @@ sys.stdin.read()
 def kill_host_of(shim: Path, folder: Path, *models: str) -> psutil.Process:
     """Its helper, when the host is gone: in the last of these frames, or after the first one."""
     script = HOST.format(tests=str(Path(__file__).parent), folder=str(folder), effect=OBEDIENT, shim=str(shim))
-    host = subprocess.Popen([sys.executable, "-c", script, *models], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        wait_until(lambda: len(told(folder, "render")) == 1 + len(models), "the frames")
-        if not models:
-            assert host.stdout is not None
-            assert host.stdout.readline() == b"rendered\n"
-        return psutil.Process(told(folder, "start")[0]["pid"])
-    finally:
-        host.kill()
-        host.communicate()
+    command = [sys.executable, "-c", script, *models]
+    with (
+        watched() as environment,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as host,
+    ):
+        try:
+            wait_until(lambda: len(told(folder, "render")) == 1 + len(models), "the frames")
+            if not models:
+                assert host.stdout is not None
+                assert host.stdout.readline() == b"rendered\n"
+            return psutil.Process(told(folder, "start")[0]["pid"])
+        finally:
+            host.kill()
 
 
 def test_the_helper_ends_with_a_host_that_is_killed(shim: Path, tmp_path: Path):
@@ -650,5 +658,33 @@ def test_errors_are_not_repeated_to_a_host_that_takes_them_as_pictures(shim: Pat
             assert rendered.ok
             assert "NO LUCK" in words_in(rendered.image.picture)
         assert host.record.messages == [("OfxMessageError", "no luck")]
+        assert renders_inverted(instance.set(model=""), IMAGE)
+        assert host.record.persistent is None
+
+
+@in_child
+def test_an_instance_where_another_one_was_is_a_new_one(shim: Path, tmp_path: Path):
+    """Hosts that forget to destroy one, or unload without it, may give its address to the next."""
+    stage = Stage(tmp_path)
+    with MiniHost(shim) as host:
+        instance = host.describe().create(lambda _: IMAGE).set(model="raise known:on purpose")
+        assert complains(host, instance, "on purpose")
+        host.record.persistent = None
+        assert instance.act("OfxActionCreateInstance") == 0
+        assert complains(host, instance, "on purpose"), "the new one has said nothing yet"
+        first, second = (told["instance"] for told in stage.said("render"))
+        assert first != second
+        assert [told["instance"] for told in stage.said("gone")] == [first]
+
+
+@in_child
+def test_an_instance_that_outlives_an_unload_gets_rid_of_its_old_message(shim: Path, tmp_path: Path):
+    """The effect keeps nothing over an unload; what it has shown before may still stand there."""
+    stage = Stage(tmp_path)
+    with MiniHost(shim) as host:
+        instance = host.describe().create(lambda _: IMAGE).set(model="raise known:on purpose")
+        assert complains(host, instance, "on purpose")
+        host.act("OfxActionUnload")
+        assert "0 frames coloured, 0 provisional, 1 without colour" in stage.log
         assert renders_inverted(instance.set(model=""), IMAGE)
         assert host.record.persistent is None

@@ -9,7 +9,9 @@ struct kc_host kc_host;
 void kc_host_set(const struct ofx_host *host)
 {
     kc_host_forget();
-    kc_host.host = host;
+    /* Hosts say it again while other threads render. */
+    if (kc_host.host != host)
+        kc_host.host = host;
 }
 
 /* Whether the suites are those of the host as it is now. Nothing is taken away meanwhile: another thread may render. */
@@ -46,6 +48,14 @@ static struct kc_host fetch_all(void)
     return host;
 }
 
+static bool is_same(const struct kc_host *one, const struct kc_host *other)
+{
+    return one->host == other->host && one->property == other->property && one->effect == other->effect &&
+           one->param == other->param && one->message == other->message &&
+           one->message_persists == other->message_persists && one->progress_1 == other->progress_1 &&
+           one->progress_2 == other->progress_2;
+}
+
 bool kc_host_ready(void)
 {
     if (kc_host.host == NULL || kc_host.host->fetch_suite == NULL)
@@ -58,7 +68,8 @@ bool kc_host_ready(void)
     struct kc_host fresh = fetch_all();
     ready = fresh.property != NULL && fresh.effect != NULL && fresh.param != NULL;
     kc_lock();
-    if (ready && !fetched)
+    /* Frames on their way read it without the lock: what is the same is not written again. */
+    if (ready && !fetched && !is_same(&kc_host, &fresh))
         kc_host = fresh;
     fetched = ready;
     kc_unlock();

@@ -157,8 +157,9 @@ struct ofx_rect_i kc_image_window(const struct kc_image *image, const struct ofx
 void kc_image_pack(const struct kc_image *image, uint8_t *slot)
 {
     size_t row = kc_image_width(image) * image->pixel_bytes;
-    for (int y = image->bounds.y2 - 1; y >= image->bounds.y1; y--, slot += row)
-        memcpy(slot, kc_image_row(image, y), row);
+    /* From above each row, so that none is too low for a number. */
+    for (int above = image->bounds.y2; above > image->bounds.y1; above--, slot += row)
+        memcpy(slot, kc_image_row(image, above - 1), row);
 }
 
 /* One row of the output: `from` is the source's row, NULL where it has none. */

@@ -18,6 +18,7 @@ struct instance {
     char status[TEXT];
     bool status_changed;
     char complaint[TEXT]; /* that stands at the effect now */
+    bool complaint_unknown; /* what stands there is from before we knew this instance */
 };
 
 static struct instance *first;
@@ -35,6 +36,7 @@ static struct instance *find(ofx_effect effect, bool make)
         return NULL;
     fresh->effect = effect;
     fresh->id = ++last_id;
+    fresh->complaint_unknown = true;
     fresh->next = first;
     first = fresh;
     return fresh;
@@ -47,6 +49,15 @@ uint64_t kc_instance_id(ofx_effect effect)
     uint64_t id = found == NULL ? 0 : found->id;
     kc_unlock();
     return id;
+}
+
+void kc_instance_add(ofx_effect effect)
+{
+    kc_lock();
+    struct instance *made = find(effect, true);
+    if (made != NULL)
+        made->complaint_unknown = false;
+    kc_unlock();
 }
 
 static void report(const struct instance *instance)
@@ -77,6 +88,20 @@ uint64_t kc_instance_remove(ofx_effect effect)
         free(removed);
     }
     return id;
+}
+
+void kc_instance_remove_all(void)
+{
+    kc_lock();
+    struct instance *each = first;
+    first = NULL;
+    kc_unlock();
+    while (each != NULL) {
+        struct instance *next = each->next;
+        report(each);
+        free(each);
+        each = next;
+    }
 }
 
 void kc_instance_note(ofx_effect effect, enum kc_status status, const char *text)
@@ -111,9 +136,11 @@ static bool exchange(ofx_effect effect, const char *text)
 {
     kc_lock();
     struct instance *found = find(effect, true);
-    bool other = found != NULL && strcmp(found->complaint, text) != 0;
-    if (other)
+    bool other = found != NULL && (found->complaint_unknown || strcmp(found->complaint, text) != 0);
+    if (other) {
         snprintf(found->complaint, sizeof found->complaint, "%s", text);
+        found->complaint_unknown = false;
+    }
     kc_unlock();
     return other;
 }

@@ -19,13 +19,9 @@ static ofx_status load(void)
 static ofx_status unload(void)
 {
     kc_helper_stop_all();
+    /* The library may be gone in a moment, and what it allocated with it. */
+    kc_instance_remove_all();
     kc_host_forget();
-    return OFX_OK;
-}
-
-static ofx_status create(ofx_effect effect)
-{
-    kc_instance_id(effect);
     return OFX_OK;
 }
 
@@ -34,6 +30,14 @@ static ofx_status destroy(ofx_effect effect)
     uint64_t id = kc_instance_remove(effect);
     if (id != 0)
         kc_helper_forget(id);
+    return OFX_OK;
+}
+
+static ofx_status create(ofx_effect effect)
+{
+    /* Not every host says that the one which had this handle before is gone. */
+    destroy(effect);
+    kc_instance_add(effect);
     return OFX_OK;
 }
 
