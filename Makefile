@@ -12,7 +12,7 @@ WORKERS ?= 2
 MELT ?= /var/tmp/kinemacolor-melt
 
 .PHONY: help render demo serve test test-slow test-faults test-melt test-ofx-memory check format protos bench \
-        bench-store bench-ofx clean
+        bench-store bench-ofx cross-ofx clean
 
 help:
 	@echo "make render IN=film.mov OUT=film-colour.mov [ARGS='...']   colour a film (sets everything up)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench       frames per second, split by stage"
 	@echo "make bench-store what the chroma store takes and how fast it answers"
 	@echo "make bench-ofx   what a host's frame costs in the OpenFX effect"
+	@echo "make cross-ofx   compile the OpenFX effect for Linux, macOS and Windows into build/ofx"
 	@echo "make format      let ruff format the code"
 	@echo "make protos      regenerate the code of the contract"
 
@@ -84,6 +85,11 @@ bench-store: $(RENDERER)
 bench-ofx: $(DEVELOPER)
 	@$(BIN)/python tests/bench/host_frames.py $(ARGS)
 	@$(BIN)/python tests/bench/ofx_host.py $(ARGS)
+
+# The release that has been tried: zig still changes from one to the next.
+cross-ofx: $(RENDERER)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang==0.17.1
+	$(BIN)/python -m kinemacolor.ofx.build build/ofx --cross
 
 format: $(DEVELOPER)
 	$(BIN)/ruff check --fix .

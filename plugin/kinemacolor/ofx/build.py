@@ -3,7 +3,8 @@
     python -m kinemacolor.ofx.build FOLDER             this machine's bundle
     python -m kinemacolor.ofx.build FOLDER --cross     all systems', with ziglang (`pip install ziglang`)
 
-Only what is built for this machine can be run here; the others are compiled and linked, no more.
+Only what is built for this machine can be run here; the others are compiled and linked, no more. Across systems `MacOS`
+holds both processors' code, and `MacOS-x86-64` one of them once more: MLT on a Mac with Intel's looks only there.
 """
 
 import argparse
@@ -13,12 +14,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from kinemacolor.ofx.bundle import binary_path, write_bundle
+from kinemacolor.ofx.universal import merge_slices
 
 __all__ = ["TARGETS", "BuildError", "Target", "build_bundle", "compile_shim", "main", "this_machine"]
 
@@ -26,6 +29,8 @@ _SHIM = Path(__file__).parent / "shim"
 _WARNINGS = ("-std=c11", "-Wall", "-Wextra")
 _COMMON = ("-O2", "-g0", "-shared", "-fvisibility=hidden", "-fno-strict-aliasing")
 _ZIG = (sys.executable, "-m", "ziglang", "cc")
+# Stripped, for zig's own parts are compiled with the places that they lie at.
+_CROSS = ("-Werror", "-s")
 _EACH = frozenset({"posix", "windows", "linux", "macos"})
 """Last parts of the names of files that only some systems need: `memory_linux.c`."""
 
@@ -41,7 +46,7 @@ class Target:
     folder: str
     """Of the bundle's Contents, as OpenFX names it."""
     zig: str
-    """zig's name for it. The old glibc is that of the oldest systems that hosts are shipped for."""
+    """zig's name for it. The old versions are those of the oldest systems that hosts are shipped for."""
     parts: frozenset[str]
     """Which of the systems' own source files it needs."""
     flags: tuple[str, ...] = ()
@@ -49,12 +54,15 @@ class Target:
 
 _LINUX, _MACOS, _WINDOWS = frozenset({"posix", "linux"}), frozenset({"posix", "macos"}), frozenset({"windows"})
 _LINUX_FLAGS = ("-fPIC", "-pthread", "-ldl", "-lm", "-Wl,-z,relro,-z,now")
+# Else the library would carry the name of the file that it was built as.
+_MACOS_FLAGS = ("-fPIC", "-Wl,-install_name,@rpath/kinemacolor.ofx")
+_RUN_BY_TESTS = "Linux-x86-64"
 
 TARGETS: tuple[Target, ...] = (
     Target("Linux-x86-64", "x86_64-linux-gnu.2.17", _LINUX, _LINUX_FLAGS),
     Target("Linux-aarch64", "aarch64-linux-gnu.2.17", _LINUX, _LINUX_FLAGS),
-    Target("MacOS", "aarch64-macos", _MACOS, ("-fPIC",)),
-    Target("MacOS-x86-64", "x86_64-macos", _MACOS, ("-fPIC",)),
+    Target("MacOS", "aarch64-macos.11.0", _MACOS, _MACOS_FLAGS),
+    Target("MacOS-x86-64", "x86_64-macos.11.0", _MACOS, _MACOS_FLAGS),
     Target("Win64", "x86_64-windows-gnu", _WINDOWS),
 )
 
@@ -147,19 +155,25 @@ def _own_compiler() -> list[str]:
 
 def _replace(binary: Path, target: Target, compiler: Sequence[str], flags: Sequence[str]) -> None:
     """Put a new file in the place of the old one: a host that has that one open keeps it."""
-    fresh = binary.with_name(f".{binary.name}.{os.getpid()}")
-    try:
+    # In a folder of its own: linkers for Windows leave more than the library.
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=binary.parent) as folder:
+        fresh = Path(folder) / binary.name
         compile_shim(fresh, target, compiler, flags)
         os.replace(fresh, binary)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _cross(folder: Path) -> None:
     for target in TARGETS:
         bundle = write_bundle(folder, target.folder, None)
-        _replace(binary_path(bundle, target.folder), target, [*_ZIG, "-target", target.zig], ["-Werror"])
-        sys.stdout.write(f"{target.folder}: built, not run\n")
+        _replace(binary_path(bundle, target.folder), target, [*_ZIG, "-target", target.zig], _CROSS)
+        sys.stdout.write(f"{target.folder}: built{'' if target.folder == _RUN_BY_TESTS else ', not run'}\n")
+    _make_universal(bundle)
+
+
+def _make_universal(bundle: Path) -> None:
+    universal = binary_path(bundle, "MacOS")
+    slices = [universal.read_bytes(), binary_path(bundle, "MacOS-x86-64").read_bytes()]
+    universal.write_bytes(merge_slices(slices))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

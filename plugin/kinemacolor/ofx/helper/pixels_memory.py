@@ -17,7 +17,7 @@ from kinemacolor.ofx.helper.protocol import (
     Render,
 )
 
-__all__ = ["SharedPixels"]
+__all__ = ["Map", "SharedPixels"]
 
 _HEAD = struct.Struct("<4I2Q")
 _DTYPES: dict[Depth, np.dtype[Any]] = {
@@ -26,7 +26,7 @@ _DTYPES: dict[Depth, np.dtype[Any]] = {
     Depth.HALF: np.dtype(np.float16),
     Depth.FLOAT: np.dtype(np.float32),
 }
-Map = Callable[[int], mmap.mmap]
+Map = Callable[[int], mmap.mmap | memoryview]
 """Maps so many bytes of the memory; it may raise `ValueError` or `OSError`."""
 
 
@@ -73,7 +73,7 @@ class SharedPixels:
             raise ProtocolError(f"the shared memory has {head.bytes} bytes, less than its slots")
         return head
 
-    def _mapped(self, size: int) -> mmap.mmap:
+    def _mapped(self, size: int) -> mmap.mmap | memoryview:
         try:
             return self._map(size)
         except (ValueError, OSError) as error:
