@@ -37,15 +37,15 @@ class Footage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaiLoss:
-    """Weights of the terms. The paper's are 100, 100 and 10, on other features."""
+    """Weights of the terms. The paper's are 100, 100 and 10, the last on other features."""
 
-    short: float = 10.0
+    short: float = 100.0
     """Against the frame before."""
-    long: float = 10.0
+    long: float = 100.0
     """Against the first frame."""
-    perceptual: float = 1.0
+    perceptual: float = 0.3
     """Features of the output against those of the input."""
-    patch: float = 1.0
+    patch: float = 10.0
     """Mean colour of patches against the input's."""
 
 

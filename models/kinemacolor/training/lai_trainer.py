@@ -31,6 +31,8 @@ class LaiRecipe(Schedule):
 
     rate: float = 3e-4
     """Learning rate."""
+    last_rate: float = 2e-5
+    """That of the last layer, which adds up 3136 numbers: at the others' rate its noise drowns what is learned."""
     count: int = 2
     """Shots of a batch."""
     old_film_share: float = 0.6
@@ -97,8 +99,10 @@ class LaiTrainer(TrainingLoop):
             for part in (frame, encoder)
         )
         self._generator = torch.Generator()
-        group = ParameterGroup("lai", list(self.net.parameters()), recipe.rate)
-        super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
+        last = list(self.net.deconv3.parameters())
+        rest = [parameter for name, parameter in self.net.named_parameters() if not name.startswith("deconv3.")]
+        groups = [ParameterGroup("lai", rest, recipe.rate), ParameterGroup("last", last, recipe.last_rate)]
+        super().__init__(out, recipe, self.net, groups, rank=rank, workers=workers, device=device)
 
     def draw_loss(self) -> Tensor:
         """The loss of this step's shots."""
