@@ -1,6 +1,7 @@
 """The effect as a host has it: the compiled shim, its helper, a colour server, and films."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from shim_child import in_child
+from stage import wait_until
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 
@@ -139,14 +141,29 @@ def test_after_an_analysis_every_frame_is_that_of_a_render_in_any_order(
         check_like(in_order[number], wanted[number], frames[number])
 
 
+TAGS = {
+    "BT.709": {"matrix": 1},
+    "BT.601": {"matrix": 5},
+    "BT.2020": {"matrix": 9},
+    "FCC": {"matrix": 4},
+    "SMPTE 240M": {"matrix": 7},
+    "sRGB": {"matrix": 1, "transfer": 13},
+    "gamma 2.2": {"matrix": 1, "transfer": 4},
+    "other primaries": {"matrix": 6, "primaries": 1},
+}
+
+
 @in_child
-@pytest.mark.parametrize("matrix", [1, 5, 9], ids=["BT.709", "BT.601", "BT.2020"])
-def test_the_matrix_is_that_of_the_media_file(shim: Path, tiny_server: str, tmp_path: Path, matrix: int) -> None:
+@pytest.mark.parametrize("tags", list(TAGS))
+def test_matrix_curve_and_primaries_are_those_of_the_media_file(
+    shim: Path, tiny_server: str, tmp_path: Path, tags: str
+) -> None:
     film, rendered = tmp_path / "in.mkv", tmp_path / "out.mkv"
-    make.film(film, pictures=picture, frames=2, width=WIDTH, height=HEIGHT, matrix=matrix)
+    make.film(film, pictures=picture, frames=2, width=WIDTH, height=HEIGHT, **TAGS[tags])
     kinemacolor("render", film, rendered, "-c", "ffv1", "--pix-fmt", "gbrp", "--server", tiny_server, "-q")
     frames, wanted = as_host_has_it(film), rgb_planes(rendered)
-    with hosted(shim, frames, tmp_path, server=tiny_server, mediaFile=str(film)) as (_, instance):
+    said = {"mediaFile": str(film), "mediaStart": 0}
+    with hosted(shim, frames, tmp_path, server=tiny_server, **said) as (_, instance):
         check_like(colours(instance, [1])[0], wanted[1], frames[1])
 
 
@@ -155,10 +172,63 @@ def test_the_media_file_alone_gives_every_frame_its_colour_in_any_order(
     shim: Path, film: Path, rendered: Path, tiny_server: str, tmp_path: Path
 ) -> None:
     frames, wanted = as_host_has_it(film), rgb_planes(rendered)
-    with hosted(shim, frames, tmp_path, server=tiny_server, mediaFile=str(film)) as (_, instance):
+    said = {"mediaFile": str(film), "mediaStart": 0}
+    with hosted(shim, frames, tmp_path, server=tiny_server, **said) as (_, instance):
         for number in (35, 20, 21, 3, 42, 0, 29, 30):
             (found,) = colours(instance, [number])
             check_like(found, wanted[number], frames[number])
+    with hosted(shim, frames, tmp_path, server=tiny_server, mediaFile=str(film)) as (_, instance):
+        assert is_marked(colours(instance, [35])[0]), "nobody has said where the clip begins"
+
+
+@in_child
+@pytest.mark.parametrize("analysed", [True, False])
+@pytest.mark.parametrize("how", ["list", "whole"])
+def test_shots_that_the_user_gives_hold_whatever_is_stored(
+    shim: Path, film: Path, cache: Path, tiny_server: str, tmp_path: Path, how: str, analysed: bool
+) -> None:
+    shots, rendered = tmp_path / "shots.csv", tmp_path / "out.mkv"
+    shots.write_text("0\n7\n30\n" if how == "list" else "0\n")
+    options = ("-c", "ffv1", "--pix-fmt", "gbrp", "--server", tiny_server, "-q")
+    kinemacolor("render", film, rendered, "--shots", shots, *options)
+    frames, wanted = as_host_has_it(film), rgb_planes(rendered)
+    # The cache, if it is used, has the colours of detected cuts.
+    own = tmp_path / "cache"
+    if analysed:
+        shutil.copytree(cache, own)
+    said = {"mediaFile": str(film), "mediaStart": 0, "shotSource": {"list": 1, "whole": 2}[how]}
+    if how == "list":
+        said["shotList"] = str(shots)
+    with hosted(shim, frames, tmp_path, own, server=tiny_server, **said) as (_, instance):
+        for number in (20, 9, 35, 2):
+            check_like(colours(instance, [number])[0], wanted[number], frames[number])
+
+
+@in_child
+def test_a_media_file_that_is_replaced_is_another_film(shim: Path, tiny_server: str, tmp_path: Path) -> None:
+    """Both are equal from frame 4 on; the pasts of those frames are not."""
+
+    def past(number: int) -> tuple[np.ndarray, ...]:
+        planes = picture(number)
+        return (255 - planes[0], *planes[1:]) if number < 4 else planes
+
+    path, fresh, rendered = tmp_path / "in.mkv", tmp_path / "new.mkv", tmp_path / "out.mkv"
+    make.film(path, pictures=picture, frames=9, width=WIDTH, height=HEIGHT)
+    make.film(fresh, pictures=past, frames=9, width=WIDTH, height=HEIGHT)
+    (tmp_path / "shots.csv").write_text("0\n")
+    options = ("-c", "ffv1", "--pix-fmt", "gbrp", "--server", tiny_server, "-q")
+    kinemacolor("render", fresh, rendered, *options, "--shots", tmp_path / "shots.csv")
+    wanted, frames = rgb_planes(rendered), as_host_has_it(fresh)
+    said = {"mediaFile": str(path), "mediaStart": 0, "shotSource": 2}
+    with hosted(shim, as_host_has_it(path), tmp_path, server=tiny_server, **said) as (_, instance):
+        before = colours(instance, [6])[0]
+        os.replace(fresh, path)
+
+        def sees_it() -> bool:
+            return not np.array_equal(colours(instance, [6])[0], before)
+
+        wait_until(sees_it)
+        check_like(colours(instance, [6])[0], wanted[6], frames[6])
 
 
 @in_child
@@ -263,6 +333,8 @@ def test_what_cannot_be_done_is_said_and_never_grey(shim: Path, film: Path, tiny
         ({"server": "ftp://nowhere"}, "Server: "),
         ({"server": tiny_server, "model": "nobody"}, "nobody"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / "missing.mov")}, "missing.mov"),
+        ({"server": tiny_server, "mediaFile": str(tmp_path / ("x" * 300))}, "Media file: File name too long"),
+        ({"server": tiny_server, "mediaFile": "~nobody-of-that-name/a.mov"}, "Media file: nobody has the home"),
         ({"server": tiny_server, "hint1On": 1}, "hint"),
         ({"server": tiny_server, "reference1On": 1}, "reference"),
         ({"server": tiny_server, "analyseNow": 1}, "Media file"),

@@ -510,3 +510,30 @@ def test_the_network_is_told_which_transfer() -> None:
     assert LINEAR.encoding == ColourEncoding(
         matrix=Matrix.BT709, range=Range.FULL, transfer=Transfer.SRGB, primaries=DISPLAY.encoding.primaries
     )
+
+
+def test_few_greys_of_a_full_range_are_not_taken_for_film() -> None:
+    """Line art: many such pictures lie on a film's grid by chance."""
+    how = form(Depth.BYTE, size=(320, 180))
+    random = np.random.default_rng(3)
+    for _ in range(30):
+        greys = np.concatenate([[0, 255], random.choice(256, 6, replace=False)]).astype(np.uint8)
+        picture = packed(how, 0.0)
+        picture[:, :, :3] = greys[random.integers(0, len(greys), (9, 16))].repeat(20, 0).repeat(20, 1)[:, :, None]
+        assert painter(how).read(picture).grid is None
+
+
+@pytest.mark.parametrize(("range_", "is_film"), [(Range.LIMITED, True), (Range.FULL, False)])
+def test_a_media_file_s_range_says_whether_it_is_film(range_: Range, is_film: bool) -> None:
+    how = form(Depth.BYTE, size=(320, 180))
+    film = ColourEncoding(
+        matrix=Matrix.BT709, range=range_, transfer=Transfer.BT709, primaries=DISPLAY.encoding.primaries
+    )
+    known = HostColour(HostTransfer.DISPLAY, film=film)
+    _, picture = host_film(how, 8, 255, np.rint)
+    few = packed(how, 0.0)
+    few[:, 100:, :3] = 78  # code 83 of a film
+    for one in (picture, few):
+        assert (painter(how, known).read(one).grid is not None) == is_film
+    assert known.encoding.range is Range.FULL
+    assert HostColour(HostTransfer.SCENE_LINEAR, film=film).encoding.transfer is Transfer.SRGB

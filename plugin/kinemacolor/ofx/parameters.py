@@ -240,7 +240,7 @@ def _visible() -> Iterator[Parameter]:
         name="mediaFile",
         kind=Kind.FILE,
         label="Media file",
-        hint="The file that this clip shows. With it every frame has its final colour, in whatever order frames come.",
+        hint="The file that this clip shows. Analysed, or with its start, it gives frames in any order final colours.",
         default="",
     )
     yield Parameter(

@@ -156,8 +156,16 @@ class ClipFile:
             return None
         return _unpacked(planes, number)
 
-    def colours_of(self, settings: SettingsHash, number: int, luma: LumaHash) -> list[StoredColour]:
-        """The colours of a frame under every list of shots that was rendered, the last used first.
+    def colours_of(
+        self, settings: SettingsHash, number: int, luma: LumaHash, shot_start: int | None = None
+    ) -> list[StoredColour]:
+        """The colours of a frame, the last used first.
+
+        Args:
+            settings: With which it was coloured.
+            number: Of the frame.
+            luma: Its luma.
+            shot_start: Where its shot begins; None: under every list of shots that was rendered.
 
         Raises:
             StoreError: As `colour`.
@@ -173,7 +181,7 @@ class ClipFile:
             is_whole = found == row_sum(dependency, number, stored_luma, history, planes)
             if not is_whole or not _is_dependency(dependency, settings, start):
                 raise BadRowError(f"frame {number} is damaged")
-            if stored_luma == luma:
+            if stored_luma == luma and shot_start in (None, start):
                 colours.append(_unpacked(planes, number))
         return colours
 

@@ -100,15 +100,26 @@ class ClipStore:
             self._note_used(dependency)
         return found
 
-    def find(self, settings: ColourSettings, query: Query) -> Found | None:
-        """The colour of a picture whose place in the clip is not certain, by the rules of `lookup`."""
+    def find(
+        self, settings: ColourSettings, query: Query, start_of: Callable[[int], int] | None = None
+    ) -> Found | None:
+        """The colour of a picture whose place in the clip is not certain, by the rules of `lookup`.
+
+        Args:
+            settings: With which it was coloured.
+            query: The picture.
+            start_of: The first frame of a frame's shot, where the user says it; None: cuts were detected.
+        """
         index = self._index_for(settings, query)
         located = locate(index, query, lambda numbers: self._thumbs(settings, numbers))
         luma = index.luma_at(located.number) if located is not None else None
         if located is None or luma is None:
             return None
         nothing: list[StoredColour] = []
-        colours = self._read(lambda file: file.colours_of(settings.hash, located.number, luma), nothing, located.number)
+        start = start_of(located.number) if start_of is not None else None
+        colours = self._read(
+            lambda file: file.colours_of(settings.hash, located.number, luma, start), nothing, located.number
+        )
         if not colours:
             return None
         # Under two lists of shots a frame has two colours; without knowing which list is meant, neither is final.

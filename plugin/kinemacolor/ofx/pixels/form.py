@@ -1,6 +1,6 @@
 """How a host's picture lies in memory, and what its numbers stand for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -86,10 +86,14 @@ class HostColour:
 
     transfer: HostTransfer = HostTransfer.DISPLAY
     matrix: HostMatrix = HostMatrix.BT709
+    film: ColourEncoding | None = None
+    """Of the film that the pictures show, if it is known: display values then have its matrix, curve and primaries."""
 
     @property
     def encoding(self) -> ColourEncoding:
         """Of the R'G'B' in which colour is added; also says what the network is told about its luma."""
+        if self.film is not None and self.transfer is HostTransfer.DISPLAY:
+            return replace(self.film, range=Range.FULL)
         matrix, transfer, primaries = _DISPLAY[self.matrix]
         linear = self.transfer is HostTransfer.SCENE_LINEAR
         return ColourEncoding(

@@ -2,7 +2,10 @@
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from kinemacolor.ofx.helper.effect import EffectError, HostAccess, Outcome, Picture
 from kinemacolor.ofx.helper.protocol import Analyse, Changed, Hello, Purpose, Render
@@ -11,7 +14,7 @@ from kinemacolor.ofx.pixels.marks import mark_provisional
 from kinemacolor.ofx.pixels.painter import HostPainter
 from kinemacolor.ofx.session.analysing import Analyses
 from kinemacolor.ofx.session.clip import ClipColours, Wanted
-from kinemacolor.ofx.session.film_tags import FilmTags
+from kinemacolor.ofx.session.film_tags import FilmTags, Tags
 from kinemacolor.ofx.session.media import footage_of
 from kinemacolor.ofx.session.painters import Painters
 from kinemacolor.ofx.session.servers import Server, Servers
@@ -26,6 +29,9 @@ __all__ = ["ColourEffect"]
 _CLIPS = 12
 """Each may hold a quarter of a gigabyte; the one unused for longest is left, and begun again when it is needed."""
 _WORKERS = 4
+_LARGE_PIXELS = 6 << 20
+"""Painting more can take seconds on a busy machine; handing work to a thread costs a fraction of a millisecond."""
+_T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 
 
@@ -54,21 +60,32 @@ class ColourEffect:
     def render(self, request: Render, picture: Picture, host: HostAccess) -> Outcome:
         """Colour the picture in place."""
         settings, media = frame_settings(request), media_settings(request)
-        if media is not None and settings.guesses_matrix:
-            settings = settings.with_matrix(self._tags.matrix(media.path))
         server = self._servers.named(settings.server)
         try:
+            if media is not None:
+                tags = self._tags_of(media, host)
+                settings, media = settings.with_film(tags.encoding), replace(media, version=tags.version)
             if request.values.flag("analyseNow") and request.purpose is Purpose.FINAL:
                 self._analyse_once(media, server, host)
             return self._rendered(request, settings, media, picture, host)
         except AbortedError:
             return Outcome.aborted()
 
+    def _worked(self, work: Callable[[], _T], picture: Picture, host: HostAccess) -> _T:
+        """Work on a picture; on a large one by a worker, so that the host hears that the helper lives."""
+        is_large = picture.shape[0] * picture.shape[1] > _LARGE_PIXELS
+        return self._workers.start(lambda _: work()).see_through(host) if is_large else work()
+
+    def _tags_of(self, media: MediaSettings, host: HostAccess) -> Tags:
+        """Looked at by a worker: a file on a slow share must not make the helper seem to hang."""
+        known = self._tags.known(media.path)
+        return known or self._workers.start(lambda _: self._tags.read(media.path)).wait(host)
+
     def _rendered(
         self, request: Render, settings: FrameSettings, media: MediaSettings | None, picture: Picture, host: HostAccess
     ) -> Outcome:
         painter = self._painters.of(settings)
-        luma = painter.read(picture)
+        luma = self._worked(lambda: painter.read(picture), picture, host)
         wanted = self._wanted(request, settings, painter, luma.proxy)
         clip = self._clip(_Key(request.instance, request.purpose, settings.network, media), settings)
         if settings.controls.keeps_source:
@@ -77,7 +94,8 @@ class ColourEffect:
         colour = clip.colour(wanted, host)
         if wanted.needs_confidence and colour.confidence is None:
             raise EffectError("Output: the model does not say how sure it is; choose another output")
-        painter.colour(picture, luma, colour.ab, settings.controls, confidence=colour.confidence, in_place=True)
+        work = partial(painter.colour, picture, luma, colour.ab, settings.controls, in_place=True)
+        self._worked(lambda: work(confidence=colour.confidence), picture, host)
         return _told(colour, settings, picture)
 
     def _wanted(self, request: Render, settings: FrameSettings, painter: HostPainter, luma: Proxy) -> Wanted:
@@ -118,6 +136,7 @@ class ColourEffect:
         if media is None:
             raise EffectError("Analyse: name the Media file first")
         try:
+            media = replace(media, version=self._tags_of(media, host).version)
             report = self._analyses.run(media, self._servers.named(media.server), host)
         except AbortedError:
             return Outcome.aborted()

@@ -1,7 +1,8 @@
 """The colours of a clip whose media file is known: from the store, or by colouring what the file holds before a frame.
 
     the store has the picture, for certain          its colour: nobody is asked
-    the file shows the picture where it should be   the file's own frames go to the network, in whatever order
+    the file shows the picture where it should be   the file's own frames go to the network, in whatever order; final if
+                                                    the user has said where the clip begins
     else                                            what the store has that looks the same, provisional
 
 "For certain" is what `store.lookup` calls final. "Where it should be" is at the clip's offset in the file; if nobody
@@ -21,6 +22,7 @@ from kinemacolor.ofx.session.settings import MediaSettings
 from kinemacolor.ofx.session.values import FINAL, Asked, Colour, Verdict
 from kinemacolor.picture.proxy import Proxy
 from kinemacolor.render.analysis import read_footage
+from kinemacolor.render.edit_list import EditList
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.footage import Footage
 from kinemacolor.render.options import ColourOptions, Quality
@@ -44,6 +46,7 @@ _REASONS = {
     Rule.LOOK: "the picture is not quite the media file's",
 }
 _MEMORY_BYTES = 64 << 20
+_GUESSED = Verdict(False, "where the clip begins in the media file is a guess: analyse it, or set Media start")
 
 
 def colour_options(media: MediaSettings, server: Server) -> ColourOptions:
@@ -66,9 +69,12 @@ def footage_of(media: MediaSettings, server: Server, purpose: str = "effect") ->
         SourceError: It cannot be read, or its list of shots cannot.
     """
     try:
-        return read_footage(colour_options(media, server), purpose)
+        footage = read_footage(colour_options(media, server), purpose)
     except UsageError as error:
         raise EffectError(f"Media file: {error}") from error
+    if not media.whole:
+        return footage
+    return replace(footage, edit_list=EditList((footage.film.first_number,), "the file is one shot"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class MediaColours:
         )
         self._live = LiveColours(server, settings)
         self._patience = live.patience_seconds
+        self._start_of = edit_list.start_of if edit_list is not None else None
         self._guess = OffsetGuess()
         self._store = ClipStore(StoreFolder(default_folder()), clip_key(options), str(media.path.absolute()), say)
         self._store.__enter__()
@@ -134,10 +141,11 @@ class MediaColours:
         found = self._stored(asked)
         if found is not None and not found.provisional:
             return Colour(found.colour.ab, found.colour.confidence, FINAL)
-        place = self._place(asked)
+        place = self._place(asked) if found is None or self._media.start is not None else None
         if place is not None:
             first = self._footage.film.first_number
-            return self._live.colour(Asked(place.number, place.luma, first), self._frames.at)
+            colour = self._live.colour(Asked(place.number, place.luma, first), self._frames.at)
+            return colour if self._media.start is not None else replace(colour, verdict=_GUESSED)
         if found is None:
             return None
         return Colour(found.colour.ab, found.colour.confidence, Verdict(False, _REASONS.get(found.rule, "")))
@@ -146,13 +154,18 @@ class MediaColours:
 
     def _stored(self, asked: Asked) -> Found | None:
         settings = self._settings(self._identity())
-        query = Query(luma=luma_hash(asked.luma), number=asked.number, offset=self._offset)
-        found = self._store.find(settings, query)
+        query = Query(luma=luma_hash(asked.luma), number=asked.number, offset=self._media.start)
+        found = self._store.find(settings, query, self._start_of)
         if found is None or found.provisional:
-            found = self._store.find(settings, replace(query, look=look_of(asked.luma), thumb=thumb_of(asked.luma)))
+            query = replace(query, look=look_of(asked.luma), thumb=thumb_of(asked.luma))
+            found = self._store.find(settings, query, self._start_of)
         if found is not None and found.rule in (Rule.UNIQUE_LUMA, Rule.NEIGHBOURS, Rule.ALIKE):
             self._guess.note(asked.number, found.number)
-        return found
+        if self._media.start is not None or self._guess.offset is None or (found is not None and not found.provisional):
+            return found
+        # What was learned may be over, the clip trimmed since: it helps to a colour, not to a final one.
+        likely = self._store.find(settings, replace(query, offset=self._guess.offset), self._start_of)
+        return replace(likely, provisional=True) if likely is not None else found
 
     @property
     def _offset(self) -> int | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from kinemacolor.colour.encoding import Transfer
+from kinemacolor.colour.encoding import ColourEncoding, Transfer
 from kinemacolor.ofx.helper.effect import EffectError
 from kinemacolor.ofx.helper.protocol import (
     Analyse,
@@ -46,8 +46,8 @@ class FrameSettings:
 
     form: HostFormat
     colour: HostColour
-    guesses_matrix: bool
-    """The matrix of `colour` is what films of this size usually have: nobody has said which."""
+    guesses_colour: bool
+    """The encoding of `colour` is what films of this size usually have: nobody has said which."""
     controls: Controls
     geometry: Geometry
     """Of the luma for the network."""
@@ -73,13 +73,13 @@ class FrameSettings:
     @property
     def network(self) -> tuple[object, ...]:
         """What makes another colour if it is another; the rest is only painted."""
-        return (self.geometry, self.transfer, self.model, self.server, self.alone, self.whole_clip, self.colour.matrix)
+        return (self.geometry, self.transfer, self.model, self.server, self.alone, self.whole_clip, self.colour)
 
-    def with_matrix(self, matrix: HostMatrix | None) -> "FrameSettings":
-        """With the matrix that a media file has, where nobody has said which; None: it has none."""
-        if matrix is None or not self.guesses_matrix:
+    def with_film(self, encoding: ColourEncoding) -> "FrameSettings":
+        """With the encoding that a media file has, where nobody has said which."""
+        if not self.guesses_colour or encoding.transfer in (Transfer.PQ, Transfer.HLG):
             return self
-        return replace(self, colour=replace(self.colour, matrix=matrix))
+        return replace(self, colour=replace(self.colour, film=encoding))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,12 @@ class MediaSettings:
     model: str
     server: str
     shot_list: Path | None
+    whole: bool
+    """The file is one shot."""
     start: int | None
     """Frame of the file that the host's frame 0 shows; None: to be found out."""
+    version: tuple[int, ...] = ()
+    """Of the file: when it changed and how large it is; another one is another film."""
 
 
 def frame_settings(request: Render) -> FrameSettings:
@@ -117,7 +121,7 @@ def frame_settings(request: Render) -> FrameSettings:
     return FrameSettings(
         form=form,
         colour=HostColour(_transfer(values, request.clip), _matrix(values, request)),
-        guesses_matrix=values.choice("matrix") == "auto",
+        guesses_colour=values.choice("matrix") == "auto" and values.choice("inputTransfer") in ("auto", "display"),
         controls=_controls(values),
         geometry=Geometry(*proxy_size(*size, QUALITY_SHORT_SIDE_PX[values.choice("quality")], _aspect(request.clip))),
         model=values.text("model").strip(),
@@ -132,7 +136,11 @@ def frame_settings(request: Render) -> FrameSettings:
 
 
 def media_settings(request: Render | Analyse | Changed) -> MediaSettings | None:
-    """The media file that the user named; None: none."""
+    """The media file that the user named; None: none.
+
+    Raises:
+        EffectError: It names a home directory that there is not.
+    """
     values = request.values
     text = values.text("mediaFile").strip()
     if not text:
@@ -140,13 +148,21 @@ def media_settings(request: Render | Analyse | Changed) -> MediaSettings | None:
     shot_list = values.text("shotList").strip() if values.choice("shotSource") == "list" else ""
     start = values.whole("mediaStart")
     return MediaSettings(
-        path=Path(text).expanduser(),
+        path=_path("Media file", text),
         quality=values.choice("quality"),
         model=values.text("model").strip(),
         server=values.text("server").strip(),
-        shot_list=Path(shot_list).expanduser() if shot_list else None,
+        shot_list=_path("Shot list", shot_list) if shot_list else None,
+        whole=values.choice("shotSource") == "whole_clip",
         start=start if start >= 0 else None,
     )
+
+
+def _path(name: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise EffectError(f"{name}: nobody has the home directory of {text}") from error
 
 
 def _check_supported(values: Values, field: str) -> None:

@@ -86,6 +86,19 @@ class Errand(Generic[_Answer]):
                 raise AbortedError
         return self._future.result()
 
+    def see_through(self, host: HostAccess) -> _Answer:
+        """Its result, whether the host still wants it or not, while the host is told that work goes on.
+
+        For work on the host's own picture, which must not go on when the host has it back.
+
+        Raises:
+            Exception: What the work raised.
+        """
+        while not self._future.done():
+            self._serve(None)
+            host.aborted()
+        return self._future.result()
+
     def settle(self, host: HostAccess) -> None:
         """Wait until it has ended, whatever came of it.
 

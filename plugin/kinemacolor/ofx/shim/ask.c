@@ -22,9 +22,11 @@ static bool too_silent(struct kc_helper *helper, int64_t before_ms, int limit_ms
 
 enum kc_step kc_helper_listen(struct kc_helper *helper, int silence_limit_ms, struct kc_message *message)
 {
-    int64_t before = kc_now_ms();
+    /* Not the time now: the host may have stood still since, in its answer to whether the frame is still wanted. */
+    int64_t before = helper->looked_ms;
     message->type = 0;
     enum kc_got got = kc_channel_next(&helper->channel, KC_SLICE_MS, message);
+    helper->looked_ms = kc_now_ms();
     if (got == KC_GOT_NOTHING && too_silent(helper, before, silence_limit_ms)) {
         got = kc_channel_next(&helper->channel, 0, message);
         if (got == KC_GOT_NOTHING)
@@ -111,7 +113,7 @@ static enum kc_step put(struct kc_helper *helper, const struct kc_request *reque
         request->fill(request->context, kc_memory_slot(&helper->memory, 0));
     }
     tell_gone(helper);
-    helper->heard_ms = kc_now_ms();
+    helper->heard_ms = helper->looked_ms = kc_now_ms();
     if (!kc_channel_say(&helper->channel, request->type, ++helper->serial, request->payload,
                         helper->silence_limit_ms))
         return kc_helper_lost(helper, "takes no more messages");
@@ -134,7 +136,7 @@ static enum kc_step fetch(struct kc_helper *helper, const struct kc_request *req
     kc_writer_begin(&helper->writer);
     kc_put_u32(&helper->writer, present);
     kc_put_text(&helper->writer, present ? "" : why);
-    helper->heard_ms = kc_now_ms();
+    helper->heard_ms = helper->looked_ms = kc_now_ms();
     if (!kc_channel_say(&helper->channel, KC_SAY_FETCHED, helper->serial, &helper->writer, SEND_LIMIT_MS))
         return kc_helper_lost(helper, "takes no more messages");
     return KC_STEP_OK;

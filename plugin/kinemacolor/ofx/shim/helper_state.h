@@ -35,6 +35,7 @@ struct kc_helper {
     uint64_t owed;              /* of a request that was aborted and whose end has not come; 0: none */
     int64_t owed_since_ms;
     int64_t heard_ms;           /* when it last showed life */
+    int64_t looked_ms;          /* when its channel was last looked at */
     int64_t started_ms;
     int64_t since_ms;           /* when the question that is open was taken up */
     int silence_limit_ms, start_limit_ms;

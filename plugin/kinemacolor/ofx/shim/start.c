@@ -12,6 +12,7 @@
 
 enum {
     SILENCE_LIMIT_MS = 5000,
+    LEAST_LIMIT_MS = 300, /* signs of life come every 200 */
     START_LIMIT_MS = 30000, /* imports from a cold disk */
     /* After a start that failed it is not tried again for as long as that took, at least and at most so long: a panel
      * full of clips is not slow as well, and a film that is rendered without colour comes to its end. */
@@ -23,11 +24,12 @@ enum {
     LAST_WORDS_MS = 100,
 };
 
+/* What is no whole number of milliseconds, or less than a helper that works can keep, does not count. */
 static int milliseconds_from(const char *variable, int fallback)
 {
-    char text[16];
-    long value = kc_environment(variable, text, sizeof text) ? strtol(text, NULL, 10) : 0;
-    return value > 0 && value < 3600000 ? (int)value : fallback;
+    char text[16], *end = text;
+    long value = kc_environment(variable, text, sizeof text) ? strtol(text, &end, 10) : 0;
+    return *end == '\0' && value >= LEAST_LIMIT_MS && value <= 3600000 ? (int)value : fallback;
 }
 
 static void say_hello(struct kc_helper *helper)
@@ -78,7 +80,7 @@ static enum kc_step launch(struct kc_helper *helper)
     helper->life = KC_STARTING;
     helper->owner = kc_process_id();
     helper->owed = 0;
-    helper->started_ms = helper->heard_ms = kc_now_ms();
+    helper->started_ms = helper->heard_ms = helper->looked_ms = kc_now_ms();
     helper->silence_limit_ms = milliseconds_from("KINEMACOLOR_OFX_DEADLINE_MS", SILENCE_LIMIT_MS);
     helper->start_limit_ms = milliseconds_from("KINEMACOLOR_OFX_START_MS", START_LIMIT_MS);
     say_hello(helper);

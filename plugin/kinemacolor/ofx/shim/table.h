@@ -66,7 +66,7 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
     {.kind = KC_FILE,
      .name = "mediaFile",
      .label = "Media file",
-     .hint = "The file that this clip shows. With it every frame has its final colour, in whatever order frames come.",
+     .hint = "The file that this clip shows. Analysed, or with its start, it gives frames in any order final colours.",
      .animates = false,
      .cheap = false,
      .evaluates = true},
@@ -441,4 +441,4 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .choices = matrix_choices, .choice_count = 4},
 };
 
-const uint64_t kc_table_hash = UINT64_C(0x57a8548f4740dedd);
+const uint64_t kc_table_hash = UINT64_C(0xf6ef3ca60dd5585e);
