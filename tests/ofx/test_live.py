@@ -185,6 +185,14 @@ def test_footage_that_changes_is_begun_anew(tiny_server, expected):
         assert check(colours, range(5), expected) == []
 
 
+def test_footage_that_changes_before_the_next_frame_is_noticed_if_the_host_can_show_it(tiny_server, expected):
+    with opened(tiny_server) as colours:
+        for number in range(5):
+            ask(colours, number, variant=1)
+        assert check(colours, [5, 6], expected, fetch=luma) == []
+        assert colours.changed == 1
+
+
 @pytest.mark.parametrize("states", ["kept", "lost"])
 def test_a_server_that_is_killed_and_comes_back(tmp_path, start_server, expected, states):
     server = start_server("--state-dir", str(tmp_path / "state"))

@@ -1,7 +1,8 @@
 """The colours of the pictures that a host shows, in whatever order, without a file to look the others up in.
 
     the same picture again            the colour that it was given; a provisional one only if no better can be had now
-    the next one                      the network takes a step
+    the next one                      the network takes a step; a host that can show the frame before is asked for it,
+                                      for what lies before the effect may have been changed
     any other                         the server goes back to a state before it, and is sent the frames since: those
                                       that the host has shown, or shows now if it can (temporal access)
     with unknown frames before it     a provisional colour, by a clip of its own, so that nothing final is disturbed
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
+
+import numpy as np
 
 from kinemacolor.client.errors import ClientError
 from kinemacolor.client.requests import OpenRequest
@@ -108,12 +111,21 @@ class LiveColours:
         known = self._kept.of(asked.number, name)
         if known is not None and known.verdict.is_final:
             return known
-        if not self._seen.add(asked.number, name, asked.luma):
+        is_same = self._seen.add(asked.number, name, asked.luma)
+        if not is_same or self._has_changed_before(asked.number, fetch):
             self._begin_anew()
             self._seen.add(asked.number, name, asked.luma)
         colour = self._patiently(asked, PastOf(self._seen, fetch), known)
         self._kept.put(asked.number, name, colour)
         return colour
+
+    def _has_changed_before(self, number: int, fetch: Callable[[int], Proxy | None] | None) -> bool:
+        """Whether the frame before a step is another one now: what lies before the effect was changed meanwhile."""
+        if fetch is None or self._final is None or self._final.next != number or self._settings.alone:
+            return False
+        seen = self._seen.at(number - 1)
+        shown = fetch(number - 1) if seen is not None else None
+        return seen is not None and shown is not None and not np.array_equal(seen, shown)
 
     def note(self, asked: Asked) -> None:
         """Remember a picture whose colour nobody wants: what comes after it may depend on it."""
