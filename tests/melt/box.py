@@ -79,11 +79,11 @@ def is_helper(process: psutil.Process) -> bool:
 
 @dataclass
 class Box:
-    """The folder; one place below /work in it for each test."""
+    """The folder; one place below /srv in it for each test."""
 
     root: Path
     place: str
-    """As melt sees it, such as /work/test_one."""
+    """As melt sees it, such as /srv/test_one."""
     running: list[Melt] = field(default_factory=list)
 
     @property

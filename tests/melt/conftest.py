@@ -56,18 +56,18 @@ def box_root() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def films(box_root: Path) -> str:
     """Folder in the box with grey8.mkv, other8.mkv and grey10.mkv."""
-    folder = box_root / "work/films"
+    folder = box_root / "srv/films"
     folder.mkdir(parents=True, exist_ok=True)
     write_strip(folder / "grey8.mkv", bits=8, seed=1)
     write_strip(folder / "other8.mkv", bits=8, seed=2)
     write_strip(folder / "grey10.mkv", bits=10, seed=1)
-    return "/work/films"
+    return "/srv/films"
 
 
 @pytest.fixture
 def box(box_root: Path, films: str, request: pytest.FixtureRequest) -> Iterator[Box]:
     """The box with an empty place for the test. Whatever the effect leaves behind is a failure."""
-    place = "/work/" + re.sub(r"\W+", "_", request.node.name)
+    place = "/srv/" + re.sub(r"\W+", "_", request.node.name)
     inside = box_root / place.lstrip("/")
     shutil.rmtree(inside, ignore_errors=True)
     inside.mkdir()

@@ -8,7 +8,7 @@
 # DEBIAN_MIRROR names another archive. The package index is asked from outside the folder's system, so a proxy or mirror
 # that pip knows here is used.
 #
-# In FOLDER: /opt/kinemacolor (virtual environment with kinemacolor[ofx]), /opt/ofx (the bundle), /work and /run/kc (empty).
+# In FOLDER: /opt/kinemacolor (virtual environment with kinemacolor[ofx]), /opt/ofx (the bundle), /srv and /run/kc (empty).
 set -euo pipefail
 root=${1:?usage: tests/melt/setup.sh FOLDER}
 project=$(cd "$(dirname "$0")/../.." && pwd)
@@ -28,7 +28,7 @@ if [ ! -e "$root/opt/.system-ready" ]; then
     # Not with debootstrap's --include: it cannot resolve what melt needs.
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -q --no-install-recommends \
         melt ffmpeg python3-minimal python3-venv procps
-    mkdir -p "$root/work" "$root/run/kc"
+    mkdir -p "$root/srv" "$root/run/kc"
     touch "$root/opt/.system-ready"
 fi
 

@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kinemacolor.models.color import lab_to_srgb, lightness_from_luminance, luma, srgb_to_linear
+from kinemacolor.models.color import lab_to_srgb
 from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
-from kinemacolor.training.degradation import FilmModel, degrade_sequence
 from kinemacolor.training.lai_loss import Footage, LaiLoss, lai_loss
-from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
-from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
+from kinemacolor.training.loop import ParameterGroup, TrainingLoop
+from kinemacolor.training.motion import MotionSettings, MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.shots import Shooting, ShotRecipe
 
 __all__ = ["LaiRecipe", "LaiTrainer"]
 
@@ -26,7 +26,7 @@ _FEATURE_TAP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaiRecipe(Schedule):
+class LaiRecipe(ShotRecipe):
     """Everything that decides the result of a run, apart from data and speed."""
 
     rate: float = 3e-4
@@ -35,16 +35,10 @@ class LaiRecipe(Schedule):
     """That of the last layer, which adds up 3136 numbers: at the others' rate its noise drowns what is learned."""
     count: int = 2
     """Shots of a batch."""
-    old_film_share: float = 0.6
-    """Share of the shots whose lightness comes from the model of old film."""
-    clip_share: float = 0.5
-    """Share of the shots that are pieces of clips; the others are made of photos."""
     motion: MotionSettings = field(default_factory=lambda: MotionSettings(frames=6, side_px=96))
     """What a shot looks like."""
     loss: LaiLoss = field(default_factory=LaiLoss)
     """Weights of the terms of the loss."""
-    film: FilmModel = field(default_factory=FilmModel)
-    """Ranges of the model of old film."""
 
 
 class LaiTrainer(TrainingLoop):
@@ -80,12 +74,8 @@ class LaiTrainer(TrainingLoop):
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
-        side = recipe.motion.side_px
         self.recipe = recipe
-        self.clips = [clip for clip in clips if len(clip) > 1 and min(clip.shape[1:3]) >= side]
-        self.photos = photos
-        if not self.clips or not self.photos:
-            raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
+        self._shooting = Shooting(recipe, clips, photos, rank=rank, workers=workers)
         torch.manual_seed(recipe.seed)
         layout = torch.channels_last
         net = Lai()
@@ -98,7 +88,6 @@ class LaiTrainer(TrainingLoop):
             part.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
             for part in (frame, encoder)
         )
-        self._generator = torch.Generator()
         last = list(self.net.deconv3.parameters())
         rest = [parameter for name, parameter in self.net.named_parameters() if not name.startswith("deconv3.")]
         groups = [ParameterGroup("lai", rest, recipe.rate), ParameterGroup("last", last, recipe.last_rate)]
@@ -106,21 +95,12 @@ class LaiTrainer(TrainingLoop):
 
     def draw_loss(self) -> Tensor:
         """The loss of this step's shots."""
-        rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
-        self._generator.manual_seed(self.recipe.seed + 1_000_003 * self.step + self.rank)
-        pictures = [self._draw(rng) for _ in range(max(1, self.recipe.count // self.workers))]
-        footage = self._footage(pictures)
+        pictures, lightness = self._shooting.draw(self.step)
+        footage = self._footage(pictures, lightness.to(self.device))
         with torch.autocast(self.device.type, torch.bfloat16):
             return lai_loss(self.net, footage, self._features, self.recipe.loss)
 
-    def _draw(self, rng: np.random.Generator) -> MovingPicture:
-        if rng.random() < self.recipe.clip_share:
-            return film_clip(self.clips[int(rng.integers(len(self.clips)))], self.recipe.motion, rng)
-        chosen = [self.photos[index] for index in rng.integers(len(self.photos), size=2)]
-        return film_photos(chosen, self.recipe.motion, rng)
-
-    def _footage(self, pictures: list[MovingPicture]) -> Footage:
-        lightness = torch.stack([self._develop(picture.rgb) for picture in pictures], dim=1).to(self.device)
+    def _footage(self, pictures: list[MovingPicture], lightness: Tensor) -> Footage:
         time, shots = lightness.shape[:2]
         flat = lightness.flatten(0, 1)
         ab = self._colour(flat)
@@ -136,12 +116,6 @@ class LaiTrainer(TrainingLoop):
             fine.reshape(time - 1, shots, *size, 2),
             _enlarged(seen.flatten(0, 1), size, "nearest").reshape(time - 1, shots, 1, *size),
         )
-
-    def _develop(self, rgb: Tensor) -> Tensor:
-        """(T, 1, H, W) L* of one shot, on old film or clean."""
-        if float(torch.rand((), generator=self._generator)) < self.recipe.old_film_share:
-            return degrade_sequence(srgb_to_linear(rgb), self.recipe.film, self._generator)
-        return lightness_from_luminance(srgb_to_linear(luma(rgb)))
 
     @torch.no_grad()
     def _colour(self, lightness: Tensor) -> Tensor:

@@ -13,38 +13,28 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
+from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.kinema_colorizer import confidence_of_spread
 from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, TemporalSettings, observe
-from kinemacolor.training.degradation import FilmModel, degrade_sequence
-from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
+from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.memory_loss import MemoryLoss, Shots, memory_loss
-from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
+from kinemacolor.training.motion import MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.shots import Shooting, ShotRecipe
 
 __all__ = ["MemoryRecipe", "MemoryTrainer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRecipe(Schedule):
+class MemoryRecipe(ShotRecipe):
     """Everything that decides the result of a run, apart from data and speed."""
 
     rate: float = 3e-3
     """Learning rate."""
-    count: int = 4
-    """Shots of a batch."""
-    old_film_share: float = 0.6
-    """Share of the shots whose lightness comes from the model of old film."""
-    clip_share: float = 0.5
-    """Share of the shots that are pieces of clips; the others are made of photos."""
-    motion: MotionSettings = field(default_factory=MotionSettings)
-    """What a shot looks like."""
     loss: MemoryLoss = field(default_factory=MemoryLoss)
     """Weights of the parts of the loss."""
-    film: FilmModel = field(default_factory=FilmModel)
-    """Ranges of the model of old film."""
 
 
 class MemoryTrainer(TrainingLoop):
@@ -76,36 +66,24 @@ class MemoryTrainer(TrainingLoop):
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
-        side = recipe.motion.side_px
         self.recipe = recipe
-        self.clips = [clip for clip in clips if len(clip) > 1 and min(clip.shape[1:3]) >= side]
-        self.photos = photos
-        if not self.clips or not self.photos:
-            raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
+        self._shooting = Shooting(recipe, clips, photos, rank=rank, workers=workers)
         torch.manual_seed(recipe.seed)
         self.net = MemoryNet().to(device)
         layout = torch.channels_last
         self._frame = frame.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
-        self._generator = torch.Generator()
         group = ParameterGroup("memory", list(self.net.parameters()), recipe.rate)
         super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
 
     def draw_loss(self) -> Tensor:
         """The loss of this step's shots."""
-        rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
-        self._generator.manual_seed(self.recipe.seed + 1_000_003 * self.step + self.rank)
-        pictures = [self._draw(rng) for _ in range(max(1, self.recipe.count // self.workers))]
-        return memory_loss(self.net, self._look(pictures), TemporalSettings(), self.recipe.loss)
+        pictures, lightness = self._shooting.draw(self.step)
+        return memory_loss(
+            self.net, self._look(pictures, lightness.to(self.device)), TemporalSettings(), self.recipe.loss
+        )
 
-    def _draw(self, rng: np.random.Generator) -> MovingPicture:
-        if rng.random() < self.recipe.clip_share:
-            return film_clip(self.clips[int(rng.integers(len(self.clips)))], self.recipe.motion, rng)
-        chosen = [self.photos[index] for index in rng.integers(len(self.photos), size=2)]
-        return film_photos(chosen, self.recipe.motion, rng)
-
-    def _look(self, pictures: list[MovingPicture]) -> Shots:
+    def _look(self, pictures: list[MovingPicture], lightness: Tensor) -> Shots:
         rgb = torch.stack([picture.rgb for picture in pictures], dim=1)
-        lightness = torch.stack([self._develop(picture.rgb) for picture in pictures], dim=1).to(self.device)
         lab = _unflatten(F.avg_pool2d(srgb_to_lab(rgb.flatten(0, 1)), CELL), rgb).to(self.device)
         ab, confidence = (_unflatten(planes, rgb) for planes in self._propose(lightness.flatten(0, 1)))
         observed = tuple(map(self._observe, lightness, ab, confidence))
@@ -115,12 +93,6 @@ class MemoryTrainer(TrainingLoop):
 
     def _observe(self, lightness: Tensor, ab: Tensor, confidence: Tensor) -> Cells:
         return observe(self.net, lightness, ab, confidence)
-
-    def _develop(self, rgb: Tensor) -> Tensor:
-        """(T, 1, H, W) L* of one shot, on old film or clean."""
-        if float(torch.rand((), generator=self._generator)) < self.recipe.old_film_share:
-            return degrade_sequence(srgb_to_linear(rgb), self.recipe.film, self._generator)
-        return lightness_from_luminance(srgb_to_linear(luma(rgb)))
 
     @torch.no_grad()
     def _propose(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
