@@ -35,7 +35,7 @@ def _get(values: argparse.Namespace) -> None:
     url = values.url or official.url
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
-    say(f"{official.name}: {official.licence}")
+    _say(f"{official.name}: {official.licence}")
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (Path(urlsplit(url).path).name or f"{official.name}.pth")
@@ -53,19 +53,19 @@ def _verify(values: argparse.Namespace) -> None:
     names = [values.name] if values.name else [name for name in OFFICIAL if installed_card(name) is not None]
     for name in names:
         card = verify_installed(official_network(name).name)
-        say(f"{name}: as it was imported, SHA-256 {card.sha256}")
+        _say(f"{name}: as it was imported, SHA-256 {card.sha256}")
     if not names:
-        say("no weights of others are installed")
+        _say("no weights of others are installed")
 
 
 def _licence(values: argparse.Namespace) -> None:
     official = official_network(values.name)
-    say(f"{official.paper}\ncode and weights: {official.source}\n{official.licence}")
+    _say(f"{official.paper}\ncode and weights: {official.source}\n{official.licence}")
 
 
 def _tell(card: Card) -> None:
     whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
-    say(f"{card.name}: imported from {card.imported_from} ({whose}); terms: {card.licence}")
+    _say(f"{card.name}: imported from {card.imported_from} ({whose}); terms: {card.licence}")
 
 
 class _Meter:
@@ -81,7 +81,7 @@ class _Meter:
             sys.stderr.flush()
 
 
-def say(line: str) -> None:
+def _say(line: str) -> None:
     """To the user."""
     sys.stdout.write(f"{line}\n")
 

@@ -1,6 +1,5 @@
 """A file from its address: gone on with where an earlier attempt stopped, checked by its hash before it counts."""
 
-import hashlib
 import os
 import urllib.error
 import urllib.request
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kinemacolor.models.errors import DownloadError
+from kinemacolor.models.files.load import is_web_page, sha256_of_file
 
 __all__ = ["download"]
 
@@ -41,9 +41,9 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
     except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise DownloadError(f"{url}: {reason}; the same command goes on where it stopped") from error
-    found = _sha256(part)
+    found = sha256_of_file(part)
     if not found.startswith(sha256):
-        web_page = _begins_like_a_page(part)
+        web_page = is_web_page(part)
         part.unlink()
         what = "a web page" if web_page else f"a file with SHA-256 {found}"
         raise DownloadError(f"{url}: expected a file with SHA-256 {sha256}, found {what}")
@@ -80,13 +80,3 @@ def _copy(source: BinaryIO, file: BinaryIO, done: int, total: int | None, progre
         done += len(chunk)
         progress(done, total)
     return done
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _begins_like_a_page(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(512).lstrip()[:1] == b"<"

@@ -13,7 +13,7 @@ from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.torch_file import is_torch_file, read_tensors
 from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
 
-__all__ = ["load_network", "read_weights", "sha256_of_file"]
+__all__ = ["is_web_page", "load_network", "read_weights", "sha256_of_file"]
 
 _HEAD_BYTES = 512
 _NAMES_SHOWN = 3
@@ -67,12 +67,22 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_web_page(path: Path) -> bool:
+    """Whether a file begins as HTML does: what servers give in place of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).lstrip()[:1] == b"<"
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head:
         raise CheckpointError("expected a weights file, found an empty one")
-    if head.lstrip()[:1] == b"<":
+    if is_web_page(path):
         raise CheckpointError("expected a weights file, found a web page: the download gave a page instead of the file")
     if is_torch_file(head):
         return read_tensors(path)
