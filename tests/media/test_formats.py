@@ -42,7 +42,8 @@ def test_every_code_of_a_packed_format_comes_back(name: str) -> None:
     width = WIDTH + (name in ("p010le", "p016le"))  # swscale leaves out their last column of chroma at odd widths
     given = make.picture(target.name, width, HEIGHT, 3, colour=True)
     planar = make.video_frame(target.name, width, HEIGHT, given)
-    packed = planar.reformat(format=name, src_color_range=2, dst_color_range=2)
+    # One thread: swscale writes whole registers past the end of a row, and threads do so into each other's first row.
+    packed = planar.reformat(format=name, src_color_range=2, dst_color_range=2, threads=1)
     assert packed.format.name == name
 
     expected, found = unpacked(planar, target.name), unpacked(packed, name)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from kinemacolor.models.color import luma
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.lai_loss import Footage, LaiLoss, colour_part, lai_loss
+from kinemacolor.training.lai_start import begin_as_average
 from kinemacolor.training.lai_trainer import LaiRecipe, LaiTrainer
 from kinemacolor.training.motion import MotionSettings
 
@@ -72,13 +74,31 @@ def trainer(folder: Path, seed: int = 5) -> LaiTrainer:
     return LaiTrainer(folder, recipe, frame, encoder, clips, photos)
 
 
-def test_a_run_begins_as_a_network_that_changes_nothing_and_repeats(tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_beginning_is_a_moving_average_of_colour(share: float) -> None:
+    torch.manual_seed(3)
+    network = Lai(blocks=2)
+    begin_as_average(network, share)
+    colour = torch.tensor([[0.45, 0.40, 0.40], [0.40, 0.40, 0.45]]).view(2, 1, 3, 1, 1).expand(2, 1, 3, SIDE, SIDE)
+    grey = torch.full((1, 3, SIDE, SIDE), 0.42)
+    with torch.no_grad():
+        output, _ = network(colour[0], colour[1], grey, grey, None)
+    expected = share * colour_part(colour[1]) + (1 - share) * colour_part(colour[0])
+    assert torch.allclose(colour_part(output), expected, atol=2e-3)
+    assert torch.allclose(luma(output), luma(colour[0]), atol=1e-5)
+
+
+def test_a_share_out_of_range_and_a_network_without_biases_are_refused() -> None:
+    with pytest.raises(ValueError, match="share"):
+        begin_as_average(Lai(width=8), 1.0)
+    with pytest.raises(ValueError, match="biases"):
+        begin_as_average(Lai(width=8, bias=False), 0.5)
+
+
+def test_a_run_repeats(tmp_path: Path) -> None:
     one, other = trainer(tmp_path / "a"), trainer(tmp_path / "b")
-    planes = torch.rand(4, 1, 3, SIDE, SIDE)
-    output, _ = one.net(*planes, None)
-    assert torch.equal(output, planes[0])
+    before = [parameter.detach().clone() for parameter in one.net.parameters()]
     losses = [one.train_step() for _ in range(2)]
     assert losses == [other.train_step() for _ in range(2)]
     assert all(np.isfinite(losses))
-    changed, _ = one.net(*planes, None)
-    assert not torch.equal(changed, planes[0])
+    assert all(not torch.equal(old, new) for old, new in zip(before, one.net.parameters(), strict=True))

@@ -78,7 +78,7 @@ def _export(run: Path, out: Path) -> None:
         raise RecipeError(f"{run}: expected a run with a checkpoint, found none")
     net = Lai()
     content = torch.load(path, weights_only=True)
-    net.load_state_dict(content["net"])
+    net.load_state_dict(content["average"])
     out.parent.mkdir(parents=True, exist_ok=True)
     _log.info("step %d exported, sha256 %s", content["step"], save_weights(out, net))
 

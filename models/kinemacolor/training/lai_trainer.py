@@ -14,6 +14,7 @@ from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.lai_loss import Footage, LaiLoss, lai_loss
+from kinemacolor.training.lai_start import begin_as_average
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings, MovingPicture
 from kinemacolor.training.photos import Picture
@@ -35,6 +36,10 @@ class LaiRecipe(ShotRecipe):
     """That of the last layer, which adds up 3136 numbers: at the others' rate its noise drowns what is learned."""
     count: int = 2
     """Shots of a batch."""
+    average: float = 0.998
+    """Decay of the running mean of the weights, which is what is exported."""
+    start_share: float = 0.5
+    """Weight of what was before in the moving average that the training begins with."""
     motion: MotionSettings = field(default_factory=lambda: MotionSettings(frames=6, side_px=96))
     """What a shot looks like."""
     loss: LaiLoss = field(default_factory=LaiLoss)
@@ -51,7 +56,7 @@ class LaiTrainer(TrainingLoop):
         encoder: Whose features say what looks alike.
         clips: (T, H, W, 3) uint8 sRGB each.
         photos: (H, W, 3) uint8 sRGB each.
-        start: Weights to begin with; None: a network that changes nothing.
+        start: Weights to begin with; None: a moving average, see `lai_start`.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
         device: Where the networks run; pictures are always drawn on the CPU.
@@ -82,7 +87,7 @@ class LaiTrainer(TrainingLoop):
         if start is not None:
             net.load_state_dict(start)
         else:
-            _begin_as_identity(net)
+            begin_as_average(net, recipe.start_share)
         self.net = net.to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
         self._frame, self._encoder = (
             part.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
@@ -129,12 +134,6 @@ class LaiTrainer(TrainingLoop):
         taps = self._encoder((rgb * 2 - 1).contiguous(memory_format=torch.channels_last))
         feature: Tensor = taps[_FEATURE_TAP]
         return feature.float()
-
-
-def _begin_as_identity(net: Lai) -> None:
-    """The output starts as the input: what is learned is the change."""
-    torch.nn.init.zeros_(net.deconv3.conv2d.weight)
-    torch.nn.init.zeros_(net.deconv3.conv2d.bias)  # type: ignore[arg-type]
 
 
 def _enlarged(planes: Tensor, size: torch.Size, mode: str) -> Tensor:
