@@ -5,7 +5,7 @@ Nothing is kept between calls: a table of names and builders, no registration at
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -28,7 +28,7 @@ from kinemacolor.models.official import official_network
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
-__all__ = ["DEFAULT_MODEL", "describe_model", "list_models", "load_model"]
+__all__ = ["DEFAULT_MODEL", "describe_model", "list_models", "load_families", "load_model"]
 
 DEFAULT_MODEL = "kinema"
 """The model that is used when none is named."""
@@ -133,6 +133,42 @@ def load_model(
     if not mark:
         return model
     return ComposedColorizer(spec, model, _TEMPORALS[temporal].make(where), where, chosen)
+
+
+def load_families(names: Sequence[str], device: torch.device | str = "cpu") -> tuple[tuple[Colorizer, ...], ...]:
+    """Make several models ready, each of their networks loaded once, in its reference dtype.
+
+    Args:
+        names: As `load_model` takes them, each once.
+        device: Where they shall run.
+
+    Returns:
+        The models by frame network, in the order of the names. Those of one family share it: what `propose` of any of
+        them says of a frame, `step` of each of them goes on from.
+
+    Raises:
+        UnknownModelError: There is no model of a name.
+        CheckpointError: Weights are not installed, damaged or another network's.
+    """
+    where = torch.device(device)
+    temporals: dict[str, Steadying] = {}
+    families: dict[str, list[ModelSpec]] = {}
+    for spec in [describe_model(name) for name in names]:
+        frame, _, temporal = spec.name.partition(_TEMPORAL_MARK)
+        families.setdefault(frame, []).append(spec)
+        if temporal and temporal not in temporals:
+            temporals[temporal] = _TEMPORALS[temporal].make(where)
+    return tuple(_load_family(frame, specs, temporals, where) for frame, specs in families.items())
+
+
+def _load_family(
+    frame: str, specs: Sequence[ModelSpec], temporals: Mapping[str, Steadying], where: torch.device
+) -> tuple[Colorizer, ...]:
+    own = _entries()[frame].load(where, specs[0].dtypes[0])
+    return tuple(
+        ComposedColorizer(spec, own, temporals[temporal], where, own.dtype) if temporal else own
+        for spec, temporal in ((spec, spec.name.partition(_TEMPORAL_MARK)[2]) for spec in specs)
+    )
 
 
 def _entries() -> Mapping[str, _Entry]:

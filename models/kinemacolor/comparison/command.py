@@ -1,0 +1,197 @@
+"""`kinemacolor compare DIR|FILE`: frame networks with temporal networks, side by side (docs/comparison.md)."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from kinemacolor.comparison.colouring import Colours, colour_clip
+from kinemacolor.comparison.combinations import TEMPORALS, Combination, combine
+from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError, explain
+from kinemacolor.comparison.folder import PAGE, OutputFolder, output_folder
+from kinemacolor.comparison.material import LAYOUTS, Limits, Piece, find_material
+from kinemacolor.comparison.measuring import measure_clip
+from kinemacolor.comparison.media import ClipMedia, make_media
+from kinemacolor.comparison.page import page_html
+from kinemacolor.comparison.results import ClipResult, Comparison
+from kinemacolor.comparison.tables import csv_text, json_text, markdown
+from kinemacolor.comparison.truth import has_colour
+from kinemacolor.evaluation.errors import EvaluationError
+from kinemacolor.evaluation.measure import Footage, Truth
+from kinemacolor.evaluation.report import PROTOCOL
+from kinemacolor.models.api import Colorizer
+from kinemacolor.models.errors import ModelError
+from kinemacolor.models.registry import load_families
+
+__all__ = ["main"]
+
+_FRAMES = 48  # two seconds: long enough to see flicker, short enough to be looked at again and again
+_SHORT_SIDE_PX = 256
+_EXIT_CODES = "exit codes: 0 done, 1 error or output, 2 usage, 4 input, 5 out of memory, 130 interrupted"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare, write the folder, write the table to the standard output, and return the exit code."""
+    try:
+        _run(_parse(arguments))
+    except (ComparisonError, EvaluationError, ModelError) as error:
+        line, code = explain(error)
+        sys.stderr.write(f"kinemacolor: {line}\n")
+        return code
+    return 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="kinemacolor compare",
+        description="Compare frame networks with temporal networks: videos, sheets, figures, plots and a page.",
+        epilog=_EXIT_CODES,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("material", type=Path, metavar="DIR|FILE", help=LAYOUTS)
+    add("--models", type=_names, metavar="A,B,...", help="frame networks (default: kinema and those installed)")
+    add("--temporal", type=_names, metavar="A,B,...", help=f"of {', '.join(TEMPORALS)} (default: those there are)")
+    add("--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="new or empty (default: %(default)s)")
+    add("--overwrite", action="store_true", help="replace an earlier comparison in FOLDER")
+    add("--frames", type=_count, default=_FRAMES, metavar="N", help="of each clip, at most (default: %(default)s)")
+    add("--clips", type=_count, metavar="N", help="at most (default: all of a DIR, 4 shots of a film)")
+    add("--size", type=_side, default=_SHORT_SIDE_PX, metavar="SHORT_SIDE", help="pixels, at most (%(default)s)")
+    add("--no-truth", action="store_true", help="measure only what needs no known colours")
+    add("--device", type=_device, metavar="cpu|cuda:N", help="of the networks (default: a GPU if there is one)")
+    add("--threads", type=_count, metavar="N", help="threads of the networks")
+    add("--json", action="store_true", help="print metrics.json instead of the table")
+    return parser.parse_args(list(arguments))
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected names with commas between them, found {text!r}")
+    return names
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def _side(text: str) -> int:
+    side = _count(text)
+    if side < 16:  # the optical flow that flicker is measured along needs as much
+        raise argparse.ArgumentTypeError(f"expected at least 16 pixels, found {text}")
+    return side
+
+
+def _device(text: str) -> torch.device:
+    try:
+        return torch.device(text)
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"expected cpu or cuda:N, found {text!r}") from error
+
+
+def _run(options: argparse.Namespace) -> None:
+    combinations = combine(options.models, options.temporal)
+    material = find_material(options.material)
+    device = _chosen(options.device)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    limits = Limits(options.frames, options.clips, options.size)
+    with output_folder(options.out, options.overwrite) as folder:
+        families = load_families([one.spec.name for one in combinations], device)
+        tour = _Tour(folder, combinations, families, options.no_truth)
+        tour.take(material.read(limits))
+        comparison = Comparison(
+            version=version("kinemacolor"),
+            settings=_settings(options, device),
+            combinations=combinations,
+            milliseconds=tour.milliseconds,
+            clips=tuple(tour.clips),
+        )
+        metrics = json_text(comparison)
+        folder.write("metrics.json", metrics)
+        folder.write("metrics.csv", csv_text(comparison))
+        folder.write(PAGE, page_html(comparison, tour.media))
+    sys.stderr.write(f"the page: {options.out / PAGE}\n")
+    sys.stdout.write(metrics if options.json else markdown(comparison) + "\n")
+
+
+class _Tour:
+    """Clip after clip is coloured, measured, written and forgotten; figures and what the page shows are kept."""
+
+    def __init__(
+        self,
+        folder: OutputFolder,
+        combinations: Sequence[Combination],
+        families: Sequence[Sequence[Colorizer]],
+        no_truth: bool,
+    ) -> None:
+        self._folder, self._combinations, self._families = folder, combinations, families
+        self._no_truth = no_truth
+        self._seconds: dict[str, list[tuple[float, float]]] = {one.title: [] for one in combinations}
+        self.clips: list[ClipResult] = []
+        self.media: dict[str, ClipMedia] = {}
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        """The tour."""
+        for piece in pieces:
+            self._add(piece)
+
+    @property
+    def milliseconds(self) -> dict[str, tuple[float, float]]:
+        """Of both networks for one frame, mean over all, by title."""
+        frames = sum(clip.frames for clip in self.clips)
+        return {
+            title: (1000.0 * sum(one[0] for one in each) / frames, 1000.0 * sum(one[1] for one in each) / frames)
+            for title, each in self._seconds.items()
+        }
+
+    def _add(self, piece: Piece) -> None:
+        frames, height, width = piece.clip.rgb.shape[:3]
+        name = piece.clip.name
+        known = not self._no_truth and has_colour(piece.clip)
+        what = "" if known else ", no known colours"
+        sys.stderr.write(f"{len(self.clips) + 1} {name}: {frames} frames of {width}x{height}{what}\n")
+        footage = Truth(piece.clip) if known else Footage(piece.clip)
+        colours = self._colour(footage)
+        sys.stderr.write(f"{len(self.clips) + 1} {name}: coloured, measuring\n")
+        measured = measure_clip(footage, {title: one.ab for title, one in colours.items()})
+        lines = {title: one.line for title, one in measured.items()}
+        clip = ClipResult(name=name, frames=frames, width_px=width, height_px=height, rate=piece.rate, lines=lines)
+        self.media[name] = make_media(self._folder, clip, self._combinations, measured)
+        self.clips.append(clip)
+
+    def _colour(self, footage: Footage) -> dict[str, Colours]:
+        found = colour_clip(self._families, footage.clip.lightness)
+        colours = {one.title: found[one.spec.name] for one in self._combinations}
+        for title, one in colours.items():
+            self._seconds[title].append((one.propose_s, one.step_s))
+        return colours
+
+
+def _chosen(device: torch.device | None) -> torch.device:
+    there = torch.cuda.is_available()
+    if device is not None and device.type == "cuda" and not there:
+        raise ComparisonUsageError(f"--device: there is no CUDA device {device}")
+    return device if device is not None else torch.device("cuda" if there else "cpu")
+
+
+def _settings(options: argparse.Namespace, device: torch.device) -> dict[str, str]:
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    return {
+        "material": options.material.resolve().name,
+        "frame networks": ", ".join(options.models or ["those there are"]),
+        "temporal networks": ", ".join(options.temporal or ["those there are"]),
+        "frames of a clip": f"at most {options.frames}",
+        "clips": "default" if options.clips is None else f"at most {options.clips}",
+        "short side": f"at most {options.size} pixels",
+        "known colours": "not used (--no-truth)" if options.no_truth else "used where a clip has colours",
+        "device": where,
+        "PyTorch": torch.__version__,
+        "protocol": f"{PROTOCOL} of kinemacolor evaluate",
+        "Kinemacolor": version("kinemacolor"),
+    }

@@ -1,0 +1,120 @@
+"""What each figure means, in which direction it is better, and which of several is best. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["MEASURES", "Aim", "Measure", "best", "measures_of"]
+
+
+class Aim(Enum):
+    """Where a figure should go."""
+
+    HIGHER = "higher is better"
+    LOWER = "lower is better"
+    TRUTH = "nearer to the truth's is better"
+    NONE = "says how much, not how good"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One column."""
+
+    name: str
+    """Of the field in `kinemacolor.evaluation.measure`."""
+    head: str
+    unit: str
+    """Empty: it has none."""
+    aim: Aim
+    text: str
+    """What it says, for people."""
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        "ciede2000",
+        "CIEDE2000",
+        "",
+        Aim.LOWER,
+        "Colour difference to the true frame as the eye sees it, mean over pixels; a difference of 1 is just visible. "
+        "A result that is not below grey guesses.",
+    ),
+    Measure(
+        "psnr_db",
+        "PSNR",
+        "dB",
+        Aim.HIGHER,
+        "Peak signal to noise ratio of the sRGB picture. Grey is not bad at it: a careful picture beats a lively one.",
+    ),
+    Measure("psnr_ab_db", "PSNR ab", "dB", Aim.HIGHER, "The same of the colour planes a* and b* alone."),
+    Measure(
+        "colourfulness",
+        "Colourfulness",
+        "",
+        Aim.TRUTH,
+        "How much colour there is (Hasler and Suesstrunk 2003); 0 is grey, about 35 is an ordinary photo.",
+    ),
+    Measure(
+        "colourfulness_error",
+        "Colourfulness error",
+        "",
+        Aim.LOWER,
+        "Difference of a frame's colourfulness to the true frame's, mean over frames.",
+    ),
+    Measure(
+        "cdc_e3",
+        "CDC",
+        "× 10⁻³",
+        Aim.LOWER,
+        "Colour distribution consistency (Liu et al. 2021): how much the histograms of red, green and blue change from "
+        "frame to frame. Brightness that changes counts, too, so even grey is not at 0.",
+    ),
+    Measure(
+        "warp_error_rgb_e3",
+        "Warp error RGB",
+        "× 10⁻³",
+        Aim.LOWER,
+        "How much the picture changes along the motion of the film, mean square (after Lai et al. 2018).",
+    ),
+    Measure(
+        "warp_error_e3",
+        "Flicker (warp error ab)",
+        "× 10⁻³",
+        Aim.LOWER,
+        "The same of the colour planes alone: colour that flickers. Even true colour is not at 0.",
+    ),
+)
+"""In the order of the columns."""
+
+_DIGITS = 2
+_UNJUDGED = ("colourfulness", "warp_error_e3")  # all that is measured without a truth, and no reason to prefer a model
+
+
+def measures_of(names: Sequence[str]) -> tuple[Measure, ...]:
+    """The measures of some figures, in the order of the columns; without a truth none of them has a direction."""
+    found = tuple(measure for measure in MEASURES if measure.name in names)
+    if {measure.name for measure in found} != set(_UNJUDGED):
+        return found
+    return tuple(Measure(one.name, one.head, one.unit, Aim.NONE, one.text) for one in found)
+
+
+def best(measure: Measure, values: Mapping[str, float], truth: float | None) -> frozenset[str]:
+    """Titles of the best of some results; several if they are equal as they are printed.
+
+    Args:
+        measure: Which figure.
+        values: By title, without grey and the truth.
+        truth: The truth's own.
+    """
+    if measure.aim is Aim.NONE or len(values) < 2:
+        return frozenset()
+    scores = {
+        title: round(_badness(measure.aim, round(value, _DIGITS), truth), _DIGITS) for title, value in values.items()
+    }
+    return frozenset(title for title, score in scores.items() if score == min(scores.values()))
+
+
+def _badness(aim: Aim, value: float, truth: float | None) -> float:
+    if aim is Aim.TRUTH:
+        return abs(value - truth) if truth is not None else 0.0
+    return -value if aim is Aim.HIGHER else value

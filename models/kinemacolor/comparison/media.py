@@ -1,0 +1,75 @@
+"""What there is to look at of one clip: made once, written as files, and kept in the size that goes into the page."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kinemacolor.comparison.combinations import Combination
+from kinemacolor.comparison.folder import OutputFolder
+from kinemacolor.comparison.measuring import Measured
+from kinemacolor.comparison.plots import draw_over_time
+from kinemacolor.comparison.results import ClipResult
+from kinemacolor.comparison.sheets import contact_sheet, jpeg_bytes, png_bytes
+from kinemacolor.comparison.side_by_side import side_by_side
+from kinemacolor.comparison.video import Encoding, encode_mp4
+from kinemacolor.evaluation.pictures import Picture
+
+__all__ = ["ClipMedia", "file_name", "make_media"]
+
+_FINE = Encoding(crf=18)
+_SMALLER = (Encoding(crf=24), Encoding(crf=28, scale=0.75), Encoding(crf=30, scale=0.5), Encoding(crf=36, scale=0.5))
+_PAGE_VIDEO_BYTES = 3 << 20
+"""Of one clip in the page: browsers hold a page of 50 MB without trouble, and a dozen clips are common."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipMedia:
+    """What the page shows of a clip."""
+
+    video: bytes
+    """MP4."""
+    video_size: tuple[int, int]
+    """Width and height at which it is meant to be seen."""
+    sheet: bytes
+    """JPEG."""
+    sheet_size: tuple[int, int]
+    plot: str
+    """SVG element."""
+
+
+def make_media(
+    folder: OutputFolder, clip: ClipResult, combinations: Sequence[Combination], measured: Mapping[str, Measured]
+) -> ClipMedia:
+    """Write the clip's video, contact sheet and plot.
+
+    Raises:
+        ComparisonError: One cannot be written.
+    """
+    name, columns = file_name(clip.name), {title: one.pictures for title, one in measured.items()}
+    whole = list(side_by_side(columns))
+    video = encode_mp4(whole, clip.rate, _FINE)
+    folder.write(f"videos/{name}.mp4", video)
+    sheet = contact_sheet(columns)
+    folder.write(f"sheets/{name}.png", png_bytes(sheet))
+    drawing = draw_over_time(clip, combinations)
+    folder.write(f"plots/{name}.svg", drawing.file)
+    shown = video if len(video) <= _PAGE_VIDEO_BYTES else _smaller(whole, clip)
+    return ClipMedia(shown, _size(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
+
+
+def file_name(name: str) -> str:
+    """A clip's name as a name of files on every system."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "clip"
+
+
+def _smaller(whole: Sequence[Picture], clip: ClipResult) -> bytes:
+    made = (encode_mp4(whole, clip.rate, encoding) for encoding in _SMALLER)
+    found = b""
+    for found in made:
+        if len(found) <= _PAGE_VIDEO_BYTES:
+            break
+    return found
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    return picture.shape[1], picture.shape[0]
