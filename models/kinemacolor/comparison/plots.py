@@ -70,8 +70,7 @@ def draw_over_time(clip: ClipResult, combinations: Sequence[Combination]) -> Dra
         if clip.is_known:
             _draw_difference(axes[0], clip, styles)
         _draw_flicker(axes[-1], clip, styles)
-        handles, labels = axes[-1].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
+        _add_legend(figure, axes[-1])
         return Drawing(_svg(figure, f"{clip.name}: colour over time"))
 
 
@@ -95,6 +94,14 @@ def _draw_flicker(axes: Axes, clip: ClipResult, styles: Mapping[str, _Style]) ->
         axes.set_ylabel("warp error of a*b* × 10³ (log scale)")
     else:
         axes.set_ylim(bottom=0.0)
+
+
+def _add_legend(figure: Figure, axes: Axes) -> None:
+    """Line by line; matplotlib fills column by column."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = [index for column in range(_LEGEND_COLUMNS) for index in range(column, len(labels), _LEGEND_COLUMNS)]
+    ordered = [handles[index] for index in order], [labels[index] for index in order]
+    figure.legend(*ordered, loc="outside lower center", ncols=_LEGEND_COLUMNS, frameon=False)
 
 
 def _plot(axes: Axes, frames: Sequence[int], values: Sequence[float], title: str, style: _Style) -> None:
