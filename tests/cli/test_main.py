@@ -103,10 +103,12 @@ def test_every_error_has_a_code_and_one_line(error, code):
 def test_models_are_listed_by_a_running_server(tiny_server, capsys):
     assert main.main(["models", "list", "--json", "--server", tiny_server]) == 0
     models = json.loads(capsys.readouterr().out)
-    assert {"name", "licence", "weights_sha256", "is_default"} <= models[0].keys()
+    assert {"name", "frame", "temporal", "licence", "terms", "weights_sha256", "is_default"} <= models[0].keys()
     assert "tiny" in [model["name"] for model in models]
     assert main.main(["models", "list", "--server", tiny_server]) == 0
-    assert "tiny" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "tiny" in told
+    assert "CC-BY-NC-4.0: The weights were trained on" in told
 
 
 def test_doctor_finds_a_healthy_installation(tiny_server, capsys):

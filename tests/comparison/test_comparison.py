@@ -138,24 +138,33 @@ def measure(name: str):
 
 
 def test_the_best():
-    values = {"a": 10.0, "b": 30.0, "c": 10.001}
-    assert best(measure("psnr_db"), values, None) == {"b"}
-    assert best(measure("ciede2000"), values, None) == {"a", "c"}
-    assert best(measure("colourfulness"), values, 28.0) == {"b"}
-    assert best(measure("ciede2000"), {"a": 1.0}, None) == frozenset()
+    figures = ("psnr_db", "ciede2000", "colourfulness", "cdc_e3")
+    results = {
+        "a": dict(zip(figures, (10.0, 5.0, 30.0, 2.0), strict=True)),
+        "b": dict(zip(figures, (30.0, 9.0, 11.0, 2.5), strict=True)),
+        "pale": dict(zip(figures, (20.0, 5.001, 3.0, 1.0), strict=True)),
+    }
+    truth = dict(zip(figures, (float("inf"), 0.0, 20.0, 1.5), strict=True))
+    assert best(measure("psnr_db"), results, truth) == {"b"}
+    assert best(measure("ciede2000"), results, truth) == {"a", "pale"}
+    assert best(measure("colourfulness"), results, truth) == {"b"}
+    assert best(measure("cdc_e3"), results, truth) == {"a"}
+    assert best(measure("cdc_e3"), dict.fromkeys("cd", results["pale"]), truth) == frozenset()
+    assert best(measure("ciede2000"), {"a": results["a"]}, truth) == frozenset()
 
 
 def test_without_a_truth_nothing_is_best():
+    results = {title: {"colourfulness": value, "warp_error_e3": value} for title, value in (("a", 1.0), ("b", 2.0))}
     measures = measures_of(["colourfulness", "warp_error_e3"])
-    assert [best(one, {"a": 1.0, "b": 2.0}, None) for one in measures] == [frozenset()] * 2
+    assert [best(one, results, {}) for one in measures] == [frozenset()] * 2
 
 
 @pytest.mark.parametrize(("cells", "columns"), [(1, 1), (3, 2), (4, 2), (5, 3), (6, 3), (9, 3), (12, 4)])
 def test_a_grid_is_near_to_a_screen(cells, columns):
-    grid = grid_of(cells, 455, 282, 4)
+    grid = grid_of(cells, 455, 288, 4)
     assert grid.columns == columns
     assert grid.width_px % 2 == grid.height_px % 2 == 0
-    assert grid.corner(cells - 1)[1] + 282 <= grid.height_px
+    assert grid.corner(cells - 1)[1] + 288 <= grid.height_px
 
 
 def test_a_label_that_is_too_long_is_set_smaller():

@@ -1,5 +1,6 @@
 """Tracks, times and tags of a film: what goes in comes out."""
 
+import json
 from fractions import Fraction
 
 import av
@@ -46,6 +47,30 @@ def test_chapters_attachments_and_metadata_stay(tmp_path, render):
         assert container.metadata["title"] == "A film"
         (attachment,) = [stream for stream in container.streams if stream.type == "attachment"]
         assert bytes(attachment.data) == font[2]
+
+
+def test_the_output_says_whose_colours_it_has_and_under_which_terms(tmp_path, run, render, tiny_server):
+    source = make.film(tmp_path / "in.mkv", frames=6, metadata={"comment": "From reel 3"})
+    assert render(source.path, tmp_path / "out.mkv", "--model", "tiny").code == 0
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        own, note = next(value for key, value in container.metadata.items() if key.lower() == "comment").splitlines()
+    assert own == "From reel 3"
+    assert "model tiny, weights SHA-256 " in note
+    assert note.endswith("licence of the weights: Apache-2.0")
+    started = run("render", source.path, tmp_path / "b.mkv", "--server", tiny_server, "--progress", "json")
+    events = [json.loads(line) for line in started.out.splitlines()]
+    assert [event["licence"] for event in events if event["event"] == "started"] == ["Apache-2.0"]
+
+
+def test_a_temporal_network_that_the_model_does_not_go_with_is_refused(tmp_path, render):
+    source = make.film(tmp_path / "in.mkv", frames=3)
+    refused = render(source.path, tmp_path / "out.mkv", "--temporal", "lai")
+    assert refused.code == 2
+    assert "no model named '+lai'; the server has: kinema, kinema+none" in refused.err
+    assert not (tmp_path / "out.mkv").exists()
+    twice = render(source.path, tmp_path / "out.mkv", "--model", "kinema+none", "--temporal", "none")
+    assert twice.code == 2
+    assert "kinema+none names a temporal network already" in twice.err
 
 
 @pytest.mark.parametrize("timecode", ["01:02:03:04", "01:02:03;04"])

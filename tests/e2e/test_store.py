@@ -238,8 +238,10 @@ def test_a_remembered_server_that_was_another_fails_aloud_once(tmp_path, film, r
     """Its name did not change with it, and a frame is missing: the film must not mix the colours of two servers."""
     colour(server=None)
     with database(folder) as connection, connection:
-        name, model, weights, _ = connection.execute("SELECT print, model, weights_sha256, sum FROM server").fetchone()
-        connection.execute("UPDATE server SET device_class = 'old', sum = ?", (row_sum(name, model, weights, "old"),))
+        query = "SELECT print, model, weights_sha256, licence, terms FROM server"
+        name, model, weights, *terms = connection.execute(query).fetchone()
+        total = row_sum(name, model, weights, "old", *terms)
+        connection.execute("UPDATE server SET device_class = 'old', sum = ?", (total,))
         settings = ColourSettings(
             model=model, weights_sha256=weights, device_class="old", transfer=6, width_px=SIZE[0], height_px=SIZE[1]
         )

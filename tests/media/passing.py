@@ -131,8 +131,8 @@ def output_frame(plan: OutputPlan, number: int, planes: tuple[Samples, ...], pts
 class FilmSink:
     """Frames and packets in, one file out: a sink whose segments are in a folder of their own, joined by `finish`."""
 
-    def __init__(self, plan: OutputPlan, source: Path, disk_full: DiskFullPolicy | None = None) -> None:
-        self._plan, self._source, self._policy = plan, source, disk_full
+    def __init__(self, plan: OutputPlan, source: Path, disk_full: DiskFullPolicy | None = None, note: str = "") -> None:
+        self._plan, self._source, self._policy, self._comment = plan, source, disk_full, note
         self._tracks: list[TrackPacket] = []
         self._parts: list[Part] = []
 
@@ -164,6 +164,7 @@ class FilmSink:
                 source_path=self._source,
                 origin_ticks=origin,
                 disk_full=self._policy,
+                note=self._comment,
             )
         luma = sum((LumaSum(p.luma_squares, p.luma_samples, p.luma_frames) for p in self._parts), LumaSum())
         quality = luma.quality(self._plan)
@@ -199,12 +200,12 @@ def write_and_fail(
         sink.finish()
 
 
-def carry(source: Path, target: Path, options: EncodeOptions | None = None) -> Passed:
+def carry(source: Path, target: Path, options: EncodeOptions | None = None, *, note: str = "") -> Passed:
     """Read `source`, write `target`; luma untouched, chroma neutral."""
     info = probe(source)
     plan = plan_output(info, target, options or EncodeOptions())
     frames: list[SourceFrame] = []
-    with open_source(source, info=info) as film, open_sink(plan, source) as sink:
+    with open_source(source, info=info) as film, open_sink(plan, source, note=note) as sink:
         for item in film:
             if isinstance(item, SourceFrame):
                 frames.append(item)

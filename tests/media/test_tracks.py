@@ -283,6 +283,27 @@ def test_titles_and_container_tags_are_kept(tmp_path):
             assert probe(tmp_path / target).tracks[0].title == "Orchester"
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "avi", "webm"])
+@pytest.mark.parametrize("own", ["", "Von Hand restauriert"])
+def test_whose_colours_they_are_stands_behind_the_films_own_comment(tmp_path, suffix, own):
+    metadata = {"comment": own} if own else {}
+    target = tmp_path / f"o.{suffix}"
+    film = make.film(tmp_path / "a.mkv", metadata=metadata)
+    passing.carry(film.path, target, note="Colour by somebody")
+    passing.carry(target, tmp_path / f"again.{suffix}", note="Colour by somebody")
+    for path in (target, tmp_path / f"again.{suffix}"):
+        with av.open(str(path)) as out:
+            (comment,) = [value for key, value in out.metadata.items() if key.lower().startswith("comment")]
+        assert comment.splitlines() == [*([own] if own else []), "Colour by somebody"]
+
+
+def test_mxf_says_whose_colours_they_are_in_a_comment_of_its_own(tmp_path):
+    film = make.film(tmp_path / "a.mkv", metadata={"comment": "MXF has no place for this"})
+    passing.carry(film.path, tmp_path / "o.mxf", note="Colour by somebody")
+    with av.open(str(tmp_path / "o.mxf")) as out:
+        assert out.metadata["comment_colour"] == "Colour by somebody"
+
+
 @pytest.mark.parametrize("flag", ["default", "forced", "hearing_impaired"])
 def test_dispositions_are_kept(tmp_path, flag):
     film = make.film(tmp_path / "a.mkv", subtitles=(TEXT,), audio=(make.Audio(),))

@@ -21,7 +21,17 @@ H, W = 64, 96
 def _seeded_kinema() -> KinemaColorizer:
     torch.manual_seed(0)
     weights = KinemaWeights()
-    spec = ModelSpec(name="kinema", description="", weights_sha256="", licence="", multiple_of=32, dtypes=KINEMA_DTYPES)
+    spec = ModelSpec(
+        name="kinema",
+        frame="kinema",
+        temporal="memory",
+        description="",
+        weights_sha256="",
+        licence="",
+        terms="",
+        multiple_of=32,
+        dtypes=KINEMA_DTYPES,
+    )
     cpu = torch.device("cpu")
     return KinemaColorizer(weights, spec, cpu, torch.float32, decode=DecodeSettings(), temporal=TemporalSettings())
 

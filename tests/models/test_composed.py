@@ -13,7 +13,7 @@ from kinemacolor.models.library import import_weights
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.memory import MemoryNet
-from kinemacolor.models.registry import describe_model, list_models, load_model
+from kinemacolor.models.registry import canonical_name, describe_model, list_models, load_model
 from kinemacolor.models.selftest import sample_lightness
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
@@ -118,6 +118,32 @@ def test_names_of_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     alone, steadied = describe_model("eccv16"), describe_model("eccv16+memory")
     assert alone.weights_sha256 != steadied.weights_sha256
     assert load_model("eccv16+memory").spec == steadied
+
+
+@pytest.mark.parametrize(
+    ("said", "default", "meant"),
+    [
+        ("", "eccv16+memory", "eccv16+memory"),
+        ("+none", "eccv16+memory", "eccv16"),
+        ("+none", "kinema", "kinema+none"),
+        ("kinema+memory", "tiny", "kinema"),
+        ("eccv16+none", "kinema", "eccv16"),
+        ("nobody+none", "kinema", "nobody+none"),
+    ],
+)
+def test_other_ways_of_naming_a_model(said: str, default: str, meant: str) -> None:
+    assert canonical_name(said, default) == meant
+
+
+def test_licence_and_terms_are_those_of_both_networks() -> None:
+    kinema, steadied = describe_model("kinema"), describe_model("eccv16+memory")
+    assert (kinema.frame, kinema.temporal) == ("kinema", "memory")
+    assert (steadied.frame, steadied.temporal) == ("eccv16", "memory")
+    assert kinema.licence == "CC-BY-NC-4.0"
+    assert "non-commercial" in kinema.terms
+    assert "BSD-2-Clause" in steadied.licence
+    assert steadied.licence.endswith(kinema.licence)
+    assert steadied.terms.endswith(kinema.terms)
 
 
 def test_kinema_without_its_memory_is_its_frame_network() -> None:

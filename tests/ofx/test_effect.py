@@ -326,12 +326,27 @@ def test_cheap_controls_do_not_run_the_network_again(shim: Path, film: Path, tin
 
 
 @in_child
+def test_who_chooses_a_model_is_told_its_terms(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
+    with hosted(shim, as_host_has_it(film), tmp_path, server=tiny_server) as (_, instance):
+        assert instance.change("quality", 1) == 0
+        assert instance.params["status"].value == "", "nobody was asked"
+        assert instance.change("model", "kinema") == 0
+        assert instance.params["status"].value.startswith("kinema: weights under CC-BY-NC-4.0. The weights were")
+        assert instance.change("model", "") == 0
+        assert instance.params["status"].value == "tiny: weights under Apache-2.0"
+        instance.change("temporal", 3)
+        assert "Model: the server has no +lai; it has kinema, " in instance.params["status"].value
+
+
+@in_child
 def test_what_cannot_be_done_is_said_and_never_grey(shim: Path, film: Path, tiny_server: str, tmp_path: Path) -> None:
     frames = as_host_has_it(film)
     log = tmp_path / "ofx.log"
     wrong = (
         ({"server": "ftp://nowhere"}, "Server: "),
         ({"server": tiny_server, "model": "nobody"}, "nobody"),
+        ({"server": tiny_server, "temporal": 3}, "no model 'tiny+lai'; there are: kinema, "),
+        ({"server": tiny_server, "model": "kinema+none", "temporal": 1}, "Model: kinema+none names a temporal network"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / "missing.mov")}, "missing.mov"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / ("x" * 300))}, "Media file: File name too long"),
         ({"server": tiny_server, "mediaFile": "~nobody-of-that-name/a.mov"}, "Media file: nobody has the home"),

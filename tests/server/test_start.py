@@ -38,6 +38,8 @@ def test_local_addresses_are_accepted(listen: str) -> None:
         (["--device", "tpu"], 2, "--device must be auto, cpu or cuda:N"),
         (["--device", "cuda:9"], 2, "CUDA device"),
         (["--model", "no-such"], 2, "tiny"),
+        (["--model", "tiny", "--temporal", "lai"], 2, "no model 'tiny+lai'"),
+        (["--model", "kinema+none", "--temporal", "none"], 2, "names a temporal network already"),
         (["--model", "tiny", "--listen", "unix:/no/such/folder/s"], 3, "no such folder"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from stored import KEY, SETTINGS, ab_of, colours, luma_of
 
 from kinemacolor.store import clip_file
-from kinemacolor.store.clip_file import ClipFile, ServerIdentity
+from kinemacolor.store.clip_file import ClipFile, ServerIdentity, Terms
 from kinemacolor.store.dependency import Dependency
 from kinemacolor.store.look import look_of
 from kinemacolor.store.lookup import Query, Rule
@@ -96,7 +96,7 @@ def test_it_knows_whether_all_frames_are_there(store):
 
 
 def test_a_server_is_remembered_and_forgotten(store):
-    identity = ServerIdentity("tiny", "ab" * 32, "cpu")
+    identity = ServerIdentity("tiny", "ab" * 32, "cpu", Terms("Apache-2.0", "do what you like"))
     with store.open() as opened:
         opened.remember_server(b"print", identity)
     with store.open() as opened:
@@ -182,7 +182,7 @@ def pragma(path, words):
         (lambda path: flip(path, 3), "is damaged"),
         (lambda path: cut(path, 0.5), "is damaged"),
         (lambda path: path.write_bytes(b"not a database, but long enough to be looked at" * 50), "is damaged"),
-        (lambda path: pragma(path, "user_version = 9"), "is a chroma store of format 9, expected 2"),
+        (lambda path: pragma(path, "user_version = 9"), "is a chroma store of format 9, expected 3"),
         (lambda path: pragma(path, "application_id = 7"), "is no chroma store"),
     ],
 )

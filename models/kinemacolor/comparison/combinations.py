@@ -1,4 +1,4 @@
-"""Which frame networks are combined with which temporal networks, and what the registry calls them."""
+"""Which frame networks are combined with which temporal networks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,33 +6,27 @@ from dataclasses import dataclass
 from kinemacolor.comparison.errors import ComparisonUsageError
 from kinemacolor.models.api import ModelSpec
 from kinemacolor.models.errors import UnknownModelError
-from kinemacolor.models.registry import DEFAULT_MODEL, describe_model, list_models
+from kinemacolor.models.registry import describe_model, list_models
 
 __all__ = ["TEMPORALS", "Combination", "combine"]
 
 TEMPORALS = ("none", "lai", "memory")
-"""Temporal networks in the order in which they are shown."""
+"""Temporal networks that go with any frame network, in the order in which they are shown."""
 
 _MARK = "+"
-_OWN = {"kinema": "memory", "eccv16": "none", "siggraph17": "none"}
-"""The temporal network of a frame network's plain name."""
-_ALONE = "tiny"  # a test network with a memory of its own, which goes with no temporal network
 
 
 @dataclass(frozen=True, slots=True)
 class Combination:
     """A frame network with a temporal network."""
 
-    frame: str
-    temporal: str
-    """Empty: the frame network goes with none, and has its own way."""
     spec: ModelSpec
-    """Of the registry's model of both; its name is what `load_families` takes."""
+    """Of the registry's model of both."""
 
     @property
     def title(self) -> str:
         """What it is called here: FRAME+TEMPORAL always, so that names can be compared."""
-        return f"{self.frame}{_MARK}{self.temporal}" if self.temporal else self.frame
+        return f"{self.spec.frame}{_MARK}{self.spec.temporal}" if _goes_with_others(self.spec) else self.spec.name
 
 
 def combine(frames: Sequence[str] | None, temporals: Sequence[str] | None) -> tuple[Combination, ...]:
@@ -53,44 +47,47 @@ def combine(frames: Sequence[str] | None, temporals: Sequence[str] | None) -> tu
         raise ComparisonUsageError(f"no temporal network {unknown[0]!r}; there are: {', '.join(TEMPORALS)}")
     wanted = tuple(both for name in frames or _usable() for both in _with_temporals(name, temporals))
     titles = [one.title for one in wanted]
-    twice = sorted({title for title in titles if titles.count(title) > 1})
+    twice = [title for title in titles if titles.count(title) > 1]
     if twice:
         raise ComparisonUsageError(f"{twice[0]} is asked for twice")
     return wanted
 
 
-def _usable() -> Iterator[str]:
-    specs = {spec.name: spec for spec in list_models()}
-    return (name for name in (DEFAULT_MODEL, *_OWN) if name in specs and specs.pop(name).weights_sha256)
+def _usable() -> list[str]:
+    """Frame networks with weights; not the test network, whose colours mean nothing."""
+    specs = [spec for spec in list_models() if spec.name == spec.frame]
+    return [spec.name for spec in specs if spec.weights_sha256 and _goes_with_others(spec)]
+
+
+def _goes_with_others(spec: ModelSpec) -> bool:
+    """False for a network whose memory is a part of it: it goes with no temporal network."""
+    return spec.temporal in TEMPORALS
 
 
 def _with_temporals(name: str, temporals: Sequence[str] | None) -> Iterator[Combination]:
     frame, mark, temporal = name.partition(_MARK)
+    spec = describe_model(frame)
     if mark:
         yield _existing(frame, temporal)
-    elif frame == _ALONE:
-        yield Combination(frame, "", describe_model(frame))
+    elif not _goes_with_others(spec):
+        yield Combination(spec)
     elif temporals is not None:
         yield from (_existing(frame, one) for one in temporals)
     else:
-        describe_model(frame)  # a wrong name is not the same as one without temporal networks
         yield from (found for one in TEMPORALS if (found := _find(frame, one)) is not None)
 
 
 def _existing(frame: str, temporal: str) -> Combination:
-    describe_model(frame)
     found = _find(frame, temporal)
     if found is None:
-        there = ", ".join(f"{frame}{_MARK}{one}" for one in TEMPORALS if _find(frame, one) is not None)
-        raise ComparisonUsageError(
-            f"there is no combination {frame}{_MARK}{temporal}; of {frame} there are: {there or frame}"
-        )
+        there = [one.title for one in _with_temporals(frame, None)]
+        name = f"{frame}{_MARK}{temporal}"
+        raise ComparisonUsageError(f"there is no combination {name}; of {frame} there are: {', '.join(there)}")
     return found
 
 
 def _find(frame: str, temporal: str) -> Combination | None:
-    name = frame if _OWN.get(frame) == temporal else f"{frame}{_MARK}{temporal}"
     try:
-        return Combination(frame, temporal, describe_model(name))
+        return Combination(describe_model(f"{frame}{_MARK}{temporal}"))
     except UnknownModelError:
         return None

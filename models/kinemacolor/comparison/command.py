@@ -16,7 +16,8 @@ from kinemacolor.comparison.material import LAYOUTS, Limits, Piece, find_materia
 from kinemacolor.comparison.measuring import measure_clip
 from kinemacolor.comparison.media import ClipMedia, make_media
 from kinemacolor.comparison.page import page_html
-from kinemacolor.comparison.results import ClipResult, Comparison
+from kinemacolor.comparison.plots import draw_means
+from kinemacolor.comparison.results import ClipResult, Comparison, means
 from kinemacolor.comparison.tables import csv_text, json_text, markdown
 from kinemacolor.comparison.truth import has_colour
 from kinemacolor.evaluation.errors import EvaluationError
@@ -115,9 +116,17 @@ def _run(options: argparse.Namespace) -> None:
         metrics = json_text(comparison)
         folder.write("metrics.json", metrics)
         folder.write("metrics.csv", csv_text(comparison))
-        folder.write(PAGE, page_html(comparison, tour.media))
+        folder.write(PAGE, page_html(comparison, tour.media, _overview(folder, comparison)))
     sys.stderr.write(f"the page: {options.out / PAGE}\n")
     sys.stdout.write(metrics if options.json else markdown(comparison) + "\n")
+
+
+def _overview(folder: OutputFolder, comparison: Comparison) -> str:
+    if not comparison.known:
+        return ""
+    drawing = draw_means(means(comparison.known), comparison.combinations)
+    folder.write("means.svg", drawing.file)
+    return drawing.inline
 
 
 class _Tour:

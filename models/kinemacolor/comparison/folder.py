@@ -15,7 +15,7 @@ from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError
 __all__ = ["PAGE", "OutputFolder", "output_folder"]
 
 PAGE = "index.html"
-_PARTS = ("videos", "sheets", "plots", "metrics.json", "metrics.csv", PAGE)
+_PARTS = ("videos", "sheets", "plots", "means.svg", "metrics.json", "metrics.csv", PAGE)
 """All that a comparison writes, the page last."""
 _UNFINISHED = ".unfinished"
 

@@ -8,14 +8,14 @@ from kinemacolor.evaluation.pictures import Picture
 
 __all__ = ["GROUND", "LABEL_HEIGHT_PX", "label"]
 
-LABEL_HEIGHT_PX = 26
+LABEL_HEIGHT_PX = 32
 GROUND = (24, 24, 24)
 """sRGB of the strip and of the gaps: neutral, a tint would change how colours are seen."""
 
 _GROUND_HEX = "#" + bytes(GROUND).hex()
 _TEXT = "#f4f4f4"
 _DPI = 100
-_POINTS = 10.0
+_POINTS = 12.0
 _MARGIN_PX = 8
 
 

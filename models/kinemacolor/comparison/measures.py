@@ -12,6 +12,7 @@ class Aim(Enum):
 
     HIGHER = "higher is better"
     LOWER = "lower is better"
+    CALM = "lower is calmer"
     TRUTH = "nearer to the truth's is better"
     NONE = "says how much, not how good"
 
@@ -65,7 +66,7 @@ MEASURES: tuple[Measure, ...] = (
         "cdc_e3",
         "CDC",
         "× 10⁻³",
-        Aim.LOWER,
+        Aim.CALM,
         "Colour distribution consistency (Liu et al. 2021): how much the histograms of red, green and blue change from "
         "frame to frame. Brightness that changes counts, too, so even grey is not at 0.",
     ),
@@ -73,20 +74,23 @@ MEASURES: tuple[Measure, ...] = (
         "warp_error_rgb_e3",
         "Warp error RGB",
         "× 10⁻³",
-        Aim.LOWER,
+        Aim.CALM,
         "How much the picture changes along the motion of the film, mean square (after Lai et al. 2018).",
     ),
     Measure(
         "warp_error_e3",
-        "Flicker (warp error ab)",
+        "Warp error ab",
         "× 10⁻³",
-        Aim.LOWER,
-        "The same of the colour planes alone: colour that flickers. Even true colour is not at 0.",
+        Aim.CALM,
+        "The same of the colour planes alone: colour that flickers. Even true colour, with its grain, is not at 0.",
     ),
 )
 """In the order of the columns."""
 
 _DIGITS = 2
+_EQUAL = 10.0**-_DIGITS / 2
+_COLOURFULNESS = "colourfulness"
+_PALE = 0.5  # of the truth's colourfulness: below it calm is no merit
 _UNJUDGED = ("colourfulness", "warp_error_e3")  # all that is measured without a truth, and no reason to prefer a model
 
 
@@ -98,23 +102,29 @@ def measures_of(names: Sequence[str]) -> tuple[Measure, ...]:
     return tuple(Measure(one.name, one.head, one.unit, Aim.NONE, one.text) for one in found)
 
 
-def best(measure: Measure, values: Mapping[str, float], truth: float | None) -> frozenset[str]:
-    """Titles of the best of some results; several if they are equal as they are printed.
+def best(measure: Measure, results: Mapping[str, Mapping[str, float]], truth: Mapping[str, float]) -> frozenset[str]:
+    """Titles of the best of some results; several if they are equal as they are printed, none if there is no choice.
 
     Args:
         measure: Which figure.
-        values: By title, without grey and the truth.
-        truth: The truth's own.
+        results: Figures by title, without grey and the truth.
+        truth: The truth's own; empty if it is not known.
     """
-    if measure.aim is Aim.NONE or len(values) < 2:
+    if measure.aim is Aim.NONE or len(results) < 2:
         return frozenset()
+    running = results
+    if measure.aim is Aim.CALM and truth:
+        enough = _PALE * truth[_COLOURFULNESS]
+        running = {title: row for title, row in results.items() if row[_COLOURFULNESS] >= enough}
     scores = {
-        title: round(_badness(measure.aim, round(value, _DIGITS), truth), _DIGITS) for title, value in values.items()
+        title: _badness(measure.aim, round(row[measure.name], _DIGITS), truth.get(measure.name, 0.0))
+        for title, row in running.items()
     }
-    return frozenset(title for title, score in scores.items() if score == min(scores.values()))
+    least = min(scores.values(), default=0.0)
+    return frozenset(title for title, score in scores.items() if score == least or score - least < _EQUAL)
 
 
-def _badness(aim: Aim, value: float, truth: float | None) -> float:
+def _badness(aim: Aim, value: float, truth: float) -> float:
     if aim is Aim.TRUTH:
-        return abs(value - truth) if truth is not None else 0.0
+        return abs(value - truth)
     return -value if aim is Aim.HIGHER else value

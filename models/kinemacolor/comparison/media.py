@@ -1,6 +1,5 @@
 """What there is to look at of one clip: made once, written as files, and kept in the size that goes into the page."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from kinemacolor.comparison.side_by_side import side_by_side
 from kinemacolor.comparison.video import Encoding, encode_mp4
 from kinemacolor.evaluation.pictures import Picture
 
-__all__ = ["ClipMedia", "file_name", "make_media"]
+__all__ = ["ClipMedia", "make_media"]
 
 _FINE = Encoding(crf=18)
 _SMALLER = (Encoding(crf=24), Encoding(crf=28, scale=0.75), Encoding(crf=30, scale=0.5), Encoding(crf=36, scale=0.5))
@@ -45,21 +44,16 @@ def make_media(
     Raises:
         ComparisonError: One cannot be written.
     """
-    name, columns = file_name(clip.name), {title: one.pictures for title, one in measured.items()}
+    columns = {title: one.pictures for title, one in measured.items()}
     whole = list(side_by_side(columns))
     video = encode_mp4(whole, clip.rate, _FINE)
-    folder.write(f"videos/{name}.mp4", video)
+    folder.write(f"videos/{clip.name}.mp4", video)
     sheet = contact_sheet(columns)
-    folder.write(f"sheets/{name}.png", png_bytes(sheet))
+    folder.write(f"sheets/{clip.name}.png", png_bytes(sheet))
     drawing = draw_over_time(clip, combinations)
-    folder.write(f"plots/{name}.svg", drawing.file)
+    folder.write(f"plots/{clip.name}.svg", drawing.file)
     shown = video if len(video) <= _PAGE_VIDEO_BYTES else _smaller(whole, clip)
     return ClipMedia(shown, _size(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
-
-
-def file_name(name: str) -> str:
-    """A clip's name as a name of files on every system."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "clip"
 
 
 def _smaller(whole: Sequence[Picture], clip: ClipResult) -> bytes:

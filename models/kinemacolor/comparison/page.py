@@ -10,17 +10,23 @@ from html import escape
 from importlib import resources
 
 from kinemacolor.comparison.measures import MEASURES, Aim, Measure, best, measures_of
-from kinemacolor.comparison.media import ClipMedia, file_name
+from kinemacolor.comparison.media import ClipMedia
 from kinemacolor.comparison.results import GREY, TRUTH, ClipResult, Comparison, means
 
 __all__ = ["page_html"]
 
 _TITLE = "Colorization compared"
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
-_ARROWS = {Aim.HIGHER: "↑ higher", Aim.LOWER: "↓ lower", Aim.TRUTH: "≈ like the truth", Aim.NONE: ""}
+_ARROWS = {
+    Aim.HIGHER: "↑ higher",
+    Aim.LOWER: "↓ lower",
+    Aim.CALM: "↓ calmer",
+    Aim.TRUTH: "≈ like the truth",
+    Aim.NONE: "",
+}
 _CALM = (
-    "Flicker, warp error RGB and CDC are to be read beside colourfulness and against the truth's: a pale result is "
-    "calm for nothing, and grey, which has no colour that could flicker, does not win by it."
+    "CDC and warp errors are to be read beside colourfulness and against the truth's: grey has no colour that could "
+    "flicker, and does not win by it. So a result that is less than half as colourful as the truth is not marked there."
 )
 _NO_TRUTH = (
     "Nobody knows the true colours of these clips. What can be measured says how much colour there is and how calm it "
@@ -30,18 +36,19 @@ _GUESSES = "Colours are guesses from luma alone: plausible, not historical."
 _PLAIN_ROWS = (GREY, TRUTH)
 
 
-def page_html(comparison: Comparison, media: Mapping[str, ClipMedia]) -> str:
+def page_html(comparison: Comparison, media: Mapping[str, ClipMedia], overview: str) -> str:
     """The page.
 
     Args:
         comparison: What was found.
         media: What there is to look at, by the name of the clip.
+        overview: SVG element of the means; empty: there is none.
     """
     css = resources.files("kinemacolor.comparison").joinpath("page.css").read_text(encoding="utf-8")
     main = [
-        *_summary(comparison),
+        *_summary(comparison, overview),
         '<h2 id="clips">Clips</h2>',
-        *(part for clip in comparison.clips for part in _clip(clip, media[clip.name])),
+        *(part for number, clip in enumerate(comparison.clips) for part in _clip(number, clip, media[clip.name])),
         *_legend(comparison),
         *_models(comparison),
         *_settings(comparison),
@@ -78,7 +85,7 @@ def _names(comparison: Comparison) -> str:
 
 def _header(comparison: Comparison) -> list[str]:
     frames = sum(clip.frames for clip in comparison.clips)
-    links = [("results", "Results"), *((_anchor(clip), clip.name) for clip in comparison.clips)]
+    links = [("results", "Results"), *((_anchor(number), clip.name) for number, clip in enumerate(comparison.clips))]
     links += [("measures", "What the figures mean"), ("models", "Models"), ("settings", "Settings")]
     items = "".join(f'<li><a href="#{escape(target)}">{escape(text)}</a></li>' for target, text in links)
     combinations = f"{_count(len(comparison.combinations), 'combination')} of a frame network with a temporal network"
@@ -92,11 +99,12 @@ def _header(comparison: Comparison) -> list[str]:
     ]
 
 
-def _summary(comparison: Comparison) -> list[str]:
+def _summary(comparison: Comparison, overview: str) -> list[str]:
     parts = ['<h2 id="results">Results</h2>']
     if comparison.known:
         about = f"Mean over {_count(len(comparison.known), 'clip')} with known colours; the best result is marked."
         parts += [_table(means(comparison.known), about), f"<p>{_CALM}</p>"]
+        parts += [f'<figure><div class="wide plot">{overview}</div></figure>'] if overview else []
     if comparison.unknown:
         about = f"Mean over {_count(len(comparison.unknown), 'clip')} without known colours."
         parts += ["<h3>Black-and-white clips</h3>"] if comparison.known else []
@@ -108,10 +116,7 @@ def _table(rows: Mapping[str, Mapping[str, float]], about: str) -> str:
     measures = measures_of(list(next(iter(rows.values()))))
     truth = rows.get(TRUTH, {})
     results = {title: row for title, row in rows.items() if title not in _PLAIN_ROWS}
-    marked = {
-        one.name: best(one, {title: row[one.name] for title, row in results.items()}, truth.get(one.name))
-        for one in measures
-    }
+    marked = {one.name: best(one, results, truth) for one in measures}
     heads = "".join(f'<th scope="col">{escape(one.head)}<small>{_unit(one)}</small></th>' for one in measures)
     lines = [_row(title, row, measures, marked) for title, row in rows.items()]
     return (
@@ -137,12 +142,12 @@ def _unit(measure: Measure) -> str:
     return " ".join(filter(None, (measure.unit, _ARROWS[measure.aim])))
 
 
-def _clip(clip: ClipResult, media: ClipMedia) -> list[str]:
+def _clip(number: int, clip: ClipResult, media: ClipMedia) -> list[str]:
     kind = "known colours" if clip.is_known else "black-and-white"
     size = f"{_count(clip.frames, 'frame')} of {clip.width_px} × {clip.height_px}"
     rows = {title: asdict(line.figures) for title, line in clip.lines.items()}
     return [
-        f'<section><h3 id="{_anchor(clip)}">{escape(clip.name)}</h3>',
+        f'<section><h3 id="{_anchor(number)}">{escape(clip.name)}</h3>',
         f'<p class="dim">{size}, {float(clip.rate):g} per second, {kind}.</p>',
         _video(clip, media),
         f'<figure><div class="wide plot">{media.plot}</div></figure>',
@@ -159,7 +164,7 @@ def _video(clip: ClipResult, media: ClipMedia) -> str:
         f'aria-label="{escape(clip.name)}, all results side by side" '
         f'src="{_data_uri("video/mp4", media.video)}"></video>'
         "<figcaption>All results side by side; in full quality: "
-        f"videos/{escape(file_name(clip.name))}.mp4</figcaption></figure>"
+        f"videos/{escape(clip.name)}.mp4</figcaption></figure>"
     )
 
 
@@ -168,7 +173,7 @@ def _sheet(clip: ClipResult, media: ClipMedia) -> str:
     return (
         f'<figure><img width="{width}" height="{height}" alt="{escape(clip.name)}: a line of frames for each result" '
         f'src="{_data_uri("image/jpeg", media.sheet)}">'
-        f"<figcaption>Contact sheet; without loss: sheets/{escape(file_name(clip.name))}.png</figcaption></figure>"
+        f"<figcaption>Contact sheet; without loss: sheets/{escape(clip.name)}.png</figcaption></figure>"
     )
 
 
@@ -190,7 +195,7 @@ def _models(comparison: Comparison) -> list[str]:
     )
     left = "".join(
         f'<th scope="col" style="text-align:left">{text}</th>'
-        for text in ("model", "description", "licence of the weights", "SHA-256 of the weights")
+        for text in ("model", "description", "licence and terms of the weights", "SHA-256 of the weights")
     )
     about = "Times are those of this run on this machine. The frame network runs once for all its temporal networks."
     table = f"<caption>{about}</caption><thead><tr>{heads}{left}</tr></thead><tbody>{lines}</tbody>"
@@ -200,8 +205,8 @@ def _models(comparison: Comparison) -> list[str]:
 def _model(comparison: Comparison, number: int) -> str:
     combination = comparison.combinations[number]
     spec, (frame_ms, temporal_ms) = combination.spec, comparison.milliseconds[combination.title]
-    texts = (escape(spec.name), escape(spec.description), escape(spec.licence))
-    cells = "".join(f'<td class="text">{text}</td>' for text in texts)
+    terms = f"{escape(spec.licence)}<br>{escape(spec.terms)}" if spec.terms else escape(spec.licence)
+    cells = "".join(f'<td class="text">{text}</td>' for text in (escape(spec.name), escape(spec.description), terms))
     return (
         f'<tr><th scope="row">{escape(combination.title)}</th><td>{frame_ms:.0f}</td><td>{temporal_ms:.0f}</td>{cells}'
         f'<td class="text"><code>{spec.weights_sha256}</code></td></tr>'
@@ -213,8 +218,8 @@ def _settings(comparison: Comparison) -> list[str]:
     return ['<h2 id="settings">Settings</h2>', f"<dl>{items}</dl>"]
 
 
-def _anchor(clip: ClipResult) -> str:
-    return f"clip-{file_name(clip.name)}"
+def _anchor(number: int) -> str:
+    return f"clip-{number + 1}"
 
 
 def _count(number: int, what: str) -> str:

@@ -14,13 +14,14 @@ from matplotlib.ticker import MaxNLocator
 from kinemacolor.comparison.combinations import Combination
 from kinemacolor.comparison.results import GREY, TRUTH, ClipResult
 
-__all__ = ["Drawing", "draw_over_time"]
+__all__ = ["Drawing", "draw_means", "draw_over_time"]
 
 _INK, _PAPER = "#010203", "#fdfcfb"  # stand-ins that nothing else is drawn in
 _GREY = "#8a8a8a"
 _COLOURS = ("#d55e00", "#0a84c6", "#009e73", "#b8689b", "#c79a00")
 """Told apart by most who are colour-blind (after Okabe and Ito), and seen on white and on black."""
-_DASHES = {"none": (0, (1, 1.2)), "lai": (0, (5, 2)), "memory": "solid", "": (0, (5, 2, 1, 2))}
+_DASHES = {"none": (0, (1, 1.2)), "lai": (0, (5, 2)), "memory": "solid"}
+_OWN_DASH = (0, (5, 2, 1, 2))
 _WIDTH_IN, _PANEL_IN, _LEGEND_IN = 9.0, 2.6, 0.9
 _LEGEND_COLUMNS = 4
 _LOOK: Any = {
@@ -34,6 +35,11 @@ _LOOK: Any = {
     "axes.facecolor": "none",
     "font.size": 9.5,
 }
+_MEANS_IN = 4.0
+_MARKERS = {"none": "o", "lai": "s", "memory": "D"}
+_OWN_MARKER = "^"
+_DIFFERENCE, _FLICKER = "ciede2000", "warp_error_e3"
+_LEAST_FLICKER = 1e-3  # what is below has a place on the logarithmic scale, too
 _WIDE_RANGE = 20.0  # between the largest and the smallest mean: on a linear scale the small ones are one line
 
 
@@ -66,12 +72,42 @@ def draw_over_time(clip: ClipResult, combinations: Sequence[Combination]) -> Dra
     with rc_context({**_LOOK, "svg.hashsalt": clip.name}):
         figure = Figure(figsize=(_WIDTH_IN, _PANEL_IN * panels + _LEGEND_IN), layout="constrained")
         axes = figure.subplots(panels, sharex=True, squeeze=False)[:, 0]
-        styles = _styles(clip, combinations)
+        styles = _styles(combinations)
         if clip.is_known:
             _draw_difference(axes[0], clip, styles)
         _draw_flicker(axes[-1], clip, styles)
         _add_legend(figure, axes[-1])
         return Drawing(_svg(figure, f"{clip.name}: colour over time"))
+
+
+def draw_means(rows: Mapping[str, Mapping[str, float]], combinations: Sequence[Combination]) -> Drawing:
+    """Colour error against flicker, a point for each combination; grey and the truth are lines.
+
+    Args:
+        rows: Mean figures by title, over clips whose colours are known.
+        combinations: Those that are shown.
+    """
+    with rc_context({**_LOOK, "svg.hashsalt": "means"}):
+        figure = Figure(figsize=(_WIDTH_IN, _MEANS_IN), layout="constrained")
+        axes = figure.subplots()
+        for one, style in zip(combinations, _styles(combinations).values(), strict=False):
+            at = max(rows[one.title][_FLICKER], _LEAST_FLICKER), rows[one.title][_DIFFERENCE]
+            marker = _MARKERS.get(one.spec.temporal, _OWN_MARKER)
+            axes.plot(*at, marker=marker, markersize=8, linestyle="none", color=style["color"])
+            axes.annotate(one.title, at, xytext=(8, 4), textcoords="offset points")
+        _draw_bounds(axes, rows)
+        _dress(axes, "CIEDE2000", "Colour error and flicker: the lower and the further left, the better")
+        axes.set_xscale("log")
+        axes.set_xlabel("warp error of a*b* × 10³ (log scale)")
+        axes.margins(x=0.15, y=0.15)
+        return Drawing(_svg(figure, "Colour error and flicker, means"))
+
+
+def _draw_bounds(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:
+    axes.axhline(rows[GREY][_DIFFERENCE], color=_GREY, linestyle="dashed", linewidth=1.2, label="colour error of grey")
+    truth = max(rows[TRUTH][_FLICKER], _LEAST_FLICKER)
+    axes.axvline(truth, color=_INK, linewidth=1.2, label="flicker of the truth")
+    axes.legend(loc="best", frameon=False)
 
 
 def _draw_difference(axes: Axes, clip: ClipResult, styles: Mapping[str, _Style]) -> None:
@@ -118,12 +154,12 @@ def _dress(axes: Axes, unit: str, title: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _styles(clip: ClipResult, combinations: Sequence[Combination]) -> dict[str, _Style]:
-    frames = list(dict.fromkeys(one.frame for one in combinations))
+def _styles(combinations: Sequence[Combination]) -> dict[str, _Style]:
+    frames = list(dict.fromkeys(one.spec.frame for one in combinations))
     styles: dict[str, _Style] = {
         one.title: {
-            "color": _COLOURS[frames.index(one.frame) % len(_COLOURS)],
-            "linestyle": _DASHES[one.temporal],
+            "color": _COLOURS[frames.index(one.spec.frame) % len(_COLOURS)],
+            "linestyle": _DASHES.get(one.spec.temporal, _OWN_DASH),
             "linewidth": 1.7,
         }
         for one in combinations

@@ -68,11 +68,12 @@ def _model(comparison: Comparison, title: str) -> dict[str, Any]:
     combination = next(one for one in comparison.combinations if one.title == title)
     spec, (frame_ms, temporal_ms) = combination.spec, comparison.milliseconds[title]
     return {
-        "frame": combination.frame,
-        "temporal": combination.temporal,
+        "frame": combination.spec.frame,
+        "temporal": combination.spec.temporal,
         "name": spec.name,
         "description": spec.description,
         "licence": spec.licence,
+        "terms": spec.terms,
         "weights_sha256": spec.weights_sha256,
         "frame_network_ms": round(frame_ms, 1),
         "temporal_network_ms": round(temporal_ms, 1),

@@ -21,13 +21,19 @@ class ModelSpec:
     """What a server and its users need to know of a model before they run it."""
 
     name: str
-    """The name users type, `kinema` for instance."""
+    """The name users type, `kinema` or `eccv16+lai` for instance."""
+    frame: str
+    """Name of its frame network."""
+    temporal: str
+    """Name of its temporal network."""
     description: str
     """One line for `kinemacolor models list`."""
     weights_sha256: str
     """SHA-256 of the weights file, lower case hexadecimal; for a seeded network that of its parameters."""
     licence: str
     """SPDX identifier or short text of the terms of the weights."""
+    terms: str
+    """What that means for who uses them, in a sentence; empty if the licence says it."""
     multiple_of: int
     """Both sides of the lightness plane must be multiples of this (see `spatial.pad_to_multiple`)."""
     dtypes: tuple[dtype, ...]

@@ -35,7 +35,7 @@ def _get(values: argparse.Namespace) -> None:
     url = values.url or official.url
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
-    _say(f"{official.name}: {official.licence}")
+    _say(f"{official.name}: {official.licence}. {official.terms}")
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (Path(urlsplit(url).path).name or f"{official.name}.pth")
@@ -60,12 +60,12 @@ def _verify(values: argparse.Namespace) -> None:
 
 def _licence(values: argparse.Namespace) -> None:
     official = official_network(values.name)
-    _say(f"{official.paper}\ncode and weights: {official.source}\n{official.licence}")
+    _say(f"{official.paper}\ncode and weights: {official.source}\n{official.licence}. {official.terms}")
 
 
 def _tell(card: Card) -> None:
     whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
-    _say(f"{card.name}: imported from {card.imported_from} ({whose}); terms: {card.licence}")
+    _say(f"{card.name}: imported from {card.imported_from} ({whose}); {card.licence}. {card.terms}")
 
 
 class _Meter:

@@ -40,6 +40,7 @@ class Card:
     """Its hash is the one that its authors give."""
     source: str
     licence: str
+    terms: str
 
 
 def models_folder() -> Path:
@@ -87,6 +88,7 @@ def import_weights(name: str, path: Path) -> Card:
         is_official=bool(official.sha256) and found.startswith(official.sha256),
         source=official.source,
         licence=official.licence,
+        terms=official.terms,
     )
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,11 @@ __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
 _ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
 
+_ZHANG_TERMS = (
+    "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
+    "research and education."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficialNetwork:
@@ -35,6 +40,8 @@ class OfficialNetwork:
     """Of the file, lower case hexadecimal; or its first digits, where the authors give no more."""
     licence: str
     """Terms of the weights, in short."""
+    terms: str
+    """What that means for who uses them, in a sentence."""
     source: str
     """Repository of the authors."""
     ignored: tuple[str, ...] = ()
@@ -54,7 +61,8 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 make=Eccv16,
                 url=f"{_ZHANG}colorization_release_v2-9b330a0b.pth",
                 sha256="9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9",
-                licence="BSD-2-Clause for the code; the authors say nothing of the weights (trained on ImageNet)",
+                licence="none stated for the weights, BSD-2-Clause for the code",
+                terms=_ZHANG_TERMS,
                 source="github.com/richzhang/colorization",
             ),
             OfficialNetwork(
@@ -64,7 +72,8 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 make=Siggraph17,
                 url=f"{_ZHANG}siggraph17-df00044c.pth",
                 sha256="df00044c0a4d7c3edcecf6f75437ce346a66e7a42612d9b968e1a7e17dbc6f66",
-                licence="BSD-2-Clause for the code; the authors say nothing of the weights (trained on ImageNet)",
+                licence="none stated for the weights, BSD-2-Clause for the code",
+                terms=_ZHANG_TERMS,
                 source="github.com/richzhang/colorization",
             ),
             OfficialNetwork(
@@ -74,7 +83,8 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 make=Lai,
                 url="",  # its server has answered 404 since 2019, and no copy is known
                 sha256="",
-                licence="MIT for the code; the authors say nothing of the weights",
+                licence="none stated for the weights, MIT for the code",
+                terms="The authors say nothing of the weights.",
                 source="github.com/phoenix104104/fast_blind_video_consistency",
                 ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
             ),

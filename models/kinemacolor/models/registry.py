@@ -28,7 +28,7 @@ from kinemacolor.models.official import official_network
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
-__all__ = ["DEFAULT_MODEL", "describe_model", "list_models", "load_families", "load_model"]
+__all__ = ["DEFAULT_MODEL", "canonical_name", "describe_model", "list_models", "load_families", "load_model"]
 
 DEFAULT_MODEL = "kinema"
 """The model that is used when none is named."""
@@ -43,21 +43,35 @@ _TEMPORAL_MARK = "+"
 
 
 @dataclass(frozen=True, slots=True)
+class _Card:
+    """What the registry reads of a model card."""
+
+    sha256: str
+    licence: str
+    terms: str
+
+
+_NO_WEIGHTS = _Card("none", "", "")
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """A frame network, as it is used if no temporal network is named."""
 
     spec: Callable[[], ModelSpec]
     load: Callable[[torch.device, torch.dtype], Colorizer]
+    own: str
+    """Name of the temporal network that it is used with if none is named."""
     others: tuple[str, ...] = ()
     """Temporal networks that it goes with besides."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Temporal:
-    """A temporal network: the hash of its weights, and how it is made."""
+    """A temporal network: its weights' hash, licence and terms, and how it is made."""
 
     description: str
-    sha256: Callable[[], str]
+    card: Callable[[], _Card]
     make: Callable[[torch.device], Steadying]
     is_there: Callable[[], bool] = lambda: True
     """Whether its weights are in the package."""
@@ -79,6 +93,22 @@ def _names() -> Iterator[str]:
         yield from (f"{frame}{_TEMPORAL_MARK}{other}" for other in entry.others if _TEMPORALS[other].is_there())
 
 
+def canonical_name(name: str, default: str = DEFAULT_MODEL) -> str:
+    """The name under which `list_models` has a model, if it has it.
+
+    Args:
+        name: As a user may say it: empty is the default, `+lai` the default's frame network with that temporal network,
+            `kinema+memory` is `kinema`.
+        default: What an empty name means.
+    """
+    frame, mark, temporal = name.partition(_TEMPORAL_MARK)
+    frame = frame or default.partition(_TEMPORAL_MARK)[0]
+    entry = _entries().get(frame)
+    if not name:
+        return default
+    return frame if not mark or (entry is not None and temporal == entry.own) else f"{frame}{mark}{temporal}"
+
+
 def describe_model(name: str) -> ModelSpec:
     """What a model is, by the name that `load_model` takes.
 
@@ -86,6 +116,7 @@ def describe_model(name: str) -> ModelSpec:
         UnknownModelError: There is no model of that name.
         CheckpointError: As `list_models`.
     """
+    name = canonical_name(name)
     frame, mark, temporal = name.partition(_TEMPORAL_MARK)
     entry = _entries().get(frame)
     if entry is None:
@@ -95,10 +126,22 @@ def describe_model(name: str) -> ModelSpec:
         return spec
     if temporal not in entry.others or not _TEMPORALS[temporal].is_there():
         raise UnknownModelError(f"no model {name!r}; there are: {', '.join(_names())}")
-    both = f"{spec.weights_sha256}{_TEMPORAL_MARK}{_TEMPORALS[temporal].sha256()}"
-    whole = hashlib.sha256(both.encode()).hexdigest() if spec.weights_sha256 else ""
-    description = f"{frame}, {_TEMPORALS[temporal].description}"
-    return replace(spec, name=name, description=description, weights_sha256=whole)
+    card = _TEMPORALS[temporal].card()
+    both = f"{spec.weights_sha256}{_TEMPORAL_MARK}{card.sha256}"
+    return replace(
+        spec,
+        name=name,
+        temporal=temporal,
+        description=f"{frame}, {_TEMPORALS[temporal].description}",
+        weights_sha256=hashlib.sha256(both.encode()).hexdigest() if spec.weights_sha256 else "",
+        licence=_both(spec.licence, card.licence),
+        terms=_both(spec.terms, card.terms),
+    )
+
+
+def _both(one: str, other: str) -> str:
+    """Two texts, each said once."""
+    return " / ".join(dict.fromkeys(text for text in (one, other) if text))
 
 
 def load_model(
@@ -111,7 +154,7 @@ def load_model(
 
     Args:
         name: One of the names of `list_models`; with `+none`, `+lai` or `+memory` behind it, its frames with that
-            temporal network.
+            temporal network. `canonical_name` says which ways of saying it there are.
         device: Where it shall run.
         dtype: Dtype of the frame network; None takes the model's reference dtype.
         threads: Threads of a CPU operation, of the whole process (torch has no finer setting); None leaves them.
@@ -122,7 +165,7 @@ def load_model(
         ModelError: The model was not checked in that dtype.
         ValueError: `threads` is below 1.
     """
-    spec = describe_model(name)
+    name, spec = canonical_name(name), describe_model(name)
     if dtype is not None and dtype not in spec.dtypes:
         raise ModelError(f"{name}: expected one of the dtypes {', '.join(map(str, spec.dtypes))}, found {dtype}")
     if threads is not None:
@@ -150,34 +193,33 @@ def load_families(names: Sequence[str], device: torch.device | str = "cpu") -> t
         UnknownModelError: There is no model of a name.
         CheckpointError: Weights are not installed, damaged or another network's.
     """
-    where = torch.device(device)
-    temporals: dict[str, Steadying] = {}
+    where, temporals = torch.device(device), dict[str, Steadying]()
     families: dict[str, list[ModelSpec]] = {}
     for spec in [describe_model(name) for name in names]:
-        frame, _, temporal = spec.name.partition(_TEMPORAL_MARK)
-        families.setdefault(frame, []).append(spec)
-        if temporal and temporal not in temporals:
-            temporals[temporal] = _TEMPORALS[temporal].make(where)
-    return tuple(_load_family(frame, specs, temporals, where) for frame, specs in families.items())
+        families.setdefault(spec.frame, []).append(spec)
+        if spec.name != spec.frame and spec.temporal not in temporals:
+            temporals[spec.temporal] = _TEMPORALS[spec.temporal].make(where)
+    return tuple(_load_family(specs, temporals, where) for specs in families.values())
 
 
 def _load_family(
-    frame: str, specs: Sequence[ModelSpec], temporals: Mapping[str, Steadying], where: torch.device
+    specs: Sequence[ModelSpec], temporals: Mapping[str, Steadying], where: torch.device
 ) -> tuple[Colorizer, ...]:
+    frame = specs[0].frame
     own = _entries()[frame].load(where, specs[0].dtypes[0])
     return tuple(
-        ComposedColorizer(spec, own, temporals[temporal], where, own.dtype) if temporal else own
-        for spec, temporal in ((spec, spec.name.partition(_TEMPORAL_MARK)[2]) for spec in specs)
+        own if spec.name == frame else ComposedColorizer(spec, own, temporals[spec.temporal], where, own.dtype)
+        for spec in specs
     )
 
 
 def _entries() -> Mapping[str, _Entry]:
     return MappingProxyType(
         {
-            "kinema": _Entry(_kinema_spec, _load_kinema, ("none", "lai")),
+            "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
-            "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device)),
+            "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
 
@@ -198,9 +240,12 @@ def _official_entry(name: str) -> _Entry:
         card = installed_card(name)
         return ModelSpec(
             name=name,
+            frame=name,
+            temporal="none",
             description=official.description,
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
+            terms=official.terms,
             multiple_of=_ZHANG_MULTIPLE,
             dtypes=(torch.float32,),
         )
@@ -209,7 +254,7 @@ def _official_entry(name: str) -> _Entry:
         frames = PlainFrames.on(device, lambda: load_installed(name), _ZHANG_MULTIPLE)
         return ComposedColorizer(spec(), frames, NoSteadying(), device)
 
-    return _Entry(spec, load, ("memory", "lai"))
+    return _Entry(spec, load, "none", ("memory", "lai"))
 
 
 # ---- what is in the package ----
@@ -219,19 +264,22 @@ def _kinema_spec() -> ModelSpec:
     card = _card(_KINEMA_FILE)
     return ModelSpec(
         name="kinema",
+        frame="kinema",
+        temporal="memory",
         description=_KINEMA_DESCRIPTION,
-        weights_sha256=card["sha256"],
-        licence=card["licence"],
+        weights_sha256=card.sha256,
+        licence=card.licence,
+        terms=card.terms,
         multiple_of=STRIDE_IN,
         dtypes=KINEMA_DTYPES,
     )
 
 
-def _card(name: str) -> dict[str, str]:
-    """The texts of the card beside the weights."""
+def _card(name: str) -> _Card:
+    """The card beside the weights."""
     try:
         card = json.loads((_weights_folder() / f"{name}.json").read_text(encoding="utf-8"))
-        return {key: str(card[key]) for key in ("sha256", "licence")}
+        return _Card(**{key: str(card[key]) for key in ("sha256", "licence", "terms")})
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"expected the model card {name}.json in the package: {error!r}") from error
 
@@ -247,7 +295,7 @@ def _kinema_weights() -> KinemaWeights:
 
 
 def _load_packaged(name: str, network: nn.Module) -> None:
-    expected, found = _card(name)["sha256"], load_weights(_weights_folder() / f"{name}.safetensors", network)
+    expected, found = _card(name).sha256, load_weights(_weights_folder() / f"{name}.safetensors", network)
     if found != expected:
         raise CheckpointError(f"{name}.safetensors: expected SHA-256 {expected}, found {found}")
 
@@ -270,13 +318,13 @@ def _make_lai(device: torch.device) -> Steadying:
 
 _TEMPORALS: Mapping[str, _Temporal] = MappingProxyType(
     {
-        "none": _Temporal("each frame alone", lambda: "none", lambda device: NoSteadying()),
+        "none": _Temporal("each frame alone", lambda: _NO_WEIGHTS, lambda device: NoSteadying()),
         "lai": _Temporal(
             "steadied by the recurrent network of Lai et al.",
-            lambda: _card(_LAI_FILE)["sha256"],
+            lambda: _card(_LAI_FILE),
             _make_lai,
             lambda: (_weights_folder() / f"{_LAI_FILE}.json").is_file(),
         ),
-        "memory": _Temporal("steadied by the memory of kinema", lambda: _card(_KINEMA_FILE)["sha256"], _make_memory),
+        "memory": _Temporal("steadied by the memory of kinema", lambda: _card(_KINEMA_FILE), _make_memory),
     }
 )

@@ -40,7 +40,10 @@ def model_values(model: ModelInfo) -> dict[str, object]:
     return {
         "name": model.name,
         "description": model.description,
+        "frame": model.frame,
+        "temporal": model.temporal,
         "licence": model.licence,
+        "terms": model.terms or None,
         "weights_sha256": model.weights_sha256 or None,
         "is_installed": bool(model.weights_sha256),
         "is_default": model.is_default,
@@ -53,11 +56,13 @@ def model_values(model: ModelInfo) -> dict[str, object]:
 def model_lines(models: tuple[ModelInfo, ...]) -> list[str]:
     """For a person."""
     width = max((len(model.name) for model in models), default=0)
-    return [
+    lines = [
         f"{'*' if model.is_default else ' '} {model.name:<{width}}  {_state(model)}  "
         f"{model.description} [{model.licence}]"
         for model in models
     ]
+    terms = {model.terms: model.licence for model in models if model.terms}
+    return lines + [f"{licence}: {sentence}" for sentence, licence in terms.items()]
 
 
 def _state(model: ModelInfo) -> str:

@@ -45,6 +45,9 @@ class ModelInfo:
     takes_references: bool
     takes_hints: bool
     has_confidence: bool
+    frame: str
+    temporal: str
+    terms: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,9 @@ class ColorizeClient:
                 takes_references=model.takes_references,
                 takes_hints=model.takes_hints,
                 has_confidence=model.has_confidence,
+                frame=model.frame,
+                temporal=model.temporal,
+                terms=model.terms,
             )
             for model in answer.models
         )

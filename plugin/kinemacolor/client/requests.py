@@ -76,6 +76,8 @@ class OpenedClip:
     resumed: bool
     epoch: int
     resume_ttl_seconds: int
+    licence: str
+    terms: str
 
     @classmethod
     def from_message(cls, message: pb.ClipOpened) -> "OpenedClip":
@@ -90,6 +92,8 @@ class OpenedClip:
             resumed=message.resumed,
             epoch=message.epoch,
             resume_ttl_seconds=message.resume_ttl_seconds,
+            licence=message.licence,
+            terms=message.terms,
         )
 
 

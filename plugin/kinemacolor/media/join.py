@@ -36,6 +36,7 @@ def join_film(
     *,
     source_path: Path,
     origin_ticks: int = 0,
+    note: str = "",
     disk_full: DiskFullPolicy | None = None,
     look_up: Callable[[], None] = lambda: None,
 ) -> int:
@@ -47,6 +48,7 @@ def join_film(
         tracks: Packets of the source's other tracks as its file has them; taken over. Others are ignored.
         source_path: The film whose track headers, chapters and metadata are copied.
         origin_ticks: `Part.origin_ticks` of the segments.
+        note: Added to the comment that the film has, if its container keeps comments.
         disk_full: What to do when there is no room; the default gives up at once.
         look_up: Called after every picture.
 
@@ -62,7 +64,7 @@ def join_film(
     try:
         source = open_source(replace(plan.source, path=source_path))
         with _writing(plan, file):
-            muxer = Muxer(plan, container_for(plan.path), file, source)
+            muxer = Muxer(plan, container_for(plan.path), file, source, note)
             muxer.start()
             muxer.set_origin(origin_ticks)
             _mux(plan, muxer, segments, tracks, look_up)

@@ -38,6 +38,8 @@ _PICTURE_KEYS = frozenset(
     ("encoder", "timecode", "duration", "vendor_id", "bps", "number_of_frames", "number_of_bytes")
 )
 _STATISTICS = "_statistics"
+_COMMENT_KEYS = {"mxf": "comment_colour"}
+"""MXF keeps what begins with `comment_` and no other comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +83,12 @@ def needs_global_header(container: str) -> bool:
 class Muxer:
     """One output container on a Python file. Streams are fixed at `start`; packets follow in any order of tracks."""
 
-    def __init__(self, plan: OutputPlan, container: Container, file: Any, source: SourceFile | None) -> None:
+    def __init__(
+        self, plan: OutputPlan, container: Container, file: Any, source: SourceFile | None, note: str = ""
+    ) -> None:
         self._plan = plan
         self._source = source
+        self._note = note
         self._outputs: dict[int, Any] = {}
         self._waiting: list[tuple[Fraction, int, av.Packet[Any]]] = []
         self._waiting_bytes = 0
@@ -224,9 +229,17 @@ class Muxer:
             stream.metadata["title"] = metadata["title"]
 
     def _add_container_data(self) -> None:
-        if self._source is None:
-            return
-        source = self._source.container
+        if self._source is not None:
+            self._copy_container_data(self._source)
+        if self._note:
+            metadata = self._container.metadata
+            name = _COMMENT_KEYS.get(self._plan.container, "comment")
+            key = next((key for key in metadata if key.lower() == name), name)
+            lines = [*metadata.get(key, "").splitlines(), self._note]
+            metadata[key] = "\n".join(dict.fromkeys(lines))
+
+    def _copy_container_data(self, file: SourceFile) -> None:
+        source = file.container
         self._container.metadata.update(_kept(source.metadata, _CONTAINER_KEYS))
         # A piece of a film says that it has none: those of the whole film stand at other times.
         if self._plan.source.chapters:

@@ -413,6 +413,15 @@ def _server() -> Iterator[Parameter]:
         default="",
     )
     yield Parameter(
+        name="temporal",
+        kind=Kind.CHOICE,
+        label="Temporal network",
+        hint="What steadies the colours from frame to frame. Auto is the one that goes with the model.",
+        group="service",
+        default="auto",
+        choices=_choices(("auto", "Auto"), ("none", "None"), ("memory", "Memory"), ("lai", "Lai")),
+    )
+    yield Parameter(
         name="onError",
         kind=Kind.CHOICE,
         label="On error",

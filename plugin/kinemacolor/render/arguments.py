@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from kinemacolor.client.address import ServerAddress
+from kinemacolor.client.model_names import with_temporal
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.frame_times import parse_frame_range, parse_time
 from kinemacolor.media.sequence_reader import Missing
@@ -49,8 +50,8 @@ _STORE_HELP = "keep colours and take those that are there; after IN and OUT, or 
 _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 5 out of memory, 130 interrupted.
 
 --progress json writes one object per line on stdout. Every object has "event":
-  started   input, output, encoder, pixel_format, model, weights_sha256, device_class, width_px, height_px,
-            network_width_px, network_height_px, frames_total
+  started   input, output, encoder, pixel_format, model, weights_sha256, licence, terms, device_class, width_px,
+            height_px, network_width_px, network_height_px, frames_total
   note      text
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
   done      frames, frames_resumed, frames_from_store, breaks, frames_recomputed, shots, fps, elapsed_seconds,
@@ -108,7 +109,7 @@ def colour_fields(source: Path, values: argparse.Namespace) -> dict[str, Any]:
         "sequence_rate": values.rate,
         "missing": Missing(values.missing),
         "server": _server(values),
-        "model": values.model,
+        "model": _model(values),
         "quality": Quality(values.quality),
         "store": values.store,
         "store_bytes": DEFAULT_MAX_BYTES if values.store_size is None else int(values.store_size),
@@ -160,6 +161,7 @@ def add_reading(add: Add) -> None:
 def add_model(add: Add) -> None:
     """What makes the colours."""
     add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
+    add("--temporal", default="", metavar="NAME", help="network that steadies the colours: none, lai, memory")
     add("--quality", choices=[item.value for item in Quality], default="standard", help="(%(default)s)")
 
 
@@ -229,6 +231,13 @@ def _server(values: argparse.Namespace) -> ServerOptions:
         threads=values.threads,
         patience_seconds=values.patience,
     )
+
+
+def _model(values: argparse.Namespace) -> str:
+    try:
+        return with_temporal(values.model, values.temporal)
+    except ValueError as error:
+        raise UsageError(f"--model {error}") from error
 
 
 def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:

@@ -23,6 +23,9 @@ from kinemacolor.store.clip_file import ServerIdentity
 from kinemacolor.wire.frame import Geometry
 
 _END_BYTES = 1 << 20
+_COLOUR_KEYS = (
+    "the model", "the weights' SHA-256", "the weights' licence", "the weights' terms", "the device class",
+)  # fmt: skip
 
 
 def made_of(
@@ -52,11 +55,19 @@ def made_of(
 
 def colour_values(opened: ServerIdentity) -> MadeOf:
     """What the server adds."""
-    return {
-        "the model": opened.model,
-        "the weights' SHA-256": opened.weights_sha256,
-        "the device class": opened.device_class,
-    }
+    terms = opened.terms
+    values = (opened.model, opened.weights_sha256, terms.licence, terms.sentence, opened.device_class)
+    return dict(zip(_COLOUR_KEYS, values, strict=True))
+
+
+def colour_note(made: MadeOf) -> str:
+    """Whose colours an output has, for its metadata."""
+    model, weights, licence, terms = (made[key] for key in _COLOUR_KEYS[:4])
+    said = (
+        f"Colour by Kinemacolor {version('kinemacolor')}, model {model}, weights SHA-256 {weights}, "
+        f"licence of the weights: {licence}"
+    )
+    return f"{said}. {terms}" if terms else said
 
 
 def source_values(path: Path) -> MadeOf:

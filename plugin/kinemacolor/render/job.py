@@ -19,7 +19,7 @@ from kinemacolor.render.colour_source import ColourSource
 from kinemacolor.render.colours import OpenSession, open_colours
 from kinemacolor.render.film import ShotSearch
 from kinemacolor.render.film_pipeline import FilmPipeline, Span, Tally
-from kinemacolor.render.identity import colour_values, made_of, source_values
+from kinemacolor.render.identity import colour_note, colour_values, made_of, source_values
 from kinemacolor.render.manifest import End, differences
 from kinemacolor.render.partial import partial_path
 from kinemacolor.render.parts import Parts, kept_note
@@ -256,6 +256,7 @@ class _Job:
             copied_packets(prepared.film, prepared.piece, broken_at) if plan.copied_tracks else (),
             source_path=prepared.options.source,
             origin_ticks=parts.last.origin_ticks,
+            note="" if parts.begin is None else colour_note(parts.begin.made_of),
             disk_full=self._policy,
             look_up=self._look_up,
         )

@@ -164,6 +164,8 @@ def started_values(
         "pixel_format": plan.pixel_format.name,
         "model": opened.model,
         "weights_sha256": opened.weights_sha256,
+        "licence": opened.terms.licence,
+        "terms": opened.terms.sentence,
         "device_class": opened.device_class,
         "width_px": info.width_px,
         "height_px": info.height_px,

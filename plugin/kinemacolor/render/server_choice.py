@@ -14,6 +14,7 @@ from kinemacolor.client.errors import (
     ServerTimeoutError,
     ServerUnreachableError,
 )
+from kinemacolor.client.model_names import find_model
 from kinemacolor.client.private_server import PrivateServer, private_server
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
@@ -130,11 +131,10 @@ def check_model(client: ColorizeClient, model: str) -> str:
         ClientError: No answer.
     """
     models = client.list_models()
-    if not model:
-        return next((known.name for known in models if known.is_default), "")
-    if model not in (known.name for known in models):
+    found = find_model(models, model)
+    if found is None:
         raise UsageError(f"no model named {model!r}; the server has: {', '.join(known.name for known in models)}")
-    return model
+    return found.name
 
 
 def _ready(private: PrivateServer) -> ServerAddress:

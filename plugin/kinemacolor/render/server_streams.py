@@ -14,7 +14,7 @@ from kinemacolor.client.requests import OpenedClip, OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.render.footage import Footage
 from kinemacolor.render.server_choice import Session, check_model
-from kinemacolor.store.clip_file import ServerIdentity
+from kinemacolor.store.clip_file import ServerIdentity, Terms
 
 __all__ = ["ServerStreams", "Watch", "identity_of"]
 
@@ -113,4 +113,4 @@ class ServerStreams:
 
 def identity_of(opened: OpenedClip) -> ServerIdentity:
     """Who the server said it is."""
-    return ServerIdentity(opened.model, opened.weights_sha256, opened.device_class)
+    return ServerIdentity(opened.model, opened.weights_sha256, opened.device_class, Terms(opened.licence, opened.terms))

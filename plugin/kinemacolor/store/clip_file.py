@@ -24,7 +24,7 @@ from kinemacolor.store.prints import LumaHash, Prints
 from kinemacolor.store.schema import APPLICATION_ID, FORMAT, TABLES, row_sum
 from kinemacolor.store.thumb import Thumb
 
-__all__ = ["BadRowError", "ClipFile", "Contents", "NewColour", "ServerIdentity", "StoredColour", "parts_of"]
+__all__ = ["BadRowError", "ClipFile", "Contents", "NewColour", "ServerIdentity", "StoredColour", "Terms", "parts_of"]
 
 _BUSY_SECONDS = 10.0
 """Longest wait for another process to end its write, which takes milliseconds."""
@@ -77,12 +77,22 @@ class NewColour:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms a model's weights are."""
+
+    licence: str
+    sentence: str
+    """What that means for who uses them; empty if the licence says it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerIdentity:
     """What a server said about itself when it opened the clip."""
 
     model: str
     weights_sha256: str
     device_class: str
+    terms: Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,19 +302,21 @@ class ClipFile:
 
     def server(self, server_print: bytes) -> ServerIdentity | None:
         """What the server that this names said about itself."""
-        query = "SELECT model, weights_sha256, device_class, sum FROM server WHERE print = ?"
+        query = "SELECT model, weights_sha256, device_class, licence, terms, sum FROM server WHERE print = ?"
         with self._translated():
             row = self._database.execute(query, (server_print,)).fetchone()
-        return ServerIdentity(*row[:3]) if row is not None and row[3] == row_sum(server_print, *row[:3]) else None
+        if row is None or row[5] != row_sum(server_print, *row[:5]):
+            return None
+        return ServerIdentity(row[0], row[1], row[2], Terms(row[3], row[4]))
 
     def remember_server(self, server_print: bytes, identity: ServerIdentity | None) -> None:
         """Note what it said, or forget it."""
         with self._writing() as database:
             database.execute("DELETE FROM server WHERE print = ?", (server_print,))
             if identity is not None:
-                said = (identity.model, identity.weights_sha256, identity.device_class)
-                total = row_sum(server_print, *said)
-                database.execute("INSERT INTO server VALUES (?, ?, ?, ?, ?)", (server_print, *said, total))
+                terms = (identity.terms.licence, identity.terms.sentence)
+                said = (server_print, identity.model, identity.weights_sha256, identity.device_class, *terms)
+                database.execute("INSERT INTO server VALUES (?, ?, ?, ?, ?, ?, ?)", (*said, row_sum(*said)))
 
     # ---- the file as such ----
 

@@ -10,7 +10,7 @@ __all__ = ["APPLICATION_ID", "FORMAT", "TABLES", "row_sum"]
 
 APPLICATION_ID = 0x4B43_4D43
 """`KCMC`, in the head of the file, where file(1) looks for it."""
-FORMAT = 2
+FORMAT = 3
 """SQLite's user_version. A file of another is refused and begun anew."""
 
 TABLES = """
@@ -36,7 +36,7 @@ CREATE TABLE colour (
 CREATE INDEX colour_number ON colour (number);
 CREATE TABLE server (
     print BLOB PRIMARY KEY, model TEXT NOT NULL, weights_sha256 TEXT NOT NULL, device_class TEXT NOT NULL,
-    sum BLOB NOT NULL
+    licence TEXT NOT NULL, terms TEXT NOT NULL, sum BLOB NOT NULL
 ) WITHOUT ROWID;
 """
 

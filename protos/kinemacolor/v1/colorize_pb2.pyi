@@ -219,7 +219,7 @@ class StreamFramesResponse(_message.Message):
     def __init__(self, clip_opened: _Optional[_Union[ClipOpened, _Mapping]] = ..., color_frame: _Optional[_Union[ColorFrame, _Mapping]] = ..., need_frames: _Optional[_Union[NeedFrames, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., frame_error: _Optional[_Union[FrameError, _Mapping]] = ..., clip_ended: _Optional[_Union[ClipEnded, _Mapping]] = ...) -> None: ...
 
 class ClipOpened(_message.Message):
-    __slots__ = ("clip_key", "model", "weights_sha256", "device_class", "window", "resume_from", "resumed", "epoch", "resume_ttl_seconds")
+    __slots__ = ("clip_key", "model", "weights_sha256", "device_class", "window", "resume_from", "resumed", "epoch", "resume_ttl_seconds", "licence", "terms")
     CLIP_KEY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +229,8 @@ class ClipOpened(_message.Message):
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     RESUME_TTL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     clip_key: str
     model: str
     weights_sha256: str
@@ -238,7 +240,9 @@ class ClipOpened(_message.Message):
     resumed: bool
     epoch: int
     resume_ttl_seconds: int
-    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., device_class: _Optional[str] = ..., window: _Optional[int] = ..., resume_from: _Optional[int] = ..., resumed: bool = ..., epoch: _Optional[int] = ..., resume_ttl_seconds: _Optional[int] = ...) -> None: ...
+    licence: str
+    terms: str
+    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., device_class: _Optional[str] = ..., window: _Optional[int] = ..., resume_from: _Optional[int] = ..., resumed: bool = ..., epoch: _Optional[int] = ..., resume_ttl_seconds: _Optional[int] = ..., licence: _Optional[str] = ..., terms: _Optional[str] = ...) -> None: ...
 
 class ColorFrame(_message.Message):
     __slots__ = ("frame_number", "provisional", "shot_start", "durable_through", "queue_us", "network_us", "temporal_us", "confidence", "ab")
@@ -305,7 +309,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "description", "licence", "weights_sha256", "is_default", "is_loaded", "takes_references", "takes_hints", "has_confidence")
+    __slots__ = ("name", "description", "licence", "weights_sha256", "is_default", "is_loaded", "takes_references", "takes_hints", "has_confidence", "frame", "temporal", "terms")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
@@ -315,6 +319,9 @@ class Model(_message.Message):
     TAKES_REFERENCES_FIELD_NUMBER: _ClassVar[int]
     TAKES_HINTS_FIELD_NUMBER: _ClassVar[int]
     HAS_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    TEMPORAL_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     licence: str
@@ -324,7 +331,10 @@ class Model(_message.Message):
     takes_references: bool
     takes_hints: bool
     has_confidence: bool
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., is_default: bool = ..., is_loaded: bool = ..., takes_references: bool = ..., takes_hints: bool = ..., has_confidence: bool = ...) -> None: ...
+    frame: str
+    temporal: str
+    terms: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., is_default: bool = ..., is_loaded: bool = ..., takes_references: bool = ..., takes_hints: bool = ..., has_confidence: bool = ..., frame: _Optional[str] = ..., temporal: _Optional[str] = ..., terms: _Optional[str] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

@@ -10,6 +10,7 @@ from typing import cast
 
 from kinemacolor.models.api import ModelState
 from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.registry import canonical_name
 from kinemacolor.server import events as ev
 from kinemacolor.server import messages
 from kinemacolor.server.clip_machine import ClipMachine
@@ -139,8 +140,8 @@ class ClipHub:
         return clip
 
     def _with_model_named(self, request: OpenRequest) -> OpenRequest:
-        """The default model is the same setting with and without its name."""
-        named = replace(request.settings, model=request.settings.model or self._default_model)
+        """A model is the same setting, however it is named."""
+        named = replace(request.settings, model=canonical_name(request.settings.model, self._default_model))
         return replace(request, settings=named)
 
     def _refuse_if_draining(self) -> None:
@@ -345,6 +346,8 @@ class ClipHub:
             resumed=instruction.resumed,
             epoch=clip.epoch,
             resume_ttl_seconds=int(self._config.resume_ttl_seconds),
+            licence=spec.licence,
+            terms=spec.terms,
         )
         self._deliver(clip, pb.StreamFramesResponse(clip_opened=opened))
 

@@ -19,7 +19,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from kinemacolor.models.registry import DEFAULT_MODEL
+from kinemacolor.models.registry import DEFAULT_MODEL, canonical_name
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Engine
@@ -65,7 +65,7 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
 
 async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
     engine = Engine(config)
-    default_model = config.default_model or DEFAULT_MODEL
+    default_model = canonical_name(config.default_model or DEFAULT_MODEL)
     engine.model(default_model)
     with contextlib.ExitStack() as stack:
         folder = _open_state_folder(stack, config, is_private=exit_with_stdin)

@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dtype", default=default.dtype, choices=("auto", "fp32", "bf16"), help="of the frame network (%(default)s)")
     add("--threads", type=int, default=default.threads, metavar="N", help="CPU threads of the networks; 0 = all cores")
     add("--model", default=default.default_model, metavar="NAME", help="model loaded at start and used by default")
+    add("--temporal", metavar="NAME", help="temporal network of that model: none, lai or memory (the model's own)")
     add("--max-clips", type=int, default=default.max_clips, metavar="N", help="clips at a time (%(default)s)")
     add("--window", type=int, default=default.window, metavar="N", help="frames in flight per clip (%(default)s)")
     add("--max-batch", type=int, default=default.max_batch, metavar="N", help="largest batch on a GPU (%(default)s)")
@@ -76,7 +77,7 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
         device=arguments.device,
         dtype=arguments.dtype,
         threads=arguments.threads,
-        default_model=arguments.model,
+        default_model=_model(arguments),
         max_clips=arguments.max_clips,
         window=arguments.window,
         max_batch=arguments.max_batch,
@@ -88,6 +89,13 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
         device_state_bytes=arguments.device_states,
         ram_state_bytes=arguments.ram_states,
     )
+
+
+def _model(arguments: argparse.Namespace) -> str | None:
+    model, temporal = arguments.model or "", arguments.temporal
+    if temporal and "+" in model:
+        raise ConfigError(f"--model {model} names a temporal network already, found --temporal {temporal}, too")
+    return f"{model}+{temporal}" if temporal else model or None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -165,6 +165,9 @@ class ColorizeService:
                     weights_sha256=spec.weights_sha256,
                     is_default=spec.name == self._hub.default_model,
                     is_loaded=spec.name in loaded,
+                    frame=spec.frame,
+                    temporal=spec.temporal,
+                    terms=spec.terms,
                 )
                 for spec in list_models()
             ]

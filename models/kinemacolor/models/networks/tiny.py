@@ -61,6 +61,9 @@ class TinyColorizer:
             description=TINY_DESCRIPTION,
             weights_sha256=sha256_of_parameters({"taps": taps}),
             licence="Apache-2.0",
+            terms="",
+            frame="tiny",
+            temporal="tiny",
             multiple_of=_CELL,
             dtypes=(torch.float32,),
         )

@@ -18,7 +18,7 @@ from kinemacolor.ofx.session.film_tags import FilmTags, Tags
 from kinemacolor.ofx.session.media import footage_of
 from kinemacolor.ofx.session.painters import Painters
 from kinemacolor.ofx.session.servers import Server, Servers
-from kinemacolor.ofx.session.settings import FrameSettings, MediaSettings, frame_settings, media_settings
+from kinemacolor.ofx.session.settings import FrameSettings, MediaSettings, frame_settings, media_settings, model_name
 from kinemacolor.ofx.session.values import Asked, Colour
 from kinemacolor.ofx.session.worker import AbortedError, Workers
 from kinemacolor.picture.proxy import Proxy
@@ -31,6 +31,9 @@ _CLIPS = 12
 _WORKERS = 4
 _LARGE_PIXELS = 6 << 20
 """Painting more can take seconds on a busy machine; handing work to a thread costs a fraction of a millisecond."""
+_CHOOSE_MODEL = frozenset(("model", "temporal", "server"))
+_ANSWER_SECONDS = 5.0
+"""For a server that is asked because somebody chose a model; without an answer the render says what is wrong."""
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
 
@@ -152,17 +155,31 @@ class ColourEffect:
 
     def changed(self, request: Changed, host: HostAccess) -> Outcome:
         """Say what the new values mean, or what is wrong with them."""
-        media = media_settings(request)
         server = self._servers.named(request.values.text("server"))
-        if media is None:
-            return Outcome.final("")
         try:
-            footage = self._workers.start(lambda _: footage_of(media, server)).wait(host)
+            told = [self._media_line(request, server, host), self._model_line(request, server, host)]
         except AbortedError:
             return Outcome.aborted()
-        info = footage.film.info
+        return Outcome.final("; ".join(line for line in told if line))
+
+    def _media_line(self, request: Changed, server: Server, host: HostAccess) -> str:
+        media = media_settings(request)
+        if media is None:
+            return ""
+        info = self._workers.start(lambda _: footage_of(media, server)).wait(host).film.info
         frames = plural(info.frame_count, "frame") if info.frame_count else "frames"
-        return Outcome.final(f"{media.path.name}: {info.width_px} x {info.height_px}, {frames}")
+        return f"{media.path.name}: {info.width_px} x {info.height_px}, {frames}"
+
+    def _model_line(self, request: Changed, server: Server, host: HostAccess) -> str:
+        """Under which terms the model's weights are; only who chooses a model makes the server be asked."""
+        model = model_name(request.values)
+        identity = server.known(model)
+        if identity is None and request.name in _CHOOSE_MODEL:
+            identity = self._workers.start(lambda _: server.identity(model, _ANSWER_SECONDS)).wait(host)
+        if identity is None:
+            return ""
+        said = f"{identity.model}: weights under {identity.terms.licence}"
+        return f"{said}. {identity.terms.sentence}" if identity.terms.sentence else said
 
     def gone(self, instance: int) -> None:
         """Forget an instance."""

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient
 from kinemacolor.client.errors import ClientError
+from kinemacolor.client.model_names import find_model
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.ofx.helper.effect import EffectError
 from kinemacolor.ofx.session.connection import ServerConnection, server_address
 from kinemacolor.render.options import ServerOptions
 from kinemacolor.render.server_streams import identity_of
-from kinemacolor.store.clip_file import ServerIdentity
+from kinemacolor.store.clip_file import ServerIdentity, Terms
 
 __all__ = ["PATIENCE_VARIABLE", "Server", "Servers", "patience_seconds"]
 
@@ -133,8 +134,10 @@ class Servers:
 
 def _identity_of(client: ColorizeClient, model: str) -> ServerIdentity:
     models = client.list_models()
-    found = next((each for each in models if (each.name == model if model else each.is_default)), None)
+    found = find_model(models, model)
     if found is None:
         names = ", ".join(each.name for each in models)
         raise EffectError(f"Model: the server has no {model or 'default'}; it has {names}")
-    return ServerIdentity(found.name, found.weights_sha256, client.server_info().device_class)
+    return ServerIdentity(
+        found.name, found.weights_sha256, client.server_info().device_class, Terms(found.licence, found.terms)
+    )

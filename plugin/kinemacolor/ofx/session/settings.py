@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from kinemacolor.client.model_names import with_temporal
 from kinemacolor.colour.encoding import ColourEncoding, Transfer
 from kinemacolor.ofx.helper.effect import EffectError
 from kinemacolor.ofx.helper.protocol import (
@@ -124,7 +125,7 @@ def frame_settings(request: Render) -> FrameSettings:
         guesses_colour=values.choice("matrix") == "auto" and values.choice("inputTransfer") in ("auto", "display"),
         controls=_controls(values),
         geometry=Geometry(*proxy_size(*size, QUALITY_SHORT_SIDE_PX[values.choice("quality")], _aspect(request.clip))),
-        model=values.text("model").strip(),
+        model=model_name(values),
         server=values.text("server").strip(),
         alone=values.choice("stability") == "off",
         whole_clip=values.choice("shotSource") == "whole_clip",
@@ -150,12 +151,25 @@ def media_settings(request: Render | Analyse | Changed) -> MediaSettings | None:
     return MediaSettings(
         path=_path("Media file", text),
         quality=values.choice("quality"),
-        model=values.text("model").strip(),
+        model=model_name(values),
         server=values.text("server").strip(),
         shot_list=_path("Shot list", shot_list) if shot_list else None,
         whole=values.choice("shotSource") == "whole_clip",
         start=start if start >= 0 else None,
     )
+
+
+def model_name(values: Values) -> str:
+    """Frame network and temporal network as one name; empty: the server's own choice.
+
+    Raises:
+        EffectError: Both parameters name a temporal network.
+    """
+    temporal = values.choice("temporal")
+    try:
+        return with_temporal(values.text("model").strip(), "" if temporal == "auto" else temporal)
+    except ValueError as error:
+        raise EffectError(f"Model: {error}") from error
 
 
 def _path(name: str, text: str) -> Path:

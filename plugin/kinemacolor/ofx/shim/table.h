@@ -4,6 +4,7 @@ static const char *const quality_choices[] = {"Draft", "Standard", "High"};
 static const char *const stability_choices[] = {"Off", "Standard"};
 static const char *const output_choices[] = {"Colour", "Chroma only", "Confidence", "Split"};
 static const char *const shotSource_choices[] = {"Automatic", "List", "Whole clip"};
+static const char *const temporal_choices[] = {"Auto", "None", "Memory", "Lai"};
 static const char *const onError_choices[] = {"Picture", "Fail"};
 static const char *const inputTransfer_choices[] = {"Automatic", "Display", "Scene linear"};
 static const char *const matrix_choices[] = {"Automatic", "BT.709", "BT.601", "BT.2020"};
@@ -400,6 +401,16 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .cheap = false,
      .evaluates = true},
     {.kind = KC_CHOICE,
+     .name = "temporal",
+     .label = "Temporal network",
+     .hint = "What steadies the colours from frame to frame. Auto is the one that goes with the model.",
+     .group = "service",
+     .animates = false,
+     .cheap = false,
+     .evaluates = true,
+     .defaults = {0},
+     .choices = temporal_choices, .choice_count = 4},
+    {.kind = KC_CHOICE,
      .name = "onError",
      .label = "On error",
      .hint = "Whether a frame without colour becomes a picture that says why, or a failed render.",
@@ -441,4 +452,4 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .choices = matrix_choices, .choice_count = 4},
 };
 
-const uint64_t kc_table_hash = UINT64_C(0xf6ef3ca60dd5585e);
+const uint64_t kc_table_hash = UINT64_C(0x9bccafbaec7d1f50);

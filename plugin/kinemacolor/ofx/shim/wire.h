@@ -13,7 +13,7 @@ enum { KC_MAX_PAYLOAD_BYTES = 65536 };
 enum { KC_MEMORY_HEAD_BYTES = 4096 };
 #define KC_PICTURE_LIMIT_BYTES UINT64_C(1073741824)
 enum { KC_TEXT_LIMIT = 4096 };
-enum { KC_PARAMETERS = 47 };
+enum { KC_PARAMETERS = 48 };
 
 /* Places in the table. */
 enum {
@@ -60,10 +60,11 @@ enum {
     KC_AT_SERVICE = 40,
     KC_AT_SERVER = 41,
     KC_AT_MODEL = 42,
-    KC_AT_ONERROR = 43,
-    KC_AT_MARKPROVISIONAL = 44,
-    KC_AT_INPUTTRANSFER = 45,
-    KC_AT_MATRIX = 46,
+    KC_AT_TEMPORAL = 43,
+    KC_AT_ONERROR = 44,
+    KC_AT_MARKPROVISIONAL = 45,
+    KC_AT_INPUTTRANSFER = 46,
+    KC_AT_MATRIX = 47,
 };
 
 enum kc_say {
