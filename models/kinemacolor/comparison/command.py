@@ -190,13 +190,13 @@ def _chosen(device: torch.device | None) -> torch.device:
 
 
 def _settings(options: argparse.Namespace, device: torch.device) -> dict[str, str]:
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, threads: {torch.get_num_threads()}"
     return {
         "material": options.material.resolve().name,
-        "frame networks": ", ".join(options.models or ["those there are"]),
-        "temporal networks": ", ".join(options.temporal or ["those there are"]),
+        "frame networks": ", ".join(options.models or ["kinema and those installed"]),
+        "temporal networks": ", ".join(options.temporal or ["those there are for each"]),
         "frames of a clip": f"at most {options.frames}",
-        "clips": "default" if options.clips is None else f"at most {options.clips}",
+        "clips": "all of a folder, the first shots of a film" if options.clips is None else f"at most {options.clips}",
         "short side": f"at most {options.size} pixels",
         "known colours": "not used (--no-truth)" if options.no_truth else "used where a clip has colours",
         "device": where,

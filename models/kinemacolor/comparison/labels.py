@@ -1,6 +1,7 @@
 """Labels: light text on a dark strip of its own, so that it can be read whatever the picture below shows."""
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -21,6 +22,11 @@ _MARGIN_PX = 8
 
 def label(text: str, width_px: int) -> Picture:
     """A strip (LABEL_HEIGHT_PX, width_px, 3) with a text, which is set smaller if it is too long."""
+    with rc_context({"text.hinting": "no_hinting"}):  # hinted, a plus sign is as thick as a bar
+        return _draw(text, width_px)
+
+
+def _draw(text: str, width_px: int) -> Picture:
     figure = Figure(figsize=(width_px / _DPI, LABEL_HEIGHT_PX / _DPI), dpi=_DPI, facecolor=_GROUND_HEX)
     canvas = FigureCanvasAgg(figure)
     written = figure.text(_MARGIN_PX / width_px, 0.5, text, color=_TEXT, fontsize=_POINTS, va="center_baseline")

@@ -1,7 +1,8 @@
 """What each figure means, in which direction it is better, and which of several is best. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 __all__ = ["MEASURES", "Aim", "Measure", "best", "measures_of"]
@@ -29,6 +30,12 @@ class Measure:
     aim: Aim
     text: str
     """What it says, for people."""
+    digits: int = 2
+    """Behind the point, as it is printed."""
+
+    def printed(self, value: float) -> str:
+        """The value for people."""
+        return f"{value:.{self.digits}f}" if math.isfinite(value) else "∞"
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -83,14 +90,14 @@ MEASURES: tuple[Measure, ...] = (
         "× 10⁻³",
         Aim.CALM,
         "The same of the colour planes alone: colour that flickers. Even true colour, with its grain, is not at 0.",
+        3,
     ),
 )
 """In the order of the columns."""
 
-_DIGITS = 2
-_EQUAL = 10.0**-_DIGITS / 2
+_EQUAL = 1e-6  # what is left of rounding to the digits that are printed
 _COLOURFULNESS = "colourfulness"
-_PALE = 0.5  # of the truth's colourfulness: below it calm is no merit
+_PALE = 0.25  # of the truth's colourfulness: below it calm is no merit
 _UNJUDGED = ("colourfulness", "warp_error_e3")  # all that is measured without a truth, and no reason to prefer a model
 
 
@@ -99,7 +106,7 @@ def measures_of(names: Sequence[str]) -> tuple[Measure, ...]:
     found = tuple(measure for measure in MEASURES if measure.name in names)
     if {measure.name for measure in found} != set(_UNJUDGED):
         return found
-    return tuple(Measure(one.name, one.head, one.unit, Aim.NONE, one.text) for one in found)
+    return tuple(replace(one, aim=Aim.NONE) for one in found)
 
 
 def best(measure: Measure, results: Mapping[str, Mapping[str, float]], truth: Mapping[str, float]) -> frozenset[str]:
@@ -117,7 +124,7 @@ def best(measure: Measure, results: Mapping[str, Mapping[str, float]], truth: Ma
         enough = _PALE * truth[_COLOURFULNESS]
         running = {title: row for title, row in results.items() if row[_COLOURFULNESS] >= enough}
     scores = {
-        title: _badness(measure.aim, round(row[measure.name], _DIGITS), truth.get(measure.name, 0.0))
+        title: _badness(measure.aim, round(row[measure.name], measure.digits), truth.get(measure.name, 0.0))
         for title, row in running.items()
     }
     least = min(scores.values(), default=0.0)

@@ -29,6 +29,8 @@ class ClipMedia:
     """MP4."""
     video_size: tuple[int, int]
     """Width and height at which it is meant to be seen."""
+    poster: bytes
+    """JPEG of the first frame, shown until the video plays."""
     sheet: bytes
     """JPEG."""
     sheet_size: tuple[int, int]
@@ -53,7 +55,7 @@ def make_media(
     drawing = draw_over_time(clip, combinations)
     folder.write(f"plots/{clip.name}.svg", drawing.file)
     shown = video if len(video) <= _PAGE_VIDEO_BYTES else _smaller(whole, clip)
-    return ClipMedia(shown, _size(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
+    return ClipMedia(shown, _size(whole[0]), jpeg_bytes(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
 
 
 def _smaller(whole: Sequence[Picture], clip: ClipResult) -> bytes:

@@ -26,7 +26,8 @@ _ARROWS = {
 }
 _CALM = (
     "CDC and warp errors are to be read beside colourfulness and against the truth's: grey has no colour that could "
-    "flicker, and does not win by it. So a result that is less than half as colourful as the truth is not marked there."
+    "flicker, and does not win by it. So a result that is less than a quarter as colourful as the truth is not marked "
+    "there."
 )
 _NO_TRUTH = (
     "Nobody knows the true colours of these clips. What can be measured says how much colour there is and how calm it "
@@ -128,13 +129,12 @@ def _table(rows: Mapping[str, Mapping[str, float]], about: str) -> str:
 def _row(
     title: str, row: Mapping[str, float], measures: Sequence[Measure], marked: Mapping[str, frozenset[str]]
 ) -> str:
-    cells = "".join(_cell(row[one.name], title in marked[one.name]) for one in measures)
+    cells = "".join(_cell(one.printed(row[one.name]), title in marked[one.name]) for one in measures)
     kind = ' class="plain"' if title in _PLAIN_ROWS else ""
     return f'<tr{kind}><th scope="row">{escape(title)}</th>{cells}</tr>'
 
 
-def _cell(value: float, is_best: bool) -> str:
-    text = "∞" if value == float("inf") else f"{value:.2f}"
+def _cell(text: str, is_best: bool) -> str:
     return f'<td class="best" title="best">{text}</td>' if is_best else f"<td>{text}</td>"
 
 
@@ -162,7 +162,7 @@ def _video(clip: ClipResult, media: ClipMedia) -> str:
     return (
         f'<figure><video controls loop muted playsinline width="{width}" height="{height}" '
         f'aria-label="{escape(clip.name)}, all results side by side" '
-        f'src="{_data_uri("video/mp4", media.video)}"></video>'
+        f'poster="{_data_uri("image/jpeg", media.poster)}" src="{_data_uri("video/mp4", media.video)}"></video>'
         "<figcaption>All results side by side; in full quality: "
         f"videos/{escape(clip.name)}.mp4</figcaption></figure>"
     )
@@ -195,7 +195,7 @@ def _models(comparison: Comparison) -> list[str]:
     )
     left = "".join(
         f'<th scope="col" style="text-align:left">{text}</th>'
-        for text in ("model", "description", "licence and terms of the weights", "SHA-256 of the weights")
+        for text in ("model", "licence and terms of the weights", "SHA-256 of the weights")
     )
     about = "Times are those of this run on this machine. The frame network runs once for all its temporal networks."
     table = f"<caption>{about}</caption><thead><tr>{heads}{left}</tr></thead><tbody>{lines}</tbody>"
@@ -206,7 +206,7 @@ def _model(comparison: Comparison, number: int) -> str:
     combination = comparison.combinations[number]
     spec, (frame_ms, temporal_ms) = combination.spec, comparison.milliseconds[combination.title]
     terms = f"{escape(spec.licence)}<br>{escape(spec.terms)}" if spec.terms else escape(spec.licence)
-    cells = "".join(f'<td class="text">{text}</td>' for text in (escape(spec.name), escape(spec.description), terms))
+    cells = f'<td class="text">{escape(spec.name)}: {escape(spec.description)}</td><td class="text long">{terms}</td>'
     return (
         f'<tr><th scope="row">{escape(combination.title)}</th><td>{frame_ms:.0f}</td><td>{temporal_ms:.0f}</td>{cells}'
         f'<td class="text"><code>{spec.weights_sha256}</code></td></tr>'

@@ -99,7 +99,7 @@ def draw_means(rows: Mapping[str, Mapping[str, float]], combinations: Sequence[C
         _dress(axes, "CIEDE2000", "Colour error and flicker: the lower and the further left, the better")
         axes.set_xscale("log")
         axes.set_xlabel("warp error of a*b* × 10³ (log scale)")
-        axes.margins(x=0.15, y=0.15)
+        axes.margins(x=0.2, y=0.15)
         return Drawing(_svg(figure, "Colour error and flicker, means"))
 
 

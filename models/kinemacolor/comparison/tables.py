@@ -58,7 +58,9 @@ def _markdown_lines(clips: Sequence[ClipResult]) -> list[str]:
     measures = measures_of(list(next(iter(rows.values()))))
     heads = " | ".join(f"{one.head} {one.unit}".strip() for one in measures)
     lines = [f"|  | {heads} |", "| --- " * (len(measures) + 1) + "|"]
-    lines += [f"| {title} | {' | '.join(f'{row[one.name]:.2f}' for one in measures)} |" for title, row in rows.items()]
+    lines += [
+        f"| {title} | {' | '.join(one.printed(row[one.name]) for one in measures)} |" for title, row in rows.items()
+    ]
     frames, what = sum(clip.frames for clip in clips), "known colours" if clips[0].is_known else "no known colours"
     count = f"{len(clips)} clip{'' if len(clips) == 1 else 's'}"
     return [*lines, "", f"{count} with {what}, {frames} frames; mean over clips."]
