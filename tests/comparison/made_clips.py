@@ -34,11 +34,16 @@ def write_frames(folder: Path, pictures: np.ndarray, ending: str = ".jpg") -> Pa
     return folder
 
 
-def write_film(path: Path, pictures: np.ndarray, rate: int = 25) -> Path:
+def write_film(
+    path: Path, pictures: np.ndarray, rate: int = 25, aspect: Fraction = Fraction(1), rotation: int = 0
+) -> Path:
     """H.264 with sound, since most films have some."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=rate, options={"crf": "12"})
         stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        if rotation:
+            stream.set_display_rotation(rotation)
         sound = film.add_stream("aac", rate=48000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
         silence.sample_rate, silence.pts, silence.time_base = 48000, 0, Fraction(1, 48000)

@@ -1,6 +1,7 @@
 """The parts of a comparison: what is combined, what is read, what is best, and what is refused."""
 
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,11 @@ from kinemacolor.comparison.labels import LABEL_HEIGHT_PX, label
 from kinemacolor.comparison.layout import grid_of
 from kinemacolor.comparison.material import Limits, find_material
 from kinemacolor.comparison.measures import MEASURES, best, measures_of
+from kinemacolor.comparison.measuring import Measured
+from kinemacolor.comparison.media import make_media
+from kinemacolor.comparison.results import ClipResult, Line
 from kinemacolor.comparison.truth import has_colour
+from kinemacolor.evaluation.measure import TruthlessFigures
 from kinemacolor.evaluation.pictures import Clip
 from kinemacolor.evaluation.rows import colorize
 from kinemacolor.models.networks.kinema import KinemaNet
@@ -93,6 +98,8 @@ def test_folders_of_clips(layout, tmp_path):
     for name in ("b", "a"):
         write_frames(tmp_path / layout / name, moving(1))
     (tmp_path / layout / "notes").mkdir()
+    for name in ("photos", ".trash"):
+        write_frames(tmp_path / layout / name, moving(1))
     pieces = list(find_material(tmp_path).read(LIMITS))
     assert [(piece.clip.name, len(piece.clip.rgb), piece.rate) for piece in pieces] == [("a", 5, 24), ("b", 5, 24)]
     assert len(list(find_material(tmp_path).read(Limits(frames=2, clips=1, short_side_px=256)))) == 1
@@ -112,6 +119,15 @@ def test_a_film_has_the_colours_that_were_put_in(tmp_path):
     assert piece.rate == 25
     assert np.abs(piece.clip.rgb - pictures.astype(int)).mean() < 4.0
     assert has_colour(piece.clip)
+
+
+def test_a_film_is_read_the_right_way_up_with_square_pixels(tmp_path):
+    pictures = moving(1, height=48, width=128)
+    film = write_film(tmp_path / "film.mp4", pictures, aspect=Fraction(1, 2), rotation=90)
+    (piece,) = find_material(film).read(LIMITS)
+    assert piece.clip.rgb.shape == (5, 64, 48, 3)
+    upright = np.rot90(pictures, axes=(1, 2))[:, ::2]
+    assert np.abs(piece.clip.rgb - upright.astype(int)).mean() < 8.0
 
 
 def test_shots_end_at_cuts_and_are_cut_short():
@@ -175,6 +191,27 @@ def test_a_label_that_is_too_long_is_set_smaller():
         assert strip[:, -4:].max() < 40
 
 
+def test_one_small_grey_frame_is_enough(tmp_path, capsys):
+    write_frames(tmp_path / "in" / "a", grey_of(moving(1, 1, height=17, width=16)))
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    assert "1 clip with no known colours, 1 frame;" in capsys.readouterr().out
+    assert (tmp_path / "out" / "videos" / "a.mp4").is_file()
+
+
+def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (4, 96, 128, 3), dtype=np.uint8)
+    line = Line(TruthlessFigures(10.0, 1.0), (), (1.0, 1.0, 1.0))
+    sizes = {"frames": 4, "width_px": 128, "height_px": 96, "rate": Fraction(24)}
+    clip = ClipResult(name="noise", lines={"grey": line, "tiny": line}, times={}, **sizes)
+    measured = {title: Measured(line, noise) for title in clip.lines}
+    small, large = (
+        make_media(OutputFolder(tmp_path), clip, combine(["tiny"], None), measured, limit) for limit in (1, 1 << 20)
+    )
+    assert len(small.video) < len(large.video) / 4
+    assert small.video_size == large.video_size
+    assert (tmp_path / "videos" / "noise.mp4").read_bytes() == large.video
+
+
 # ---- the folder ----
 
 
@@ -183,6 +220,7 @@ def test_nothing_appears_before_everything_is_there(tmp_path):
     with pytest.raises(IsADirectoryError), output_folder(out, overwrite=False) as folder:
         _break_after(folder)
     assert not out.exists()
+    (out / ".unfinished" / "sheets").mkdir(parents=True)  # of one that was killed
     with output_folder(out, overwrite=False) as folder:
         folder.write("videos/a.mp4", b"video")
         folder.write("index.html", "page")

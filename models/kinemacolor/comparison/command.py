@@ -1,29 +1,25 @@
 """`kinemacolor compare DIR|FILE`: frame networks with temporal networks, side by side (docs/comparison.md)."""
 
 import argparse
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from kinemacolor.comparison.colouring import Colours, colour_clip
-from kinemacolor.comparison.combinations import TEMPORALS, Combination, combine
+from kinemacolor.comparison.combinations import TEMPORALS, combine
 from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError, explain
 from kinemacolor.comparison.folder import PAGE, OutputFolder, output_folder
-from kinemacolor.comparison.material import LAYOUTS, Limits, Piece, find_material
-from kinemacolor.comparison.measuring import measure_clip
-from kinemacolor.comparison.media import ClipMedia, make_media
+from kinemacolor.comparison.material import LAYOUTS, Limits, find_material
 from kinemacolor.comparison.page import page_html
 from kinemacolor.comparison.plots import draw_means
-from kinemacolor.comparison.results import ClipResult, Comparison, means
+from kinemacolor.comparison.results import Comparison, means
 from kinemacolor.comparison.tables import csv_text, json_text, markdown
-from kinemacolor.comparison.truth import has_colour
+from kinemacolor.comparison.tour import Route, take_tour
 from kinemacolor.evaluation.errors import EvaluationError
-from kinemacolor.evaluation.measure import Footage, Truth
 from kinemacolor.evaluation.report import PROTOCOL
-from kinemacolor.models.api import Colorizer
 from kinemacolor.models.errors import ModelError
 from kinemacolor.models.registry import load_families
 
@@ -89,10 +85,9 @@ def _side(text: str) -> int:
 
 
 def _device(text: str) -> torch.device:
-    try:
-        return torch.device(text)
-    except RuntimeError as error:
-        raise argparse.ArgumentTypeError(f"expected cpu or cuda:N, found {text!r}") from error
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"expected cpu or cuda:N, found {text!r}")
+    return torch.device(text)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -104,19 +99,21 @@ def _run(options: argparse.Namespace) -> None:
     limits = Limits(options.frames, options.clips, options.size)
     with output_folder(options.out, options.overwrite) as folder:
         families = load_families([one.spec.name for one in combinations], device)
-        tour = _Tour(folder, combinations, families, options.no_truth)
-        tour.take(material.read(limits))
+        route = Route(
+            combinations=combinations, families=families, no_truth=options.no_truth, clips=material.count(limits)
+        )
+        found = take_tour(material.read(limits), route, folder)
         comparison = Comparison(
             version=version("kinemacolor"),
             settings=_settings(options, device),
             combinations=combinations,
-            milliseconds=tour.milliseconds,
-            clips=tuple(tour.clips),
+            clips=tuple(clip for clip, _ in found),
         )
         metrics = json_text(comparison)
         folder.write("metrics.json", metrics)
         folder.write("metrics.csv", csv_text(comparison))
-        folder.write(PAGE, page_html(comparison, tour.media, _overview(folder, comparison)))
+        media = {clip.name: media for clip, media in found}
+        folder.write(PAGE, page_html(comparison, media, _overview(folder, comparison)))
     sys.stderr.write(f"the page: {options.out / PAGE}\n")
     sys.stdout.write(metrics if options.json else markdown(comparison) + "\n")
 
@@ -129,63 +126,10 @@ def _overview(folder: OutputFolder, comparison: Comparison) -> str:
     return drawing.inline
 
 
-class _Tour:
-    """Clip after clip is coloured, measured, written and forgotten; figures and what the page shows are kept."""
-
-    def __init__(
-        self,
-        folder: OutputFolder,
-        combinations: Sequence[Combination],
-        families: Sequence[Sequence[Colorizer]],
-        no_truth: bool,
-    ) -> None:
-        self._folder, self._combinations, self._families = folder, combinations, families
-        self._no_truth = no_truth
-        self._seconds: dict[str, list[tuple[float, float]]] = {one.title: [] for one in combinations}
-        self.clips: list[ClipResult] = []
-        self.media: dict[str, ClipMedia] = {}
-
-    def take(self, pieces: Iterable[Piece]) -> None:
-        """The tour."""
-        for piece in pieces:
-            self._add(piece)
-
-    @property
-    def milliseconds(self) -> dict[str, tuple[float, float]]:
-        """Of both networks for one frame, mean over all, by title."""
-        frames = sum(clip.frames for clip in self.clips)
-        return {
-            title: (1000.0 * sum(one[0] for one in each) / frames, 1000.0 * sum(one[1] for one in each) / frames)
-            for title, each in self._seconds.items()
-        }
-
-    def _add(self, piece: Piece) -> None:
-        frames, height, width = piece.clip.rgb.shape[:3]
-        name = piece.clip.name
-        known = not self._no_truth and has_colour(piece.clip)
-        what = "" if known else ", no known colours"
-        sys.stderr.write(f"{len(self.clips) + 1} {name}: {frames} frames of {width}x{height}{what}\n")
-        footage = Truth(piece.clip) if known else Footage(piece.clip)
-        colours = self._colour(footage)
-        sys.stderr.write(f"{len(self.clips) + 1} {name}: coloured, measuring\n")
-        measured = measure_clip(footage, {title: one.ab for title, one in colours.items()})
-        lines = {title: one.line for title, one in measured.items()}
-        clip = ClipResult(name=name, frames=frames, width_px=width, height_px=height, rate=piece.rate, lines=lines)
-        self.media[name] = make_media(self._folder, clip, self._combinations, measured)
-        self.clips.append(clip)
-
-    def _colour(self, footage: Footage) -> dict[str, Colours]:
-        found = colour_clip(self._families, footage.clip.lightness)
-        colours = {one.title: found[one.spec.name] for one in self._combinations}
-        for title, one in colours.items():
-            self._seconds[title].append((one.propose_s, one.step_s))
-        return colours
-
-
 def _chosen(device: torch.device | None) -> torch.device:
-    there = torch.cuda.is_available()
-    if device is not None and device.type == "cuda" and not there:
-        raise ComparisonUsageError(f"--device: there is no CUDA device {device}")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is not None and device.type == "cuda" and (device.index or 0) >= there:
+        raise ComparisonUsageError(f"--device: there is no {device}")
     return device if device is not None else torch.device("cuda" if there else "cpu")
 
 

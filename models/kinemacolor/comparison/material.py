@@ -27,6 +27,7 @@ __all__ = ["LAYOUTS", "Limits", "Material", "Piece", "find_material"]
 LAYOUTS = "a film FILE, or a DIR with frames (*.jpg, *.png) in it, in NAME/, clips/NAME/ or JPEGImages/480p/NAME/"
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
+_PHOTOS = "photos"  # beside clips of `kinemacolor evaluate`; never a clip
 _DAVIS = Path("JPEGImages") / "480p"
 _FRAMES_RATE = Fraction(24)
 _FILM_SHOTS = 4  # of a film, if nothing is said: a film of two hours has more than a thousand
@@ -62,6 +63,10 @@ class Material:
     """A file, or a folder with the frames of one film."""
     folders: tuple[Path, ...] = ()
 
+    def count(self, limits: Limits) -> int:
+        """Clips that `read` gives, of a film at most."""
+        return len(self.folders[: limits.clips]) if self.folders else limits.clips or _FILM_SHOTS
+
     def read(self, limits: Limits) -> Iterator[Piece]:
         """The clips, one after the other.
 
@@ -86,12 +91,16 @@ def find_material(path: Path) -> Material:
     if not path.is_dir():
         raise ComparisonInputError(f"no file or folder {path}")
     for folder in (path / _DAVIS, path / "clips", path):
-        found = tuple(sorted(each for each in folder.iterdir() if _has_frames(each))) if folder.is_dir() else ()
+        found = tuple(sorted(each for each in folder.iterdir() if _is_clip(each))) if folder.is_dir() else ()
         if found:
             return Material(folders=found)
     if _has_frames(path):
         return Material(films=(path,))
     raise ComparisonInputError(f"{path}: expected {LAYOUTS}, found no frames")
+
+
+def _is_clip(folder: Path) -> bool:
+    return not folder.name.startswith(".") and folder.name != _PHOTOS and _has_frames(folder)
 
 
 def _has_frames(folder: Path) -> bool:
@@ -103,18 +112,18 @@ def _frame_files(folder: Path) -> Iterator[Path]:
 
 
 def _read_film(path: Path, limits: Limits) -> Iterator[Piece]:
-    wanted = _FILM_SHOTS if limits.clips is None else limits.clips
+    wanted = limits.clips or _FILM_SHOTS
     name = path.resolve().name if path.is_dir() else path.stem
     if path.is_dir():
         yield from _shots(path, name, _frames_of(path, limits), _FRAMES_RATE, limits, wanted)
         return
     try:
         with av.open(str(path)) as source:
-            if not source.streams.video:
+            stream = source.streams.best("video")
+            if not isinstance(stream, av.VideoStream):
                 raise ComparisonInputError(f"{path.name}: it has no picture")
-            stream = source.streams.video[0]
             rate = stream.average_rate or _FRAMES_RATE
-            pictures = read_rgb(source, lambda frame: _film_size(frame, stream, limits))
+            pictures = read_rgb(source, stream, lambda frame: _film_size(frame, stream, limits))
             yield from _shots(path, name, pictures, rate, limits, wanted)
     except av.error.FFmpegError as error:
         raise ComparisonInputError(f"{path.name}: no film that can be decoded: {error.strerror or error}") from error

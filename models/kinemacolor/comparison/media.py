@@ -17,8 +17,6 @@ __all__ = ["ClipMedia", "make_media"]
 
 _FINE = Encoding(crf=18)
 _SMALLER = (Encoding(crf=24), Encoding(crf=28, scale=0.75), Encoding(crf=30, scale=0.5), Encoding(crf=36, scale=0.5))
-_PAGE_VIDEO_BYTES = 3 << 20
-"""Of one clip in the page: browsers hold a page of 50 MB without trouble, and a dozen clips are common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +37,20 @@ class ClipMedia:
 
 
 def make_media(
-    folder: OutputFolder, clip: ClipResult, combinations: Sequence[Combination], measured: Mapping[str, Measured]
+    folder: OutputFolder,
+    clip: ClipResult,
+    combinations: Sequence[Combination],
+    measured: Mapping[str, Measured],
+    page_video_bytes: int,
 ) -> ClipMedia:
     """Write the clip's video, contact sheet and plot.
+
+    Args:
+        folder: Where to.
+        clip: Its figures.
+        combinations: Those that are compared.
+        measured: Its pictures by title, in the order in which they are shown.
+        page_video_bytes: How large the video in the page may be, if that is to be had.
 
     Raises:
         ComparisonError: One cannot be written.
@@ -54,15 +63,15 @@ def make_media(
     folder.write(f"sheets/{clip.name}.png", png_bytes(sheet))
     drawing = draw_over_time(clip, combinations)
     folder.write(f"plots/{clip.name}.svg", drawing.file)
-    shown = video if len(video) <= _PAGE_VIDEO_BYTES else _smaller(whole, clip)
+    shown = video if len(video) <= page_video_bytes else _smaller(whole, clip, page_video_bytes)
     return ClipMedia(shown, _size(whole[0]), jpeg_bytes(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
 
 
-def _smaller(whole: Sequence[Picture], clip: ClipResult) -> bytes:
+def _smaller(whole: Sequence[Picture], clip: ClipResult, limit: int) -> bytes:
     made = (encode_mp4(whole, clip.rate, encoding) for encoding in _SMALLER)
     found = b""
     for found in made:
-        if len(found) <= _PAGE_VIDEO_BYTES:
+        if len(found) <= limit:
             break
     return found
 

@@ -11,7 +11,7 @@ from importlib import resources
 
 from kinemacolor.comparison.measures import MEASURES, Aim, Measure, best, measures_of
 from kinemacolor.comparison.media import ClipMedia
-from kinemacolor.comparison.results import GREY, TRUTH, ClipResult, Comparison, means
+from kinemacolor.comparison.results import GREY, TRUTH, ClipResult, Comparison, counted, means, milliseconds
 
 __all__ = ["page_html"]
 
@@ -89,12 +89,12 @@ def _header(comparison: Comparison) -> list[str]:
     links = [("results", "Results"), *((_anchor(number), clip.name) for number, clip in enumerate(comparison.clips))]
     links += [("measures", "What the figures mean"), ("models", "Models"), ("settings", "Settings")]
     items = "".join(f'<li><a href="#{escape(target)}">{escape(text)}</a></li>' for target, text in links)
-    combinations = f"{_count(len(comparison.combinations), 'combination')} of a frame network with a temporal network"
-    about = f"{combinations} on {_count(len(comparison.clips), 'clip')}, {frames} frames. All see the luma only."
+    combinations = f"{counted(len(comparison.combinations), 'combination')} of a frame network with a temporal network"
+    material = f"{counted(len(comparison.clips), 'clip')}, {counted(frames, 'frame')}"
     return [
         "<header>",
         f"<h1>{_TITLE}</h1>",
-        f'<p class="dim">{about}</p>',
+        f'<p class="dim">{combinations} on {material}. All see the luma only.</p>',
         f'<nav aria-label="On this page"><ul>{items}</ul></nav>',
         "</header>",
     ]
@@ -103,11 +103,11 @@ def _header(comparison: Comparison) -> list[str]:
 def _summary(comparison: Comparison, overview: str) -> list[str]:
     parts = ['<h2 id="results">Results</h2>']
     if comparison.known:
-        about = f"Mean over {_count(len(comparison.known), 'clip')} with known colours; the best result is marked."
+        about = f"Mean over {counted(len(comparison.known), 'clip')} with known colours; the best result is marked."
         parts += [_table(means(comparison.known), about), f"<p>{_CALM}</p>"]
         parts += [f'<figure><div class="wide plot">{overview}</div></figure>'] if overview else []
     if comparison.unknown:
-        about = f"Mean over {_count(len(comparison.unknown), 'clip')} without known colours."
+        about = f"Mean over {counted(len(comparison.unknown), 'clip')} without known colours."
         parts += ["<h3>Black-and-white clips</h3>"] if comparison.known else []
         parts += [_table(means(comparison.unknown), about), f"<p>{_NO_TRUTH}</p>"]
     return parts
@@ -144,7 +144,7 @@ def _unit(measure: Measure) -> str:
 
 def _clip(number: int, clip: ClipResult, media: ClipMedia) -> list[str]:
     kind = "known colours" if clip.is_known else "black-and-white"
-    size = f"{_count(clip.frames, 'frame')} of {clip.width_px} × {clip.height_px}"
+    size = f"{counted(clip.frames, 'frame')} of {clip.width_px} × {clip.height_px}"
     rows = {title: asdict(line.figures) for title, line in clip.lines.items()}
     return [
         f'<section><h3 id="{_anchor(number)}">{escape(clip.name)}</h3>',
@@ -204,11 +204,12 @@ def _models(comparison: Comparison) -> list[str]:
 
 def _model(comparison: Comparison, number: int) -> str:
     combination = comparison.combinations[number]
-    spec, (frame_ms, temporal_ms) = combination.spec, comparison.milliseconds[combination.title]
+    spec, taken = combination.spec, milliseconds(comparison.clips, combination.title)
     terms = f"{escape(spec.licence)}<br>{escape(spec.terms)}" if spec.terms else escape(spec.licence)
     cells = f'<td class="text">{escape(spec.name)}: {escape(spec.description)}</td><td class="text long">{terms}</td>'
     return (
-        f'<tr><th scope="row">{escape(combination.title)}</th><td>{frame_ms:.0f}</td><td>{temporal_ms:.0f}</td>{cells}'
+        f'<tr><th scope="row">{escape(combination.title)}</th>'
+        f"<td>{taken.frame:.0f}</td><td>{taken.temporal:.0f}</td>{cells}"
         f'<td class="text"><code>{spec.weights_sha256}</code></td></tr>'
     )
 
@@ -220,10 +221,6 @@ def _settings(comparison: Comparison) -> list[str]:
 
 def _anchor(number: int) -> str:
     return f"clip-{number + 1}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _data_uri(kind: str, data: bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kinemacolor.comparison.measures import measures_of
-from kinemacolor.comparison.results import ClipResult, Comparison, means
+from kinemacolor.comparison.results import ClipResult, Comparison, counted, means, milliseconds
 from kinemacolor.evaluation.report import PROTOCOL
 
 __all__ = ["csv_text", "json_text", "markdown"]
@@ -62,13 +62,13 @@ def _markdown_lines(clips: Sequence[ClipResult]) -> list[str]:
         f"| {title} | {' | '.join(one.printed(row[one.name]) for one in measures)} |" for title, row in rows.items()
     ]
     frames, what = sum(clip.frames for clip in clips), "known colours" if clips[0].is_known else "no known colours"
-    count = f"{len(clips)} clip{'' if len(clips) == 1 else 's'}"
-    return [*lines, "", f"{count} with {what}, {frames} frames; mean over clips."]
+    count = f"{counted(len(clips), 'clip')} with {what}, {counted(frames, 'frame')}"
+    return [*lines, "", f"{count}; mean over clips."]
 
 
 def _model(comparison: Comparison, title: str) -> dict[str, Any]:
     combination = next(one for one in comparison.combinations if one.title == title)
-    spec, (frame_ms, temporal_ms) = combination.spec, comparison.milliseconds[title]
+    spec, taken = combination.spec, milliseconds(comparison.clips, title)
     return {
         "frame": combination.spec.frame,
         "temporal": combination.spec.temporal,
@@ -77,8 +77,8 @@ def _model(comparison: Comparison, title: str) -> dict[str, Any]:
         "licence": spec.licence,
         "terms": spec.terms,
         "weights_sha256": spec.weights_sha256,
-        "frame_network_ms": round(frame_ms, 1),
-        "temporal_network_ms": round(temporal_ms, 1),
+        "frame_network_ms": round(taken.frame, 1),
+        "temporal_network_ms": round(taken.temporal, 1),
     }
 
 

@@ -74,13 +74,13 @@ def read_film(path: Path) -> Film:
     return Film(np.stack([rgb for rgb, _ in pictures]), np.stack([luma for _, luma in pictures]))
 
 
-def read_rgb(source: av.container.InputContainer, size: Size) -> Iterator[NDArray[np.uint8]]:
-    """The pictures (H, W, 3) of a film's first video track, each reduced by area and the right way up.
+def read_rgb(source: av.container.InputContainer, stream: av.VideoStream, size: Size) -> Iterator[NDArray[np.uint8]]:
+    """The pictures (H, W, 3) of a film that was opened, each reduced by area and the right way up.
 
     Raises:
         OSError: It does not decode (errors of FFmpeg).
     """
-    for frame in source.decode(source.streams.video[0]):
+    for frame in source.decode(stream):
         rgb, _ = _picture(frame, size(frame))
         yield np.rot90(rgb, round(frame.rotation / 90.0)).copy()
 
