@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kinemacolor.colour.encoding import Matrix
 from kinemacolor.colour.matrix import rgb_to_ycbcr
+from kinemacolor.picture.joint_bilateral import JointBilateralUpsampler
 from kinemacolor.picture.upsample import ChromaUpsampler
 
 Float32 = NDArray[np.float32]
@@ -45,8 +46,19 @@ def guided(chroma: Float32, proxy: Float32, luma: Float32) -> Float32:
     return upsampler.upsample(chroma, proxy, luma).copy()
 
 
-def joint_bilateral(chroma: Float32, proxy: Float32, luma: Float32) -> Float32:
-    """Kopf et al. 2007: 5 x 5 proxy samples, weighted by distance (sigma 0.7) and by likeness of luma (sigma 0.06)."""
+def joint_bilateral(sigma_luma: float) -> Method:
+    def method(chroma: Float32, proxy: Float32, luma: Float32) -> Float32:
+        size = (proxy.shape[1], proxy.shape[0])
+        upsampler = JointBilateralUpsampler(
+            proxy_size=size, luma_size=(luma.shape[1], luma.shape[0]), sigma_luma=sigma_luma
+        )
+        return upsampler.upsample(chroma, proxy, luma)
+
+    return method
+
+
+def kopf(chroma: Float32, proxy: Float32, luma: Float32) -> Float32:
+    """The paper's formula alone: 5 x 5 proxy samples, weighted by distance (sigma 0.7) and by luma (sigma 0.06)."""
     height, width = luma.shape
     x = (np.arange(width) + 0.5) * proxy.shape[1] / width - 0.5
     y = (np.arange(height) + 0.5) * proxy.shape[0] / height - 0.5
@@ -67,8 +79,9 @@ def joint_bilateral(chroma: Float32, proxy: Float32, luma: Float32) -> Float32:
 METHODS: dict[str, Method] = {
     "bilinear": plain(cv2.INTER_LINEAR),
     "bicubic": plain(cv2.INTER_CUBIC),
-    "joint bilateral": joint_bilateral,
-    "ours": guided,
+    "joint bilateral": kopf,
+    **{f"chosen, {sigma}": joint_bilateral(sigma) for sigma in (0.06, 0.1, 0.15, 0.2)},
+    "guided": guided,
 }
 
 

@@ -30,6 +30,21 @@ def test_ffv1_keeps_every_luma_sample(tmp_path, render, pixel_format, color_rang
     assert films.has_colour(tmp_path / "out.mkv")
 
 
+def test_joint_bilateral_upsampling_is_another_way_for_colour_and_none_for_luma(tmp_path, render):
+    source = make.film(tmp_path / "in.mkv", frames=3, width=150, height=110)
+    found = {}
+    for way in ("guided", "joint-bilateral"):
+        out = tmp_path / f"{way}.mkv"
+        done = render(source.path, out, "--upsampling", way, "--quality", "draft", "-c", "ffv1")
+        assert done.code == 0, done.err
+        found[way] = films.frames_of(out)
+    for one, other, planes in zip(*found.values(), source.planes, strict=True):
+        assert np.array_equal(films.plane_of(one, 0), planes[0])
+        assert np.array_equal(films.plane_of(other, 0), planes[0])
+        difference = np.abs(films.plane_of(one, 1).astype(int) - films.plane_of(other, 1).astype(int))
+        assert 0 < difference.mean() < 8
+
+
 @pytest.mark.parametrize("pixel_format", ["gbrp", "gbrp10le", "gbrp16le", "rgb24"])
 def test_rgb_keeps_luma_within_half_a_code(tmp_path, render, pixel_format):
     codec = {"rgb24": "png"}.get(pixel_format)

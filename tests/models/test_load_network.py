@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from kinemacolor.models import colorize_image, load_network
+from kinemacolor.models import Hint, colorize_image, load_network
 from kinemacolor.models.errors import CheckpointError, UnknownModelError
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
@@ -128,6 +128,48 @@ def test_a_picture_of_any_size_is_coloured(shape: tuple[int, ...], short_side: i
     found = colorize_image(network, picture, short_side_px=short_side)
     assert found.shape == (*shape[:2], 3)
     assert found.dtype == np.uint8
+
+
+def test_hints_reach_the_network_where_they_were_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Siggraph17().eval()
+    seen: list[tuple[torch.Tensor, ...]] = []
+
+    def forward(*planes: torch.Tensor) -> torch.Tensor:
+        seen.append(planes)
+        return torch.zeros(1, 2, *planes[0].shape[-2:])
+
+    monkeypatch.setattr(network, "forward", forward)
+    picture = np.zeros((40, 60, 3), np.uint8)
+    hints = [Hint(0.0, 0.0, (10.0, -20.0), 1), Hint(0.5, 1.0, (30.0, 40.0), 2), Hint(0.5, 1.0, (5.0, 6.0), 0)]
+    colorize_image(network, picture, short_side_px=20, hints=hints)
+    _, hint, mask = seen[0]
+    assert hint.shape == (1, 2, 24, 32), "20 x 30, padded"
+    assert mask[0, 0].nonzero().min(dim=0).values.tolist() == [0, 0]
+    assert float(mask.sum()) == 2 * 2 + 3 * 5, "squares that the border cuts"
+    assert hint[0, :, 1, 1].tolist() == [10.0, -20.0]
+    assert hint[0, :, 19, 15].tolist() == [5.0, 6.0], "the later one holds"
+    assert hint[0, :, 19, 16].tolist() == [30.0, 40.0]
+    assert not hint[(mask == 0).expand(-1, 2, -1, -1)].any()
+
+
+def test_hints_and_temperature_change_the_picture_of_the_network_that_takes_them() -> None:
+    torch.manual_seed(5)
+    hinted, tempered = Siggraph17().eval(), Eccv16(width=8).eval()
+    picture = np.random.default_rng(1).integers(0, 256, (32, 40)).astype(np.uint8)
+    hint = [Hint(0.5, 0.5, (60.0, 60.0))]
+    assert not np.array_equal(colorize_image(hinted, picture, hints=hint), colorize_image(hinted, picture))
+    official = colorize_image(tempered, picture)
+    assert np.array_equal(colorize_image(tempered, picture, temperature=1 / 2.606), official)
+    with pytest.raises(TypeError, match=r"takes hints \(siggraph17\), found eccv16"):
+        colorize_image(tempered, picture, hints=hint)
+    with pytest.raises(TypeError, match=r"with a temperature \(eccv16\), found siggraph17"):
+        colorize_image(hinted, picture, temperature=0.5)
+    with pytest.raises(ValueError, match="temperature above 0"):
+        colorize_image(tempered, picture, temperature=0.0)
+    with pytest.raises(ValueError, match="inside the picture"):
+        Hint(1.2, 0.5, (0.0, 0.0))
+    with pytest.raises(ValueError, match="radius"):
+        Hint(0.5, 0.5, (0.0, 0.0), -1)
 
 
 def test_what_is_no_picture_is_refused() -> None:

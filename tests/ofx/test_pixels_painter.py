@@ -17,6 +17,7 @@ from kinemacolor.ofx.pixels.painter import HostPainter, Painted, PictureLuma
 from kinemacolor.picture.merge import ChromaMerger
 from kinemacolor.picture.pixel import Family, PixelFormat
 from kinemacolor.picture.proxy import make_proxy, make_proxy_rgb
+from kinemacolor.picture.upsampling import Upsampling
 
 DISPLAY, LINEAR = HostColour(HostTransfer.DISPLAY), HostColour(HostTransfer.SCENE_LINEAR)
 FLOATS = [Depth.HALF, Depth.FLOAT]
@@ -102,12 +103,13 @@ def test_nothing_leaves_the_gamut(depth: Depth, kind: str) -> None:
     assert values.max() <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("upsampling", list(Upsampling))
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("matrix", list(HostMatrix))
 @pytest.mark.parametrize("amount", [0.3, 1.0, 1.7])
 @pytest.mark.parametrize("size", [(131, 77), (256, 144), (3, 2), (1, 2000)])
 def test_integers_are_those_of_the_renderer(
-    bits: int, matrix: HostMatrix, amount: float, size: tuple[int, int]
+    bits: int, matrix: HostMatrix, amount: float, size: tuple[int, int], upsampling: Upsampling
 ) -> None:
     how = form(Depth.BYTE if bits == 8 else Depth.SHORT, Components.RGB, size)
     picture = packed(how, soft(size, planes=3))
@@ -116,14 +118,20 @@ def test_integers_are_those_of_the_renderer(
     proxy = proxy_of(how)
     kind = PixelFormat(name="gbrp", family=Family.RGB, bits=bits)
     merger = ChromaMerger(
-        source=kind, target=kind, encoding=colour.encoding, siting=Siting.LEFT, size=size, proxy_size=proxy
+        source=kind,
+        target=kind,
+        encoding=colour.encoding,
+        siting=Siting.LEFT,
+        size=size,
+        proxy_size=proxy,
+        upsampling=upsampling,
     )
     ab = chroma(proxy)
     merged = merger.merge_rgb(planes, ab, amount)
     one = painter(how, colour)
     mine = one.read(picture)
     assert np.array_equal(mine.proxy, make_proxy_rgb(planes, bits, colour.encoding.matrix, Range.FULL, proxy))
-    painted = one.colour(picture, mine, ab, Controls(amount=amount))
+    painted = one.colour(picture, mine, ab, Controls(amount=amount, upsampling=upsampling))
     assert np.array_equal(painted.picture, np.stack(merged.planes, axis=-1))
     assert painted.limited_pixels == merged.limited_pixels
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from kinemacolor.colour.encoding import Siting
+from kinemacolor.picture.joint_bilateral import JointBilateralUpsampler
 from kinemacolor.picture.upsample import ChromaUpsampler
+from kinemacolor.picture.upsampling import Upsampling, make_upsampler
 
 SUBSAMPLINGS = {"4:4:4": (0, 0), "4:2:2": (1, 0), "4:2:0": (1, 1), "4:4:0": (0, 1), "4:1:1": (2, 0)}
 
@@ -28,22 +30,27 @@ def offsets(siting: Siting, log2_w: int, log2_h: int) -> tuple[float, float]:
     return x, y
 
 
-def make(luma_size: tuple[int, int], proxy: tuple[int, int], name: str, siting: Siting) -> ChromaUpsampler:
-    log2_w, log2_h = SUBSAMPLINGS[name]
-    return ChromaUpsampler(
-        proxy_size=proxy, luma_size=luma_size, log2_chroma_w=log2_w, log2_chroma_h=log2_h, siting=siting
-    )
+def make(
+    luma_size: tuple[int, int],
+    proxy: tuple[int, int],
+    name: str,
+    siting: Siting,
+    kind: Upsampling = Upsampling.GUIDED,
+) -> ChromaUpsampler | JointBilateralUpsampler:
+    log2 = SUBSAMPLINGS[name]
+    return make_upsampler(kind, proxy_size=proxy, luma_size=luma_size, log2_chroma=log2, siting=siting)
 
 
+@pytest.mark.parametrize("kind", list(Upsampling))
 @pytest.mark.parametrize("name", SUBSAMPLINGS)
 @pytest.mark.parametrize("siting", list(Siting))
 @pytest.mark.parametrize(
     ("luma_size", "proxy"), [((192, 96), (48, 24)), ((191, 97), (45, 24)), ((120, 80), (57, 33)), ((64, 48), (64, 48))]
 )
 def test_a_linear_ramp_arrives_at_the_right_places(
-    name: str, siting: Siting, luma_size: tuple[int, int], proxy: tuple[int, int]
+    name: str, siting: Siting, luma_size: tuple[int, int], proxy: tuple[int, int], kind: Upsampling
 ) -> None:
-    upsampler = make(luma_size, proxy, name, siting)
+    upsampler = make(luma_size, proxy, name, siting, kind)
     width, height = upsampler.chroma_size
     log2_w, log2_h = SUBSAMPLINGS[name]
     x0, y0 = offsets(siting, log2_w, log2_h)
@@ -85,6 +92,7 @@ def test_mean_at_chroma_keeps_a_ramp_in_place(name: str, siting: Siting, width: 
     assert np.abs(mean - expected)[2:-2, 2:-2].max() <= 1
 
 
+@pytest.mark.parametrize("kind", list(Upsampling))
 @pytest.mark.parametrize("name", SUBSAMPLINGS)
 @pytest.mark.parametrize("siting", [Siting.LEFT, Siting.CENTER, Siting.TOPLEFT, Siting.BOTTOM])
 @pytest.mark.parametrize(
@@ -92,9 +100,9 @@ def test_mean_at_chroma_keeps_a_ramp_in_place(name: str, siting: Siting, width: 
     [((1, 1), (1, 1)), ((2, 2), (1, 1)), ((3, 1), (2, 1)), ((1, 7), (1, 3)), ((5, 5), (5, 5)), ((33, 17), (9, 5))],
 )
 def test_a_constant_stays_constant_at_every_size(
-    name: str, siting: Siting, luma_size: tuple[int, int], proxy: tuple[int, int]
+    name: str, siting: Siting, luma_size: tuple[int, int], proxy: tuple[int, int], kind: Upsampling
 ) -> None:
-    upsampler = make(luma_size, proxy, name, siting)
+    upsampler = make(luma_size, proxy, name, siting, kind)
     random = np.random.default_rng(0)
     luma = random.integers(0, 65535, (luma_size[1], luma_size[0])).astype(np.uint16)
     guide = upsampler.mean_at_chroma(luma, 1 / 65535)

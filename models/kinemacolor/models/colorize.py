@@ -1,5 +1,8 @@
 """One picture through a network of others, as its authors do it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,7 +14,7 @@ from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 from kinemacolor.models.spatial import crop, pad_to_multiple
 
-__all__ = ["OFFICIAL_SIDE_PX", "colorize_image"]
+__all__ = ["OFFICIAL_SIDE_PX", "Hint", "colorize_image"]
 
 OFFICIAL_SIDE_PX = 256
 """To whose square the authors squash every picture."""
@@ -20,8 +23,39 @@ _MULTIPLE = 8
 Image = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A colour that somebody knows.
+
+    Raises:
+        ValueError: The place is outside the picture, or the radius is negative.
+    """
+
+    x: float
+    """Place as a share of the width, 0 is the left border."""
+    y: float
+    """As a share of the height, 0 is the upper border."""
+    ab: tuple[float, float]
+    """CIELAB a*, b*."""
+    radius_px: int = 3
+    """The hint is a square of 2 radius + 1 pixels at the network's size; the authors' program gives 7 x 7."""
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.x <= 1.0 and 0.0 <= self.y <= 1.0):
+            raise ValueError(f"expected a hint inside the picture, found one at {self.x:g}, {self.y:g}")
+        if self.radius_px < 0:
+            raise ValueError(f"expected a radius of 0 or more pixels, found {self.radius_px}")
+
+
 @torch.no_grad()
-def colorize_image(network: nn.Module, image: Image, *, short_side_px: int | None = None) -> Image:
+def colorize_image(
+    network: nn.Module,
+    image: Image,
+    *,
+    short_side_px: int | None = None,
+    hints: Sequence[Hint] = (),
+    temperature: float | None = None,
+) -> Image:
     """Colour a picture.
 
     The authors' procedure (richzhang/colorization, demo_release.py): squashed to 256 x 256, bicubic; its L* through the
@@ -32,25 +66,61 @@ def colorize_image(network: nn.Module, image: Image, *, short_side_px: int | Non
         network: `Eccv16` or `Siggraph17`, from `load_network`.
         image: (H, W, 3) sRGB codes or (H, W) grey; the colour in it is not looked at.
         short_side_px: None: the square; else the picture keeps its shape and is reduced to this short side.
+        hints: For `Siggraph17`; where they overlap the later one holds.
+        temperature: For `Eccv16`, of the annealed mean; None: that of the authors' files, 1 / 2.606.
 
     Returns:
         (H, W, 3) sRGB codes.
 
     Raises:
-        TypeError: The network is of another kind, or the picture is not of bytes.
-        ValueError: The picture has another shape, or the side is not positive.
+        TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
+        ValueError: The picture has another shape, or the side or the temperature is not positive.
     """
     if not isinstance(network, (Eccv16, Siggraph17)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     rgb = _planes(image)
     small = _reduced(rgb, short_side_px)
     lightness, padding = pad_to_multiple(_lightness(small), _MULTIPLE)
-    ab = crop(network(lightness), padding)
+    ab = crop(_colour(network, lightness, _placed(hints, small.shape[-2:], lightness.shape[-2:]), temperature), padding)
     if ab.shape[-2:] != rgb.shape[-2:]:
         ab = F.interpolate(ab, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
     out = _srgb(torch.cat((_lightness(rgb), ab), dim=1))
     codes: Image = (out[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return codes
+
+
+def _colour(
+    network: Eccv16 | Siggraph17, lightness: Tensor, hint: tuple[Tensor, Tensor] | None, temperature: float | None
+) -> Tensor:
+    ab: Tensor
+    if isinstance(network, Eccv16):
+        if hint is not None:
+            raise TypeError("expected a network that takes hints (siggraph17), found eccv16")
+        ab = network(lightness) if temperature is None else network(lightness, temperature)
+        return ab
+    if temperature is not None:
+        raise TypeError("expected a network with a temperature (eccv16), found siggraph17")
+    ab = network(lightness) if hint is None else network(lightness, *hint)
+    return ab
+
+
+def _placed(hints: Sequence[Hint], size: tuple[int, ...], padded: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
+    """Colour and mask of hints on a picture of `size`, in planes of `padded`."""
+    if not hints:
+        return None
+    colour, mask = torch.zeros(1, 2, *padded), torch.zeros(1, 1, *padded)
+    for hint in hints:
+        rows, columns = (
+            _around(place, side, hint.radius_px) for place, side in zip((hint.y, hint.x), size, strict=True)
+        )
+        colour[:, :, rows, columns] = torch.tensor(hint.ab).view(1, 2, 1, 1)
+        mask[:, :, rows, columns] = 1.0
+    return colour, mask
+
+
+def _around(place: float, side: int, radius: int) -> slice:
+    middle = min(int(place * side), side - 1)
+    return slice(max(0, middle - radius), min(side, middle + radius + 1))
 
 
 def _planes(image: Image) -> Tensor:

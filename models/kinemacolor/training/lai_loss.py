@@ -45,7 +45,7 @@ class LaiLoss:
     """Against the first frame."""
     perceptual: float = 0.3
     """Features of the output against those of the input."""
-    patch: float = 10.0
+    patch: float = 3.0
     """Mean colour of patches against the input's."""
 
 

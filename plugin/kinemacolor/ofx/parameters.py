@@ -422,6 +422,16 @@ def _server() -> Iterator[Parameter]:
         choices=_choices(("auto", "Auto"), ("none", "None"), ("memory", "Memory"), ("lai", "Lai")),
     )
     yield Parameter(
+        name="upsampling",
+        kind=Kind.CHOICE,
+        label="Upsampling",
+        hint="How colour comes from the network's size to the picture's; both follow the picture's edges.",
+        group="service",
+        default="guided",
+        choices=_choices(("guided", "Guided"), ("joint_bilateral", "Joint bilateral")),
+        cheap=True,
+    )
+    yield Parameter(
         name="onError",
         kind=Kind.CHOICE,
         label="On error",

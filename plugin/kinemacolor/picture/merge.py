@@ -26,7 +26,7 @@ from kinemacolor.colour.solve import ChromaSolver
 from .limit import GamutLimiter
 from .pixel import Family, PixelFormat, Samples
 from .proxy import luma_of_rgb, proxy_of_float, proxy_of_wide, widen
-from .upsample import ChromaUpsampler
+from .upsampling import Upsampling, make_upsampler
 
 __all__ = [
     "AB_SCALE",
@@ -111,6 +111,7 @@ class ChromaMerger:
         siting: Of the target's chroma; without effect on 4:4:4 and RGB.
         size: (width, height) of the full-size luma.
         proxy_size: (width, height) of the chroma that comes in, as `proxy_size` gave it.
+        upsampling: The way from the proxy grid to the target's.
 
     Raises:
         ValueError: The families do not belong together, or the proxy is larger than the picture.
@@ -125,6 +126,7 @@ class ChromaMerger:
         siting: Siting,
         size: tuple[int, int],
         proxy_size: tuple[int, int],
+        upsampling: Upsampling = Upsampling.GUIDED,
     ) -> None:
         _check_formats(source, target, size, proxy_size)
         self._source, self._target, self._encoding = source, target, encoding
@@ -133,12 +135,8 @@ class ChromaMerger:
         self._target_scale = code_scale(target.bits, encoding.range)
         subsampling = (target.log2_chroma_w, target.log2_chroma_h)
         self._solver = ChromaSolver(encoding)
-        self._upsampler = ChromaUpsampler(
-            proxy_size=proxy_size,
-            luma_size=size,
-            log2_chroma_w=subsampling[0],
-            log2_chroma_h=subsampling[1],
-            siting=siting,
+        self._upsampler = make_upsampler(
+            upsampling, proxy_size=proxy_size, luma_size=size, log2_chroma=subsampling, siting=siting
         )
         self._limiter = GamutLimiter(encoding.matrix, self._target_scale, *subsampling)
         self._wide = np.empty((size[1], size[0]), dtype=np.uint16)

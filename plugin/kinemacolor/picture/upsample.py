@@ -1,8 +1,5 @@
 """Chroma from the proxy grid to the chroma grid of the clip, guided by the full-size luma.
 
-Where the samples lie: a proxy sample is the mean of its area, so it sits in the middle of it. A chroma sample sits
-where the siting says (ITU-T H.273, figure 1): "cosited" with every n-th luma sample, or in the middle of its block.
-
 How: in every 3 x 3 window of the proxy, chroma is fitted as a straight line of luma (the guided filter of He, Sun and
 Tang, 2010). The slope is kept and smoothed; the offset is set so that the line passes through the proxy's own chroma,
 not through the window's mean, which is what makes the plain guided filter worse than bilinear. Slope and offset are
@@ -16,7 +13,6 @@ measures the same (0.05 dB) at a tenth of the cost and has no phase to get wrong
 tests/bench/upsampling.py prints how it compares. Window, regulariser and interpolation were chosen by it.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
@@ -26,58 +22,14 @@ from numpy.typing import NDArray
 from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Siting
 
+from .chroma_grid import Axis, ChromaGrid
+
 __all__ = ["ChromaLine", "ChromaUpsampler", "fit_lines"]
 
 
 _WINDOW = (3, 3)
 _REGULARISER = 0.02
 """Variance of Y' at which half the slope is believed; 0.005 to 0.03 were measured, 0.02 is best over factors 2 to 8."""
-
-_COSITED_X = frozenset({Siting.LEFT, Siting.TOPLEFT, Siting.BOTTOMLEFT})
-_FIRST_ROW = frozenset({Siting.TOPLEFT, Siting.TOP})
-_LAST_ROW = frozenset({Siting.BOTTOMLEFT, Siting.BOTTOM})
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """How chroma samples lie along one axis."""
-
-    luma: int
-    """Luma samples."""
-    step: int
-    """Luma samples per chroma sample."""
-    cosited: int | None
-    """Index inside its block of the luma sample that chroma shares its place with; None: middle of the block."""
-
-    @property
-    def chroma(self) -> int:
-        return -(-self.luma // self.step)
-
-    @property
-    def padded(self) -> int:
-        return self.chroma * self.step
-
-    @property
-    def direct(self) -> bool:
-        """Whether a plain resize to the chroma size has the right scale."""
-        return self.padded == self.luma
-
-    @property
-    def shift(self) -> float:
-        """Luma samples from a chroma sample to the middle of its block."""
-        return 0.0 if self.cosited is None else self.step / 2 - (self.cosited + 0.5)
-
-
-def _axis(luma: int, log2_step: int, cosited: int | None) -> _Axis:
-    return _Axis(luma, 1 << log2_step, cosited if log2_step else None)
-
-
-def _axes(luma_size: tuple[int, int], log2_chroma_w: int, log2_chroma_h: int, siting: Siting) -> tuple[_Axis, _Axis]:
-    """The (horizontal, vertical) axes of a chroma plane. Sitings that an axis is not subsampled for do not matter."""
-    last = (1 << log2_chroma_h) - 1
-    row = 0 if siting in _FIRST_ROW else last if siting in _LAST_ROW else None
-    column = 0 if siting in _COSITED_X else None
-    return _axis(luma_size[0], log2_chroma_w, column), _axis(luma_size[1], log2_chroma_h, row)
 
 
 class ChromaLine(NamedTuple):
@@ -96,7 +48,7 @@ class ChromaLine(NamedTuple):
         out += self.offset
 
 
-class ChromaUpsampler:
+class ChromaUpsampler(ChromaGrid):
     """Upsampling for one geometry. Holds work arrays, so use one per thread.
 
     Args:
@@ -116,43 +68,11 @@ class ChromaUpsampler:
         log2_chroma_h: int = 0,
         siting: Siting = Siting.LEFT,
     ) -> None:
-        self._x, self._y = _axes(luma_size, log2_chroma_w, log2_chroma_h, siting)
-        self._reduces = self._x.chroma < proxy_size[0] or self._y.chroma < proxy_size[1]
-        self._filter_x = _filter(self._x, proxy_size[0], self._reduces)
-        self._filter_y = _filter(self._y, proxy_size[1], self._reduces)
-        self._result = np.empty((2, self._y.chroma, self._x.chroma), dtype=np.float32)
-
-    @property
-    def chroma_size(self) -> tuple[int, int]:
-        """(width, height) of the result."""
-        return self._x.chroma, self._y.chroma
-
-    def mean_at_chroma(self, plane: NDArray[np.uint16] | Float32, gain: float = 1.0, bias: float = 0.0) -> Float32:
-        """Mean of a plane of luma size around every chroma sample, times `gain` plus `bias`.
-
-        The mean is that of the blocks; where chroma is not in the middle of them, two blocks are weighted so that the
-        middle of the sum is where chroma is (for two samples and a cosited first one: [1 1 3 3] / 8).
-
-        Args:
-            plane: (H, W), any scale.
-            gain: Factor on the mean.
-            bias: Added last.
-
-        Returns:
-            (chroma height, chroma width).
-        """
-        right, bottom = self._x.padded - self._x.luma, self._y.padded - self._y.luma
-        whole: NDArray[Any] = plane
-        if right or bottom:
-            whole = cv2.copyMakeBorder(plane, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        # Halving by linear interpolation is the mean of two, and fast even if only one side is halved.
-        mean = cv2.INTER_LINEAR if max(self._x.step, self._y.step) <= 2 else cv2.INTER_AREA
-        blocks = cv2.resize(whole, self.chroma_size, interpolation=mean)
-        scaled = cv2.addWeighted(blocks, gain, blocks, 0.0, bias, dtype=cv2.CV_32F)
-        if self._x.shift or self._y.shift:
-            taps_x, taps_y = _two_blocks(self._x), _two_blocks(self._y)
-            scaled = cv2.sepFilter2D(scaled, cv2.CV_32F, taps_x, taps_y, borderType=cv2.BORDER_REPLICATE)
-        return _float32(scaled).reshape(self._y.chroma, self._x.chroma)
+        super().__init__(luma_size, log2_chroma_w, log2_chroma_h, siting)
+        self._reduces = self.x.chroma < proxy_size[0] or self.y.chroma < proxy_size[1]
+        self._filter_x = _filter(self.x, proxy_size[0], self._reduces)
+        self._filter_y = _filter(self.y, proxy_size[1], self._reduces)
+        self._result = np.empty((2, self.y.chroma, self.x.chroma), dtype=np.float32)
 
     def upsample(self, chroma: Float32, proxy_luma: Float32, luma_at_chroma: Float32) -> Float32:
         """Chroma on the chroma grid.
@@ -179,10 +99,10 @@ class ChromaUpsampler:
         ready = cv2.sepFilter2D(plane, cv2.CV_32F, self._filter_x, self._filter_y, borderType=cv2.BORDER_REPLICATE)
         ready = _float32(ready).reshape(plane.shape)
         if self._reduces:
-            return self.mean_at_chroma(_resize(ready, self._x.luma, self._y.luma))
-        width = self._x.chroma if self._x.direct else self._x.luma
-        height = self._y.chroma if self._y.direct else self._y.luma
-        return _pick(_pick(_resize(ready, width, height, out), self._x).T, self._y).T
+            return self.mean_at_chroma(_resize(ready, self.x.luma, self.y.luma))
+        width = self.x.chroma if self.x.direct else self.x.luma
+        height = self.y.chroma if self.y.direct else self.y.luma
+        return _pick(_pick(_resize(ready, width, height, out), self.x).T, self.y).T
 
 
 def fit_lines(chroma: Float32, proxy_luma: Float32) -> tuple[ChromaLine, ChromaLine]:
@@ -206,7 +126,7 @@ def _float32(matrix: NDArray[Any]) -> Float32:
     return np.asarray(matrix, dtype=np.float32)
 
 
-def _filter(axis: _Axis, proxy: int, reduces: bool) -> Float32:
+def _filter(axis: Axis, proxy: int, reduces: bool) -> Float32:
     """What the proxy passes through along one axis before it is resized: sharpened, and moved to the siting.
 
     A resize to the chroma size puts samples in the middle of their blocks. Where they belong elsewhere, the proxy is
@@ -241,7 +161,7 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
-def _pick(plane: Float32, axis: _Axis) -> Float32:
+def _pick(plane: Float32, axis: Axis) -> Float32:
     """Chroma samples along the last axis of a plane that was resized to luma samples."""
     if axis.direct:
         return plane
@@ -252,12 +172,6 @@ def _pick(plane: Float32, axis: _Axis) -> Float32:
     if axis.padded == axis.luma or axis.cosited == 0:
         return plane[..., axis.cosited :: axis.step]
     return plane[..., np.minimum(first + axis.cosited, axis.luma - 1)]
-
-
-def _two_blocks(axis: _Axis) -> Float32:
-    """Three taps on block means that put the middle `axis.shift` luma samples to the left of the block's middle."""
-    part = axis.shift / axis.step
-    return np.array([max(part, 0.0), 1.0 - abs(part), max(-part, 0.0)], dtype=np.float32)
 
 
 def _slopes(chroma: Float32, luma: Float32) -> Float32:

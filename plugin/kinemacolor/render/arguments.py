@@ -15,6 +15,7 @@ from kinemacolor.media.frame_times import parse_frame_range, parse_time
 from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.timecode import parse_timecode
 from kinemacolor.media.types import EncodeOptions
+from kinemacolor.picture.upsampling import Upsampling
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import (
     FrameRange,
@@ -82,6 +83,7 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         **colour_fields(source, values),
         output=_one(values.inputs[1:], values.output, "OUT"),
         amount=values.amount,
+        upsampling=Upsampling(values.upsampling),
         range=_range(values),
         encode=EncodeOptions(
             codec=values.codec,
@@ -169,6 +171,7 @@ def _add_colour(parser: OneLineParser) -> None:
     add = parser.add_argument_group("colour").add_argument
     add_model(add)
     add("--amount", type=checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
+    add("--upsampling", choices=[item.value for item in Upsampling], default="guided", help="to full size (guided)")
 
 
 def _add_encoder(parser: OneLineParser) -> None:

@@ -22,6 +22,7 @@ from kinemacolor.media.types import OutputFrame, OutputPlan, SourceFrame, Source
 from kinemacolor.picture.merge import ChromaMerger, requantise_luma
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 from kinemacolor.picture.proxy import luma_of_rgb
+from kinemacolor.picture.upsampling import Upsampling
 from kinemacolor.render.proxies import network_geometry, proxy_of
 from kinemacolor.wire.frame import ColorPlanes
 
@@ -47,15 +48,23 @@ class Colouring:
         plan: The output.
         short_side_px: Of the luma that the network sees.
         amount: Factor on the chroma.
+        upsampling: The way from the network's size to the film's.
     """
 
-    def __init__(self, info: SourceInfo, plan: OutputPlan, short_side_px: int, amount: float) -> None:
+    def __init__(
+        self,
+        info: SourceInfo,
+        plan: OutputPlan,
+        short_side_px: int,
+        amount: float,
+        upsampling: Upsampling = Upsampling.GUIDED,
+    ) -> None:
         self.geometry = network_geometry(info, short_side_px)
         size = (self.geometry.width_px, self.geometry.height_px)
-        self._info, self._plan, self._amount = info, plan, amount
+        self._info, self._plan, self._amount, self._upsampling = info, plan, amount, upsampling
         # A merger has work arrays of its own, so each thread gets one. Making the first one here refuses early.
         self._mine = threading.local()
-        self._mine.joiner = _joiner(info, plan, size)
+        self._mine.joiner = _joiner(info, plan, size, upsampling)
 
     def make_proxy(self, frame: SourceFrame) -> NDArray[np.uint16]:
         """(H, W) luma for the network, 0 = black, 65535 = white."""
@@ -76,7 +85,8 @@ class Colouring:
 
     def _joiner(self) -> "_Joiner":
         if not hasattr(self._mine, "joiner"):
-            self._mine.joiner = _joiner(self._info, self._plan, (self.geometry.width_px, self.geometry.height_px))
+            size = (self.geometry.width_px, self.geometry.height_px)
+            self._mine.joiner = _joiner(self._info, self._plan, size, self._upsampling)
         joiner: _Joiner = self._mine.joiner
         return joiner
 
@@ -156,7 +166,7 @@ class _ToRgb(_Joiner):
         return merged.planes, merged.limited_pixels
 
 
-def _joiner(info: SourceInfo, plan: OutputPlan, proxy: tuple[int, int]) -> _Joiner:
+def _joiner(info: SourceInfo, plan: OutputPlan, proxy: tuple[int, int], upsampling: Upsampling) -> _Joiner:
     source, target = info.pixel_format, plan.pixel_format
     from_rgb, to_rgb = source.family is Family.RGB, target.family is Family.RGB
 
@@ -168,6 +178,7 @@ def _joiner(info: SourceInfo, plan: OutputPlan, proxy: tuple[int, int]) -> _Join
             siting=plan.siting or Siting.LEFT,
             size=(info.width_px, info.height_px),
             proxy_size=proxy,
+            upsampling=upsampling,
         )
 
     if from_rgb and to_rgb:

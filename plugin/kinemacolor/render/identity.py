@@ -48,6 +48,7 @@ def made_of(
         "--missing": options.missing.value,
         "the network's picture": f"{geometry.width_px}x{geometry.height_px}",
         "--amount": repr(options.amount),
+        "--upsampling": options.upsampling.value,
         **_plan_values(plan),
         "the software": build(),
     }

@@ -11,6 +11,7 @@ from kinemacolor.colour.encoding import Transfer
 from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX
+from kinemacolor.picture.upsampling import Upsampling
 from kinemacolor.store.folder import DEFAULT_MAX_BYTES
 
 
@@ -103,6 +104,7 @@ class RenderOptions(ColourOptions):
 
     output: Path
     amount: float = 1.0
+    upsampling: Upsampling = Upsampling.GUIDED
     """Factor on the chroma, 0 to 2; never changes luma."""
     range: FrameRange | TimeRange | None = None
     encode: EncodeOptions = field(default_factory=EncodeOptions)

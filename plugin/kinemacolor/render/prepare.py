@@ -97,7 +97,7 @@ def prepare(options: RenderOptions) -> Prepared:
     if options.resume and reason is not None:
         raise UsageError(f"--resume: {reason}")
     plan = plan_output(info, options.output, options.encode)
-    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount)
+    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount, options.upsampling)
     return Prepared(options, film, frames, piece, info, plan, colouring, edit_list)
 
 

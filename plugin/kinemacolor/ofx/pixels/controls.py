@@ -13,6 +13,7 @@ import numpy as np
 
 from kinemacolor.colour.arrays import Float32
 from kinemacolor.picture.merge import AB_SCALE, Ab
+from kinemacolor.picture.upsampling import Upsampling
 
 __all__ = ["FULL_SHIFT", "MAX_AMOUNT", "MAX_SHIFT", "Controls", "Output"]
 
@@ -51,6 +52,8 @@ class Controls:
     mix: float = 1.0
     """Share of the result, 0 to 1; the rest is the source."""
     output: Output = Output.COLOUR
+    upsampling: Upsampling = Upsampling.GUIDED
+    """The way from the network's size to the picture's."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (

@@ -1,6 +1,6 @@
 """What is painted over a band of a picture: R'G'B' beside the luma that was read. At full size, in display values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,23 @@ from kinemacolor.picture.upsample import ChromaLine
 
 from .reading import Band
 
-__all__ = ["ColourLayer", "GreyLayer", "Layer"]
+__all__ = ["ChromaSource", "ColourLayer", "GreyLayer", "Layer", "chroma_of_lines"]
+
+
+ChromaSource = Callable[[Float32, slice], Float32]
+"""(h, W) Y' of the rows of a band to their (2, h, W) Cb, Cr."""
+
+
+def chroma_of_lines(lines: Sequence[ChromaLine]) -> ChromaSource:
+    """Cb and Cr that are lines of luma at full size."""
+
+    def chroma(luma: Float32, rows: slice) -> Float32:
+        cbcr = np.empty((2, *luma.shape), dtype=np.float32)
+        for line, plane in zip(lines, cbcr, strict=True):
+            line.band(rows).at(luma, plane)
+        return cbcr
+
+    return chroma
 
 
 class Layer(Protocol):
@@ -28,8 +44,7 @@ class Layer(Protocol):
 class ColourLayer:
     """Chroma at the luma that was read, or at one luma everywhere."""
 
-    lines: Sequence[ChromaLine]
-    """Of Cb and Cr, at full size."""
+    chroma: ChromaSource
     matrix: Matrix
     counted_loss: float
     """Of Cb or Cr, above which a pixel counts as limited."""
@@ -38,9 +53,7 @@ class ColourLayer:
 
     def paint(self, band: Band, rows: slice) -> tuple[Float32, int]:
         """See `Layer`."""
-        cbcr = np.empty((2, *band.luma.shape), dtype=np.float32)
-        for line, plane in zip(self.lines, cbcr, strict=True):
-            line.band(rows).at(band.visible_luma, plane)
+        cbcr = self.chroma(band.visible_luma, rows)
         shown = band.luma if self.luma is None else np.full_like(band.luma, self.luma)
         return add_chroma(shown, cbcr, self.matrix, self.counted_loss)
 

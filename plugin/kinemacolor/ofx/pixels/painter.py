@@ -18,6 +18,7 @@ Chroma is solved at proxy size, as the renderer does, with the same arithmetic.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import cv2
@@ -27,15 +28,17 @@ from numpy.typing import DTypeLike, NDArray
 from kinemacolor.colour.arrays import Float32
 from kinemacolor.colour.encoding import Range
 from kinemacolor.colour.solve import ChromaSolver
+from kinemacolor.picture.joint_bilateral import JointBilateralUpsampler
 from kinemacolor.picture.merge import Ab
 from kinemacolor.picture.proxy import Proxy, make_proxy, proxy_of_float
 from kinemacolor.picture.upsample import ChromaLine, ChromaUpsampler, fit_lines
+from kinemacolor.picture.upsampling import Upsampling
 
 from .brush import Brush, draw_split_line
 from .controls import Controls, Output
 from .film_grid import FilmGrid, Greys, grids_of
 from .form import Depth, HostColour, HostFormat, Pixels
-from .layers import ColourLayer, GreyLayer, Layer
+from .layers import ChromaSource, ColourLayer, GreyLayer, Layer, chroma_of_lines
 from .reading import BandReader
 
 __all__ = ["Confidence", "HostPainter", "Map", "Painted", "PictureLuma"]
@@ -223,8 +226,16 @@ class HostPainter:
             solved[:, rows] = self._solver.solve(place[rows], graded[:, rows])
 
         self._each(luma.shape, _SOLVED_PIXELS, solve)
-        lines = self._enlarged(fit_lines(solved, luma))
-        return ColourLayer(lines, self._matrix, 0.5 / _counted_codes(self._form.depth), shown)
+        return ColourLayer(
+            self._chroma(solved, luma, controls.upsampling), self._matrix, 0.5 / _counted_codes(self._form.depth), shown
+        )
+
+    def _chroma(self, solved: Float32, luma: Float32, upsampling: Upsampling) -> ChromaSource:
+        """Full-size chroma from that of the proxy."""
+        if upsampling is Upsampling.GUIDED:
+            return chroma_of_lines(self._enlarged(fit_lines(solved, luma)))
+        size = (self._form.width_px, self._form.height_px)
+        return partial(JointBilateralUpsampler(proxy_size=self._proxy_size, luma_size=size).band, solved, luma)
 
     def _enlarged(self, lines: tuple[ChromaLine, ChromaLine]) -> tuple[ChromaLine, ChromaLine]:
         """On the full grid, in the work arrays."""

@@ -24,6 +24,7 @@ from kinemacolor.ofx.pixels.form import Components as Layout
 from kinemacolor.ofx.pixels.form import Depth as Samples
 from kinemacolor.ofx.pixels.form import HostColour, HostFormat, HostMatrix, HostTransfer
 from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX, proxy_size
+from kinemacolor.picture.upsampling import Upsampling
 from kinemacolor.wire.frame import Geometry
 
 __all__ = ["FrameSettings", "MediaSettings", "frame_settings", "media_settings"]
@@ -197,12 +198,14 @@ def _controls(values: Values) -> Controls:
         "confidence": Output.CONFIDENCE,
         "split": Output.SPLIT,
     }
+    upsamplings = {"guided": Upsampling.GUIDED, "joint_bilateral": Upsampling.JOINT_BILATERAL}
     return Controls(
         amount=values.number("amount"),
         temperature=values.number("temperature"),
         tint=values.number("tint"),
         mix=values.number("mix"),
         output=outputs[values.choice("output")],
+        upsampling=upsamplings[values.choice("upsampling")],
     )
 
 

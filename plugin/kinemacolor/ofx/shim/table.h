@@ -5,6 +5,7 @@ static const char *const stability_choices[] = {"Off", "Standard"};
 static const char *const output_choices[] = {"Colour", "Chroma only", "Confidence", "Split"};
 static const char *const shotSource_choices[] = {"Automatic", "List", "Whole clip"};
 static const char *const temporal_choices[] = {"Auto", "None", "Memory", "Lai"};
+static const char *const upsampling_choices[] = {"Guided", "Joint bilateral"};
 static const char *const onError_choices[] = {"Picture", "Fail"};
 static const char *const inputTransfer_choices[] = {"Automatic", "Display", "Scene linear"};
 static const char *const matrix_choices[] = {"Automatic", "BT.709", "BT.601", "BT.2020"};
@@ -411,6 +412,16 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .defaults = {0},
      .choices = temporal_choices, .choice_count = 4},
     {.kind = KC_CHOICE,
+     .name = "upsampling",
+     .label = "Upsampling",
+     .hint = "How colour comes from the network's size to the picture's; both follow the picture's edges.",
+     .group = "service",
+     .animates = false,
+     .cheap = true,
+     .evaluates = true,
+     .defaults = {0},
+     .choices = upsampling_choices, .choice_count = 2},
+    {.kind = KC_CHOICE,
      .name = "onError",
      .label = "On error",
      .hint = "Whether a frame without colour becomes a picture that says why, or a failed render.",
@@ -452,4 +463,4 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .choices = matrix_choices, .choice_count = 4},
 };
 
-const uint64_t kc_table_hash = UINT64_C(0x9bccafbaec7d1f50);
+const uint64_t kc_table_hash = UINT64_C(0xfb69ae7ecb54baf1);

@@ -13,7 +13,7 @@ enum { KC_MAX_PAYLOAD_BYTES = 65536 };
 enum { KC_MEMORY_HEAD_BYTES = 4096 };
 #define KC_PICTURE_LIMIT_BYTES UINT64_C(1073741824)
 enum { KC_TEXT_LIMIT = 4096 };
-enum { KC_PARAMETERS = 48 };
+enum { KC_PARAMETERS = 49 };
 
 /* Places in the table. */
 enum {
@@ -61,10 +61,11 @@ enum {
     KC_AT_SERVER = 41,
     KC_AT_MODEL = 42,
     KC_AT_TEMPORAL = 43,
-    KC_AT_ONERROR = 44,
-    KC_AT_MARKPROVISIONAL = 45,
-    KC_AT_INPUTTRANSFER = 46,
-    KC_AT_MATRIX = 47,
+    KC_AT_UPSAMPLING = 44,
+    KC_AT_ONERROR = 45,
+    KC_AT_MARKPROVISIONAL = 46,
+    KC_AT_INPUTTRANSFER = 47,
+    KC_AT_MATRIX = 48,
 };
 
 enum kc_say {
