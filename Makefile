@@ -41,7 +41,7 @@ $(RENDERER): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(DEVELOPER): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[render,server,demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[render,server,compare,demo,dev]'
 	@touch $(RENDERER) $@
 
 render: $(RENDERER)

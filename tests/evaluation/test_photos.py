@@ -105,7 +105,7 @@ def test_no_photos(clips, capsys):
 def test_a_damaged_photo_or_a_line_of_pixels_is_input(photos, capsys):
     (photos / "photos" / "b.jpg").write_bytes(b"")
     assert evaluate(photos, "--photos", "--frames", 1) == 4
-    assert last_line(capsys) == "kinemacolor: b.jpg: expected a JPEG picture, found b.jpg, which does not decode"
+    assert last_line(capsys) == "kinemacolor: b.jpg: expected a picture, found b.jpg, which does not decode"
     cv2.imwrite(str(photos / "photos" / "a.jpg"), np.arange(60, dtype=np.uint8).reshape(1, 20, 3))
     assert evaluate(photos, "--photos", "--frames", 1) == 4
     assert last_line(capsys) == "kinemacolor: a.jpg: expected at least 2x2 pixels, found 20x1"

@@ -37,12 +37,14 @@ __all__ = [
     "Truth",
     "TruthlessFigures",
     "TruthlessStillFigures",
+    "ciede2000_by_frame",
     "mean_figures",
     "measure_ab",
     "measure_still",
     "measure_truthless",
     "measure_truthless_still",
     "show",
+    "warp_error_by_pair",
 ]
 
 
@@ -164,6 +166,19 @@ def measure_truthless_still(footage: Footage, ab: Tensor) -> TruthlessStillFigur
     return TruthlessStillFigures(_mean_colourfulness(footage, ab))
 
 
+def ciede2000_by_frame(truth: Truth, ab: Tensor) -> NDArray[np.float64]:
+    """(T,) mean CIEDE2000 of each frame, of a*b* planes (T, 2, H, W) shown at the true lightness."""
+    pairs = zip(truth.lab, cat((truth.lightness, ab), dim=1), strict=True)
+    return np.array([ciede2000(_last(true), _last(found)).mean() for true, found in pairs])
+
+
+def warp_error_by_pair(footage: Footage, ab: Tensor) -> NDArray[np.float64]:
+    """Warp error of a*b* of each pair of neighbouring frames, times 1000; (T - 1,), or none without motion."""
+    planes = _last(ab)
+    pairs = range(len(footage.motion))
+    return 1000.0 * np.array([ab_warp_error(planes[at : at + 2], footage.motion[at : at + 1]) for at in pairs])
+
+
 def show(footage: Footage, ab: Tensor) -> NDArray[np.uint8]:
     """The picture (T, H, W, 3) that a*b* planes (T, 2, H, W) make at the footage's lightness, 8-bit sRGB."""
     rgb = lab_to_srgb(cat((footage.lightness, ab), dim=1))
@@ -177,12 +192,11 @@ def mean_figures(figures: Sequence[_Kind]) -> _Kind:
 
 
 def _still_figures(truth: Truth, ab: Tensor, rgb: NDArray[np.uint8]) -> StillFigures:
-    difference = ciede2000(_last(truth.lab), _last(cat((truth.lightness, ab), dim=1)))
     colours = np.array([colourfulness(frame) for frame in rgb])
     return StillFigures(
         psnr_db=float(np.mean([psnr(a, b) for a, b in zip(truth.clip.rgb, rgb, strict=True)])),
         psnr_ab_db=float(np.mean([psnr_ab(_last(a), _last(b)) for a, b in _frames(truth, ab)])),
-        ciede2000=float(difference.mean()),
+        ciede2000=float(ciede2000_by_frame(truth, ab).mean()),
         colourfulness=float(colours.mean()),
         colourfulness_error=float(np.abs(colours - truth.colourfulness).mean()),
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_lab, srgb_to_linear
 
-__all__ = ["Clip", "Picture", "read_clip", "read_jpegs", "read_photo", "read_tarred_clips"]
+__all__ = ["Clip", "Picture", "read_clip", "read_jpegs", "read_photo", "read_picture", "read_tarred_clips"]
 
 Picture = NDArray[np.uint8]
 """(..., H, W, 3) sRGB."""
@@ -67,12 +67,12 @@ def read_clip(folder: Path, frames: int | None = None) -> Clip:
     paths = sorted(folder.glob("*.jpg"))[:frames]
     if not paths:
         raise FileNotFoundError(f"expected JPEG frames in {folder.name}, found none")
-    return Clip(folder.name, np.stack([_read(path) for path in paths]))
+    return Clip(folder.name, np.stack([read_picture(path) for path in paths]))
 
 
 def read_photo(path: Path) -> Clip:
     """Read one JPEG file as a clip of one frame."""
-    return Clip(path.stem, _read(path)[None])
+    return Clip(path.stem, read_picture(path)[None])
 
 
 def read_tarred_clips(tars: Sequence[Path], clips: int | None = None, frames: int | None = None) -> list[Clip]:
@@ -98,7 +98,13 @@ def read_jpegs(tars: Sequence[Path]) -> Iterator[tuple[Path, NDArray[np.uint8]]]
                     yield Path(member.name), _decode(handle.read(), Path(member.name))
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """Read one picture file as (H, W, 3) sRGB.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no picture.
+    """
     return _decode(path.read_bytes(), path)
 
 
@@ -106,5 +112,5 @@ def _decode(data: bytes, path: Path) -> NDArray[np.uint8]:
     # An empty buffer is an error of its own in OpenCV.
     picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
     if picture is None:
-        raise ValueError(f"expected a JPEG picture, found {path.name}, which does not decode")
+        raise ValueError(f"expected a picture, found {path.name}, which does not decode")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

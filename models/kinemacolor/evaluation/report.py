@@ -13,6 +13,7 @@ __all__ = [
     "CLIP",
     "GREY",
     "PHOTO",
+    "PROTOCOL",
     "TRUTH",
     "Report",
     "Row",

@@ -5,7 +5,7 @@ Nothing is kept between calls: a table of names and builders, no registration at
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -28,7 +28,7 @@ from kinemacolor.models.official import official_network
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
-__all__ = ["DEFAULT_MODEL", "canonical_name", "describe_model", "list_models", "load_model"]
+__all__ = ["DEFAULT_MODEL", "canonical_name", "describe_model", "list_models", "load_families", "load_model"]
 
 DEFAULT_MODEL = "kinema"
 """The model that is used when none is named."""
@@ -176,6 +176,41 @@ def load_model(
     if not mark:
         return model
     return ComposedColorizer(spec, model, _TEMPORALS[temporal].make(where), where, chosen)
+
+
+def load_families(names: Sequence[str], device: torch.device | str = "cpu") -> tuple[tuple[Colorizer, ...], ...]:
+    """Make several models ready, each of their networks loaded once, in its reference dtype.
+
+    Args:
+        names: As `load_model` takes them, each once.
+        device: Where they shall run.
+
+    Returns:
+        The models by frame network, in the order of the names. Those of one family share it: what `propose` of any of
+        them says of a frame, `step` of each of them goes on from.
+
+    Raises:
+        UnknownModelError: There is no model of a name.
+        CheckpointError: Weights are not installed, damaged or another network's.
+    """
+    where, temporals = torch.device(device), dict[str, Steadying]()
+    families: dict[str, list[ModelSpec]] = {}
+    for spec in [describe_model(name) for name in names]:
+        families.setdefault(spec.frame, []).append(spec)
+        if spec.name != spec.frame and spec.temporal not in temporals:
+            temporals[spec.temporal] = _TEMPORALS[spec.temporal].make(where)
+    return tuple(_load_family(specs, temporals, where) for specs in families.values())
+
+
+def _load_family(
+    specs: Sequence[ModelSpec], temporals: Mapping[str, Steadying], where: torch.device
+) -> tuple[Colorizer, ...]:
+    frame = specs[0].frame
+    own = _entries()[frame].load(where, specs[0].dtypes[0])
+    return tuple(
+        own if spec.name == frame else ComposedColorizer(spec, own, temporals[spec.temporal], where, own.dtype)
+        for spec in specs
+    )
 
 
 def _entries() -> Mapping[str, _Entry]:

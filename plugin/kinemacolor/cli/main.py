@@ -42,6 +42,7 @@ COMMANDS = {
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
     "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
     "evaluate": Command("kinemacolor.evaluation.command:main", "render,server", "measure colorizers: evaluate DIR"),
+    "compare": Command("kinemacolor.comparison.command:main", "compare", "models side by side: compare DIR|FILE"),
     "bench": Command("kinemacolor.cli.bench:main", "render", "measure the speed of this machine"),
     "train": Command("kinemacolor.training.command:main", "train", "train the default network: train RECIPE"),
 }

@@ -1,0 +1,304 @@
+"""The parts of a comparison: what is combined, what is read, what is best, and what is refused."""
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from made_clips import grey_of, moving, toned, write_film, write_frames
+
+from kinemacolor.cli.main import main
+from kinemacolor.comparison.colouring import colour_clip
+from kinemacolor.comparison.combinations import combine
+from kinemacolor.comparison.errors import ComparisonUsageError
+from kinemacolor.comparison.film_shots import split_into_shots
+from kinemacolor.comparison.folder import OutputFolder, output_folder
+from kinemacolor.comparison.labels import LABEL_HEIGHT_PX, label
+from kinemacolor.comparison.layout import grid_of
+from kinemacolor.comparison.material import Limits, find_material
+from kinemacolor.comparison.measures import MEASURES, best, measures_of
+from kinemacolor.comparison.measuring import Measured
+from kinemacolor.comparison.media import make_media
+from kinemacolor.comparison.results import ClipResult, Line
+from kinemacolor.comparison.truth import has_colour
+from kinemacolor.evaluation.measure import TruthlessFigures
+from kinemacolor.evaluation.pictures import Clip
+from kinemacolor.evaluation.rows import colorize
+from kinemacolor.models.networks.kinema import KinemaNet
+from kinemacolor.models.registry import load_families, load_model
+
+LIMITS = Limits(frames=48, clips=None, short_side_px=256)
+
+
+def compare(*arguments: object) -> int:
+    return main(["compare", *map(str, arguments)])
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def titles(frames: list[str] | None, temporals: list[str] | None) -> list[str]:
+    return [one.title for one in combine(frames, temporals)]
+
+
+# ---- combinations ----
+
+
+def test_every_frame_network_with_every_temporal_network():
+    found = combine(["kinema", "eccv16"], ["memory", "none"])
+    assert [one.title for one in found] == ["kinema+memory", "kinema+none", "eccv16+memory", "eccv16+none"]
+    assert found[0].spec.description == combine(["kinema+memory"], None)[0].spec.description
+    assert titles(["tiny", "kinema+none"], ["memory"]) == ["tiny", "kinema+none"]
+
+
+def test_what_there_is_is_taken_if_nothing_is_said():
+    assert titles(None, None)[0] == "kinema+none"
+    assert "kinema+memory" in titles(None, None)
+    assert not any(title.startswith(("eccv16", "tiny")) for title in titles(None, None))
+
+
+@pytest.mark.parametrize(
+    ("frames", "temporals", "message"),
+    [
+        (["kinema"], ["sepia"], "no temporal network 'sepia'; there are: none, lai, memory"),
+        (["kinema+sepia"], None, "there is no combination kinema+sepia; of kinema there are: kinema+none"),
+        (["tiny+memory"], None, "there is no combination tiny+memory; of tiny there are: tiny"),
+        (["kinema", "kinema+none"], ["none"], "kinema+none is asked for twice"),
+    ],
+)
+def test_combinations_that_do_not_exist(frames, temporals, message):
+    with pytest.raises(ComparisonUsageError) as caught:
+        combine(frames, temporals)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_network_runs_and_is_read_once_for_all_its_temporal_networks(monkeypatch: pytest.MonkeyPatch):
+    runs = []
+    forward = KinemaNet.forward
+    monkeypatch.setattr(KinemaNet, "forward", lambda self, light: (runs.append(id(self)), forward(self, light))[1])
+    lightness = Clip("blobs", moving(1, 3, width=61)).lightness
+    families = load_families(["kinema", "tiny", "kinema+none"])
+    assert [[model.spec.name for model in family] for family in families] == [["kinema", "kinema+none"], ["tiny"]]
+    found = colour_clip(families, lightness)
+    assert (len(runs), len(set(runs))) == (3, 1)
+    alone = colorize(load_model("kinema"), lightness)
+    assert torch.equal(found["kinema"].ab, alone.whole)
+    assert torch.equal(found["kinema+none"].ab, alone.alone)
+    assert torch.equal(found["tiny"].ab, colorize(load_model("tiny"), lightness).whole)
+
+
+# ---- material ----
+
+
+@pytest.mark.parametrize("layout", ["JPEGImages/480p", "clips", "."])
+def test_folders_of_clips(layout, tmp_path):
+    for name in ("b", "a"):
+        write_frames(tmp_path / layout / name, moving(1))
+    (tmp_path / layout / "notes").mkdir()
+    for name in ("photos", ".trash"):
+        write_frames(tmp_path / layout / name, moving(1))
+    pieces = list(find_material(tmp_path).read(LIMITS))
+    assert [(piece.clip.name, len(piece.clip.rgb), piece.rate) for piece in pieces] == [("a", 5, 24), ("b", 5, 24)]
+    assert len(list(find_material(tmp_path).read(Limits(frames=2, clips=1, short_side_px=256)))) == 1
+
+
+def test_a_folder_of_frames_is_a_film_and_is_reduced(tmp_path):
+    write_frames(tmp_path / "film", moving(1, height=101, width=150), ending=".png")
+    (piece,) = find_material(tmp_path / "film").read(Limits(frames=3, clips=None, short_side_px=50))
+    assert piece.clip.name == "film shot 1"
+    assert piece.clip.rgb.shape == (3, 50, 74, 3)
+
+
+def test_a_film_has_the_colours_that_were_put_in(tmp_path):
+    pictures = moving(1, height=96, width=128)
+    film = write_film(tmp_path / "film.mkv", pictures)
+    (piece,) = find_material(film).read(LIMITS)
+    assert piece.rate == 25
+    assert np.abs(piece.clip.rgb - pictures.astype(int)).mean() < 4.0
+    assert has_colour(piece.clip)
+
+
+def test_a_film_is_read_the_right_way_up_with_square_pixels(tmp_path):
+    pictures = moving(1, height=48, width=128)
+    film = write_film(tmp_path / "film.mp4", pictures, aspect=Fraction(1, 2), rotation=90)
+    (piece,) = find_material(film).read(LIMITS)
+    assert piece.clip.rgb.shape == (5, 64, 48, 3)
+    upright = np.rot90(pictures, axes=(1, 2))[:, ::2]
+    assert np.abs(piece.clip.rgb - upright.astype(int)).mean() < 8.0
+
+
+def test_shots_end_at_cuts_and_are_cut_short():
+    frames = np.concatenate([moving(1), moving(2, 2), moving(3)])
+    assert [len(shot) for shot in split_into_shots(iter(frames), 48)] == [5, 2, 5]
+    assert [len(shot) for shot in split_into_shots(iter(frames), 3)] == [3, 2, 3]
+    assert list(split_into_shots(iter(frames[:0]), 3)) == []
+
+
+def test_tints_and_noise_are_no_colour():
+    colour = moving(1, 3)
+    noise = np.random.default_rng(1).integers(-2, 3, colour.shape)
+    assert has_colour(Clip("colour", colour))
+    assert not has_colour(Clip("grey", grey_of(colour)))
+    assert not has_colour(Clip("noisy", (grey_of(colour) + noise).astype(np.uint8)))
+    assert not has_colour(Clip("toned", toned(colour)))
+
+
+# ---- figures and pictures ----
+
+
+def measure(name: str):
+    return next(one for one in MEASURES if one.name == name)
+
+
+def test_the_best():
+    figures = ("psnr_db", "ciede2000", "colourfulness", "cdc_e3")
+    results = {
+        "a": dict(zip(figures, (10.0, 5.0, 30.0, 2.0), strict=True)),
+        "b": dict(zip(figures, (30.0, 9.0, 11.0, 2.5), strict=True)),
+        "pale": dict(zip(figures, (20.0, 5.001, 3.0, 1.0), strict=True)),
+    }
+    truth = dict(zip(figures, (float("inf"), 0.0, 20.0, 1.5), strict=True))
+    assert best(measure("psnr_db"), results, truth) == {"b"}
+    assert best(measure("ciede2000"), results, truth) == {"a", "pale"}
+    assert best(measure("colourfulness"), results, truth) == {"b"}
+    assert best(measure("cdc_e3"), results, truth) == {"a"}
+    assert best(measure("cdc_e3"), dict.fromkeys("cd", results["pale"]), truth) == frozenset()
+    assert best(measure("ciede2000"), {"a": results["a"]}, truth) == frozenset()
+
+
+def test_without_a_truth_nothing_is_best():
+    results = {title: {"colourfulness": value, "warp_error_e3": value} for title, value in (("a", 1.0), ("b", 2.0))}
+    measures = measures_of(["colourfulness", "warp_error_e3"])
+    assert [best(one, results, {}) for one in measures] == [frozenset()] * 2
+
+
+@pytest.mark.parametrize(("cells", "columns"), [(1, 1), (3, 2), (4, 2), (5, 3), (6, 3), (9, 3), (12, 4)])
+def test_a_grid_is_near_to_a_screen(cells, columns):
+    grid = grid_of(cells, 455, 288, 4)
+    assert grid.columns == columns
+    assert grid.width_px % 2 == grid.height_px % 2 == 0
+    assert grid.corner(cells - 1)[1] + 288 <= grid.height_px
+
+
+def test_a_label_that_is_too_long_is_set_smaller():
+    strips = [label("kinema+memory" * repeats, 200).astype(int) for repeats in (1, 6)]
+    for strip in strips:
+        assert strip.shape == (LABEL_HEIGHT_PX, 200, 3)
+        assert strip.max() > 90
+        assert strip[:, -4:].max() < 40
+
+
+def test_one_small_grey_frame_is_enough(tmp_path, capsys):
+    write_frames(tmp_path / "in" / "a", grey_of(moving(1, 1, height=17, width=16)))
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    assert "1 clip with no known colours, 1 frame;" in capsys.readouterr().out
+    assert (tmp_path / "out" / "videos" / "a.mp4").is_file()
+
+
+def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (4, 96, 128, 3), dtype=np.uint8)
+    line = Line(TruthlessFigures(10.0, 1.0), (), (1.0, 1.0, 1.0))
+    sizes = {"frames": 4, "width_px": 128, "height_px": 96, "rate": Fraction(24)}
+    clip = ClipResult(name="noise", lines={"grey": line, "tiny": line}, times={}, **sizes)
+    measured = {title: Measured(line, noise) for title in clip.lines}
+    small, large = (
+        make_media(OutputFolder(tmp_path), clip, combine(["tiny"], None), measured, limit) for limit in (1, 1 << 20)
+    )
+    assert len(small.video) < len(large.video) / 4
+    assert small.video_size == large.video_size
+    assert (tmp_path / "videos" / "noise.mp4").read_bytes() == large.video
+
+
+# ---- the folder ----
+
+
+def test_nothing_appears_before_everything_is_there(tmp_path):
+    out = tmp_path / "new" / "out"
+    with pytest.raises(IsADirectoryError), output_folder(out, overwrite=False) as folder:
+        _break_after(folder)
+    assert not out.exists()
+    (out / ".unfinished" / "sheets").mkdir(parents=True)  # of one that was killed
+    with output_folder(out, overwrite=False) as folder:
+        folder.write("videos/a.mp4", b"video")
+        folder.write("index.html", "page")
+        assert [path.name for path in out.iterdir()] == [".unfinished"]
+    assert sorted(path.name for path in out.iterdir()) == ["index.html", "videos"]
+
+
+def test_only_an_earlier_comparison_is_replaced(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with output_folder(tmp_path, overwrite=True) as folder:
+        folder.write("videos/a.mp4", b"video")
+        folder.write("index.html", "old")
+    with pytest.raises(ComparisonUsageError, match="--overwrite"), output_folder(tmp_path, overwrite=False):
+        pass
+    with pytest.raises(IsADirectoryError), output_folder(tmp_path, overwrite=True) as folder:
+        _break_after(folder)
+    assert (tmp_path / "index.html").read_text() == "old"
+    with output_folder(tmp_path, overwrite=True) as folder:
+        folder.write("videos/b.mp4", b"video")
+        folder.write("index.html", "new")
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["b.mp4"]
+    assert (tmp_path / "index.html").read_text() == "new"
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def _break_after(folder: OutputFolder) -> None:
+    folder.write("videos/c.mp4", b"video")
+    raise IsADirectoryError
+
+
+# ---- what is refused ----
+
+
+def test_bad_material_is_one_line(tmp_path, capsys):
+    out = ("--models", "tiny", "--out", tmp_path / "out")
+    assert compare(tmp_path / "nowhere", *out) == 4
+    assert last_line(capsys) == f"kinemacolor: no file or folder {tmp_path / 'nowhere'}"
+    (tmp_path / "empty").mkdir()
+    assert compare(tmp_path / "empty", *out) == 4
+    assert "found no frames" in last_line(capsys)
+    (tmp_path / "film.mp4").write_bytes(b"no film at all")
+    assert compare(tmp_path / "film.mp4", *out) == 4
+    assert last_line(capsys).startswith("kinemacolor: film.mp4: no film that can be decoded")
+    frames = write_frames(tmp_path / "clips" / "a", moving(1))
+    (frames / "00001.jpg").write_bytes(b"")
+    assert compare(tmp_path, *out) == 4
+    assert "00001.jpg, which does not decode" in last_line(capsys)
+    write_frames(tmp_path / "two" / "a", moving(1))
+    write_frames(tmp_path / "more", moving(1, 1, height=30))
+    (tmp_path / "more" / "00000.jpg").rename(tmp_path / "two" / "a" / "00009.jpg")
+    assert compare(tmp_path / "two", *out) == 4
+    assert last_line(capsys) == "kinemacolor: a: expected pictures of one size, found 2 sizes"
+    assert not (tmp_path / "out").exists()
+
+
+def test_misuse_is_one_line(tmp_path, capsys):
+    clips = write_frames(tmp_path / "a", moving(1, 1)).parent
+    out = ("--out", tmp_path / "out")
+    for arguments, message in (
+        (("--models", "nonsense"), "no model 'nonsense'"),
+        (("--models", "eccv16", "--temporal", "none"), "the weights of eccv16 are not installed"),
+        (("--models", "kinema+sepia"), "there is no combination kinema+sepia"),
+        (("--temporal", "sepia"), "no temporal network 'sepia'"),
+    ):
+        assert compare(clips, *arguments, *out) == 2
+        assert last_line(capsys).startswith(f"kinemacolor: {message}")
+    for arguments in (("--frames", 0), ("--models", "kinema,"), ("--size", 8), ("--device", "abacus")):
+        assert compare(clips, *arguments, *out) == 2
+    assert not (tmp_path / "out").exists()
+    assert compare(clips, "--models", "tiny", "--out", tmp_path) == 2
+    assert "is not empty; --overwrite" in last_line(capsys)
+
+
+def test_a_missing_library_names_its_extra(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("kinemacolor.comparison")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert compare(Path("clips")) == 1
+    assert "pip install 'kinemacolor[compare]'" in last_line(capsys)
