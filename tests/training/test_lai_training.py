@@ -1,22 +1,25 @@
 """The training of the transform network of Lai et al.: what its loss asks for, and what a step does for it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.color import luma
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.training.lai import main
 from kinemacolor.training.lai_loss import Footage, LaiLoss, colour_part, lai_loss
 from kinemacolor.training.lai_start import begin_as_average
 from kinemacolor.training.lai_trainer import LaiRecipe, LaiTrainer
 from kinemacolor.training.motion import MotionSettings
 
 SIDE = 32
-ONLY = {"short": 0.0, "long": 0.0, "perceptual": 0.0, "patch": 0.0}
+ONLY = {"short": 0.0, "long": 0.0, "perceptual": 0.0, "patch": 0.0, "fade": 0.0}
 
 
 def still(colours: list[float]) -> Footage:
@@ -56,6 +59,8 @@ def test_a_network_that_fades_pays_for_it() -> None:
     with torch.no_grad():
         fading.deconv3.conv2d.bias[0] = -0.1
     assert loss([0.2] * 3, fading, patch=1.0) > 0.01
+    assert loss([0.2] * 3, fading, fade=1.0) > 0.01
+    assert loss([-0.2] * 3, fading, fade=1.0) == pytest.approx(0, abs=1e-6), "it has more chroma than before"
     assert loss([0.2] * 3, fading, perceptual=1.0) > 0.01
 
 
@@ -102,3 +107,22 @@ def test_a_run_repeats(tmp_path: Path) -> None:
     assert losses == [other.train_step() for _ in range(2)]
     assert all(np.isfinite(losses))
     assert all(not torch.equal(old, new) for old, new in zip(before, one.net.parameters(), strict=True))
+
+
+def test_what_a_run_has_learned_is_exported_with_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, out = tmp_path / "run", tmp_path / "weights"
+    one = trainer(run)
+    one.train_step()
+    one.save()
+    (run / "recipe.json").write_text('{"rate": 1}')
+    monkeypatch.setattr("sys.argv", ["lai", "--out", str(run), "--export", str(out)])
+    assert main() == 0
+    card = json.loads((out / "lai.json").read_text())
+    network = Lai()
+    assert load_weights(out / "lai.safetensors", network) == card["sha256"]
+    assert card["licence"] == "CC-BY-NC-4.0"
+    assert (card["training"]["steps"], card["training"]["recipe"]) == (1, {"rate": 1})
+    for name, value in network.state_dict().items():
+        assert torch.allclose(value, one.average.state[name], atol=1e-3), name
+    monkeypatch.setattr("sys.argv", ["lai", "--out", str(tmp_path / "none"), "--export", str(out)])
+    assert main() == 1

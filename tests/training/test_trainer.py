@@ -12,10 +12,11 @@ from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.errors import TrainingFailed
-from kinemacolor.training.export_kinema import export, licence_text
+from kinemacolor.training.export_kinema import export
 from kinemacolor.training.finished import load_run
 from kinemacolor.training.loop import learning_rate_factor
 from kinemacolor.training.photos import CropSettings, Picture
+from kinemacolor.training.terms import licence_text
 from kinemacolor.training.trainer import Recipe, Trainer, make_batch
 
 

@@ -1,14 +1,15 @@
 """Train `lai`: `python -m kinemacolor.training.lai --out DIR --steps N`; a run that has a checkpoint is gone on with.
 
 Pictures and encoder are those of the recipe `kinema`, from the folder that KINEMACOLOR_DATA names (or --data); the
-frame network is the one that is shipped. With --export the run's weights are written as safetensors.
+frame network is the one that is shipped. With --export its averaged weights and their card are written.
 """
 
 import argparse
+import json
 import logging
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from kinemacolor.training.data import read_data
 from kinemacolor.training.errors import RecipeError, TrainingError
 from kinemacolor.training.lai_trainer import LaiRecipe, LaiTrainer
 from kinemacolor.training.recipe import read_recipe
+from kinemacolor.training.terms import LICENCE, SOURCES, TERMS
 
 __all__ = ["main"]
 
@@ -58,6 +60,8 @@ def _train(arguments: argparse.Namespace) -> None:
     encoder = MobileNetV2Encoder()
     encoder.load_dequantised(data.trunk)
     recipe = LaiRecipe(steps=arguments.steps, decay_share=arguments.decay_share, seed=arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
     start = load_file(arguments.start) if arguments.start is not None else None
     start = None if start is None else {name: value.float() for name, value in start.items()}
     trainer = LaiTrainer(arguments.out, recipe, _frame_network(), encoder, data.clips, data.small, start=start)
@@ -73,14 +77,33 @@ def _frame_network() -> KinemaNet:
 
 
 def _export(run: Path, out: Path) -> None:
+    """Write `lai.safetensors`, half precision, and `lai.json`; figures are added by `kinemacolor evaluate --card`."""
     path = run / "run.pt"
     if not path.is_file():
         raise RecipeError(f"{run}: expected a run with a checkpoint, found none")
     net = Lai()
     content = torch.load(path, weights_only=True)
     net.load_state_dict(content["average"])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _log.info("step %d exported, sha256 %s", content["step"], save_weights(out, net))
+    out.mkdir(parents=True, exist_ok=True)
+    weights = out / "lai.safetensors"
+    digest = save_weights(weights, net)
+    card = {
+        "name": "lai",
+        "file": weights.name,
+        "bytes": weights.stat().st_size,
+        "sha256": digest,
+        "licence": LICENCE,
+        "terms": TERMS,
+        "training": {
+            "steps": content["step"],
+            "minutes": round(content["minutes"], 1),
+            "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
+            "sources": SOURCES,
+        },
+        "figures": {},
+    }
+    (out / "lai.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    _log.info("step %d exported, %d bytes, sha256 %s", content["step"], card["bytes"], digest)
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,7 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="weights to begin with")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1906, help="seed of all draws")
-    parser.add_argument("--export", type=Path, metavar="FILE", help="write the run's weights instead of training")
+    parser.add_argument("--export", type=Path, metavar="FOLDER", help="write weights and card instead of training")
     arguments = parser.parse_args()
     if arguments.data is None and arguments.export is None:
         parser.error("name the folder of the data with --data or KINEMACOLOR_DATA")

@@ -2,8 +2,8 @@
 
 The paper's three terms, with what stands in for what we do not have: flow by DIS or made motion instead of FlowNet2,
 and features of MobileNetV2 instead of VGG16 for the perceptual term. Two more things differ. Luma is not the network's
-business here (the film's own is put back), so calm is asked of R'G'B' without its luma; and a small term keeps the mean
-colour of patches, for a network that fades is calm, too.
+business here (the film's own is put back), so calm is asked of R'G'B' without its luma; two small terms keep the mean
+colour of patches and, dearer, their chroma: a network that fades is calm, too.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,10 @@ class LaiLoss:
     """Against the first frame."""
     perceptual: float = 0.3
     """Features of the output against those of the input."""
-    patch: float = 3.0
+    patch: float = 1.0
     """Mean colour of patches against the input's."""
+    fade: float = 10.0
+    """Mean chroma that patches lose against the input: what an average of two hues has less than each of them."""
 
 
 def lai_loss(net: Lai, footage: Footage, features: Callable[[Tensor], Tensor], weights: LaiLoss) -> Tensor:
@@ -81,6 +83,8 @@ def lai_loss(net: Lai, footage: Footage, features: Callable[[Tensor], Tensor], w
         looks = features(luma_part(processed) + colour) - features(processed)
         total = total + weights.perceptual * looks.abs().mean()
         total = total + weights.patch * F.avg_pool2d(colour - wanted, _PATCH).abs().mean()
+        faded = F.avg_pool2d(_chroma(wanted) - _chroma(colour), _PATCH)
+        total = total + weights.fade * F.relu(faded).mean()
         output = output.detach().float()
     return total / (count - 1)
 
@@ -97,6 +101,10 @@ def luma_part(rgb: Tensor) -> Tensor:
 
 def _sampled(planes: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _chroma(colour: Tensor) -> Tensor:
+    return torch.sqrt(colour.square().sum(dim=1, keepdim=True) + 1e-6)
 
 
 def _mean(error: Tensor, mask: Tensor) -> Tensor:
