@@ -1,0 +1,96 @@
+"""What each network costs: `python tests/bench/networks.py [--frames N] [--short-side PX]`.
+
+One process per model, so that memory is its own. Weights of others are seeded ones, which cost what the authors' cost.
+Printed per model: milliseconds of one core for a frame of the frame network and for a step of the temporal one (process
+time, so that other work on the machine does not count), state of one clip, peak memory above that of a bare process
+with torch, and the file of weights.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import torch
+
+from kinemacolor.models.library import import_weights, models_folder
+from kinemacolor.models.official import OFFICIAL
+from kinemacolor.models.registry import list_models, load_model
+from kinemacolor.models.selftest import sample_lightness
+from kinemacolor.models.spatial import pad_to_multiple
+
+_MEGABYTE = 1 << 20
+
+
+def measure(name: str, frames: int, short_side: int) -> dict[str, float]:
+    """Figures of one model, in this process."""
+    torch.set_num_threads(1)
+    before = _peak_bytes()
+    model = load_model(name, threads=1)
+    width = round(short_side * 16 / 9)
+    lightness, _ = pad_to_multiple(sample_lightness(frames + 1, short_side, width), model.spec.multiple_of)
+    state, propose_s, step_s = model.init_state(), 0.0, 0.0
+    for number, frame in enumerate(lightness):
+        began = time.process_time()
+        (proposal,) = model.propose(frame.unsqueeze(0))
+        proposed = time.process_time()
+        state = model.step(state, proposal).state
+        if number:  # the first call of a size is slower
+            propose_s, step_s = propose_s + proposed - began, step_s + time.process_time() - proposed
+    return {
+        "propose_ms": 1000 * propose_s / frames,
+        "step_ms": 1000 * step_s / frames,
+        "state_mb": state.nbytes / _MEGABYTE,
+        "memory_mb": (_peak_bytes() - before) / _MEGABYTE,
+    }
+
+
+def _peak_bytes() -> int:
+    """High-water mark of this process; that of getrusage begins with the parent's."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        return 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+
+
+def _import_seeded() -> None:
+    for name, official in OFFICIAL.items():
+        if name == "lai":
+            continue
+        torch.manual_seed(1)
+        path = models_folder() / f"{name}.pth"
+        torch.save(official.make().state_dict(), path)
+        import_weights(name, path)
+        path.unlink()
+
+
+def main() -> None:
+    """Measure all models and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--short-side", type=int, default=256, help="of the luma that the network sees (256)")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        sys.stdout.write(json.dumps(measure(options.one, options.frames, options.short_side)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["KINEMACOLOR_MODELS"] = folder
+        _import_seeded()
+        sys.stdout.write(
+            "| model | frame network | temporal network | state | memory |\n| --- | --- | --- | --- | --- |\n"
+        )
+        for spec in list_models():
+            again = ("--one", spec.name, "--frames", str(options.frames), "--short-side", str(options.short_side))
+            done = subprocess.run([sys.executable, __file__, *again], check=True, capture_output=True, text=True)
+            found = json.loads(done.stdout)
+            sys.stdout.write(
+                f"| `{spec.name}` | {found['propose_ms']:.0f} ms | {found['step_ms']:.1f} ms | "
+                f"{found['state_mb']:.1f} MB | {found['memory_mb']:.0f} MB |\n"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
