@@ -13,7 +13,15 @@ from torch import Tensor
 
 from kinemacolor.models.color import srgb_to_lab
 
-__all__ = ["BIN_COUNT", "GRID_STEP", "PUBLISHED_BIN_COUNT", "ab_grid", "in_gamut_bins", "published_bins"]
+__all__ = [
+    "BIN_COUNT",
+    "GRID_STEP",
+    "PUBLISHED_BIN_COUNT",
+    "ab_grid",
+    "in_gamut_bins",
+    "in_published_hull",
+    "published_bins",
+]
 
 GRID_STEP = 10
 """Distance of two bins, CIELAB units."""
@@ -51,20 +59,31 @@ def ab_grid() -> Tensor:
 def published_bins() -> Tensor:
     """Regenerate the published table, `pts_in_hull`.
 
-    Rule: a point of the grid is a bin if it lies in the convex hull of the sRGB gamut, widened by one step of the grid
-    along both axes (the hull's Minkowski sum with a square of 20 units).
-
     Returns:
         (313, 2) float32, a* and b* of each bin, sorted by a*, then by b*.
     """
-    ab = srgb_to_lab(_gamut_surface(_HULL_SAMPLES))[1:, 0]
+    grid = ab_grid()
+    return grid[in_published_hull(grid)]
+
+
+def in_published_hull(ab: Tensor) -> Tensor:
+    """Which points are bins of the published table, if they lie on the grid; over all of it the authors' `in_hull`.
+
+    Rule: the point lies in the convex hull of the sRGB gamut, widened by one step of the grid along both axes (the
+    hull's Minkowski sum with a square of 20 units).
+
+    Args:
+        ab: (N, 2) CIELAB a*, b*.
+
+    Returns:
+        (N,) bool.
+    """
+    gamut = srgb_to_lab(_gamut_surface(_HULL_SAMPLES))[1:, 0]
     angle = torch.arange(_DIRECTIONS, dtype=torch.float64) * (2 * torch.pi / _DIRECTIONS)
     direction = torch.stack((angle.cos(), angle.sin()), dim=1)
     # A convex set is where no direction is farther than its support; supports of a sum of sets add up.
-    support = (direction @ ab).amax(dim=1) + GRID_STEP * direction.abs().sum(dim=1)
-    grid = ab_grid()
-    inside = (direction @ grid.double().t() <= support[:, None]).all(dim=0)
-    return grid[inside]
+    support = (direction @ gamut).amax(dim=1) + GRID_STEP * direction.abs().sum(dim=1)
+    return (direction @ ab.double().t() <= support[:, None]).all(dim=0)
 
 
 def _gamut_surface(samples: int = _EDGE_SAMPLES) -> Tensor:
