@@ -13,6 +13,18 @@ from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weig
 from kinemacolor.training.photos import read_photos
 from kinemacolor.training.priors import smoothed_along_table
 
+PUBLISHED = {
+    (0, 0): 0.2012,
+    (0, 10): 0.1083,
+    (0, -10): 0.0642,
+    (10, 0): 0.0531,
+    (-10, 0): 0.0491,
+    (10, 10): 0.0484,
+    (0, 20): 0.0415,
+    (-10, 10): 0.0373,
+}
+"""The largest of the authors' prior: prior_probs.npy, SHA-256 19d00659..., in the history of richzhang/colorization."""
+
 
 def table(folder: Path, name: str) -> np.ndarray:
     return np.load(folder / "tables" / f"{name}.npy")
@@ -45,6 +57,9 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.needs_data
 def test_our_prior_is_that_of_photos_and_one_shared_table_is_not(data_folder: Path) -> None:
     photos = read_photos(sorted((data_folder / "train_photos").glob("photos_*.tar.gz"))[:1], limit=600)
+    bins = [tuple(map(int, point)) for point in published_bins()]
+    smooth = dict(zip(bins, joint_shares(photos, SoftEncoder(published_bins())).sum(dim=0).tolist(), strict=True))
+    assert {point: smooth[point] for point in PUBLISHED} == pytest.approx(PUBLISHED, abs=0.03)
     ours = joint_shares(photos, SoftEncoder(published_bins(), neighbours=1)).sum(dim=0).numpy()
     assert distance(ours, table(data_folder, "foamliu_prior_prob")) < 0.12
     # The table called prior_probs.npy there has 90 % of its mass beyond a chroma of 80, where photos have 0.4 %.
