@@ -26,13 +26,16 @@ def save_weights(path: Path, module: nn.Module, dtype: torch.dtype = torch.float
 
     Args:
         path: File to write.
-        module: The network; every tensor of its state is written contiguously in `dtype`.
+        module: The network; every tensor of its state is written contiguously, integers as they are, others in `dtype`.
         dtype: Stored dtype; half precision costs less than one 8-bit code of colour (see the model card).
 
     Returns:
         SHA-256 of the file, lower case hexadecimal.
     """
-    tensors = {key: value.detach().to("cpu", dtype).contiguous() for key, value in module.state_dict().items()}
+    tensors = {
+        key: value.detach().to("cpu", dtype if value.is_floating_point() else value.dtype).contiguous()
+        for key, value in module.state_dict().items()
+    }
     data = to_safetensors(tensors)
     path.write_bytes(data)
     return hashlib.sha256(data).hexdigest()

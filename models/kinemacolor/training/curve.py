@@ -7,8 +7,10 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 __all__ = ["draw_curve", "main"]
 
@@ -17,13 +19,18 @@ _GRID_LINES = 8
 _SMOOTHING = 0.15  # of each new value, in the thick line
 
 
-def draw_curve(losses: dict[int, float]) -> str:
+_NO_LEVELS: Mapping[str, float] = {}
+
+
+def draw_curve(losses: dict[int, float], levels: Mapping[str, float] = _NO_LEVELS) -> str:
     """An SVG of loss over steps: each line of the log thin, its running mean thick.
 
     Args:
         losses: Loss by step, at least one.
+        levels: Losses to compare with, by name: dashed lines.
     """
-    frame, smooth, mean = _Frame.around(losses), {}, losses[min(losses)]
+    smooth, mean = {}, losses[min(losses)]
+    frame = _Frame.around(max(losses), [*losses.values(), *levels.values()])
     for step in sorted(losses):
         mean += _SMOOTHING * (losses[step] - mean)
         smooth[step] = mean
@@ -33,6 +40,7 @@ def draw_curve(losses: dict[int, float]) -> str:
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
             '<g font-family="sans-serif">',
             *_axes(frame),
+            *_marks(frame, levels),
             "</g>",
             _line(losses, frame, 'stroke="#bbb"'),
             _line(smooth, frame, 'stroke="#a33" stroke-width="2"'),
@@ -54,10 +62,10 @@ class _Frame:
     """Loss from one grid line to the next."""
 
     @classmethod
-    def around(cls, losses: dict[int, float]) -> "_Frame":
-        low, high = min(losses.values()), max(losses.values())
+    def around(cls, last: int, losses: list[float]) -> "_Frame":
+        low, high = min(losses), max(losses)
         grid = _round_step(max(high - low, 1e-3) / _GRID_LINES)
-        return cls(max(losses), math.floor(low / grid), max(math.ceil(high / grid), math.floor(low / grid) + 1), grid)
+        return cls(last, math.floor(low / grid), max(math.ceil(high / grid), math.floor(low / grid) + 1), grid)
 
     def x(self, step: int) -> float:
         return _LEFT + (_WIDTH - _LEFT - _MARGIN) * step / self.last
@@ -87,6 +95,16 @@ def _axes(frame: _Frame) -> list[str]:
     return lines
 
 
+def _marks(frame: _Frame, levels: Mapping[str, float]) -> list[str]:
+    lines = []
+    for name, loss in levels.items():
+        y = frame.y(loss)
+        lines.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#36a" stroke-dasharray="6 4"/>')
+        place = f'x="{_WIDTH - _MARGIN}" y="{y - 4:.1f}" text-anchor="end"'
+        lines.append(f'<text {place} fill="#36a">{escape(name)}: {loss:.3g}</text>')
+    return lines
+
+
 def _tick(last: int) -> int:
     return int(max(1, 10 ** (len(str(last)) - 1)))
 
@@ -101,11 +119,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Draw the loss of a run as SVG.")
     parser.add_argument("--log", type=Path, required=True, help="log.jsonl of a run")
     parser.add_argument("--out", type=Path, required=True, help="SVG file to write")
+    parser.add_argument("--value", default="loss", help="which value of the log's lines (loss)")
+    parser.add_argument("--level", action="append", default=[], help="a value of the last line to compare with")
     arguments = parser.parse_args()
     records = [json.loads(line) for line in arguments.log.read_text(encoding="utf-8").splitlines()]
     # A later line of the same step is the one of the resumed run.
-    losses = {int(record["step"]): float(record["loss"]) for record in records}
-    arguments.out.write_text(draw_curve(losses), encoding="utf-8")
+    losses = {int(record["step"]): float(record[arguments.value]) for record in records}
+    levels = {name.replace("_", " "): float(records[-1][name]) for name in arguments.level}
+    arguments.out.write_text(draw_curve(losses, levels), encoding="utf-8")
     return 0
 
 

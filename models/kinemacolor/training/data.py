@@ -34,13 +34,14 @@ class TrainingData:
     """(T, H, W, 3) sRGB each; empty if the recipe trains no memory."""
 
 
-def read_data(plan: Plan, folder: Path, limit: int | None = None) -> TrainingData:
+def read_data(plan: Plan, folder: Path, limit: int | None = None, held_out: int = _SHEET_PICTURES) -> TrainingData:
     """Check and read.
 
     Args:
         plan: The recipe.
         folder: The data folder.
         limit: Read at most that many photos of each kind, for quick runs.
+        held_out: How many held-out pictures are wanted.
 
     Raises:
         RecipeError: A file is missing or is not the one that the recipe was made for.
@@ -52,9 +53,9 @@ def read_data(plan: Plan, folder: Path, limit: int | None = None) -> TrainingDat
     sets = [read_photos(paths, limit, lambda name: not is_held_out(name, one_in)) for paths in tars]
     if not sets[0]:
         raise RecipeError(f"{folder / sources[0].folder}: expected colourful photos, found none")
-    held_out = read_photos(tars[-1], 4 * _SHEET_PICTURES, lambda name: is_held_out(name, one_in))
+    kept = read_photos(tars[-1], 4 * held_out, lambda name: is_held_out(name, one_in))
     clips = _read_clips(plan.memory.clips, folder, limit) if plan.memory is not None else []
-    return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], held_out[:_SHEET_PICTURES], trunk, clips)
+    return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], kept[:held_out], trunk, clips)
 
 
 def _read_clips(source: ClipSource, folder: Path, limit: int | None) -> list[NDArray[np.uint8]]:

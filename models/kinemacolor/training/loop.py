@@ -145,6 +145,10 @@ class TrainingLoop(ABC):
     def draw_loss(self) -> Tensor:
         """Draw the batch of step `self.step` and return its loss, a scalar; the same for the same step and rank."""
 
+    def measure(self) -> LogLine:
+        """What else goes into a line of the log, such as a loss on pictures that no step sees; nothing by itself."""
+        return {}
+
     def train_step(self) -> float:
         """Draw one batch and take one step; returns the loss.
 
@@ -192,7 +196,7 @@ class TrainingLoop(ABC):
             if self.rank > 0 or self.step % log_every:
                 continue
             rate = len(losses) / (time.monotonic() - mark)
-            on_log(self._log_line(loss=sum(losses) / len(losses), steps_per_second=rate))
+            on_log(self._log_line(loss=sum(losses) / len(losses), steps_per_second=rate, **self.measure()))
             losses, mark = [], time.monotonic()
             if self.minutes - saved >= save_minutes:
                 self.save()

@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["RebalanceSettings", "SoftEncoder", "class_weights", "rebalanced_cross_entropy"]
+__all__ = [
+    "RebalanceSettings",
+    "SoftEncoder",
+    "class_weights",
+    "rebalanced_cross_entropy",
+    "soft_cross_entropy",
+]
 
 _NEIGHBOURS = 5
 _SIGMA = 5.0  # CIELAB units, as in the paper
@@ -28,12 +34,13 @@ class SoftEncoder:
 
     Args:
         bins: (Q, 2) float32, a* and b* of the bins.
+        neighbours: How many bins share a colour, K below.
     """
 
-    def __init__(self, bins: Tensor) -> None:
+    def __init__(self, bins: Tensor, neighbours: int = _NEIGHBOURS) -> None:
         axis = torch.arange(-_LIMIT, _LIMIT + 1, dtype=torch.float32)
         points = torch.cartesian_prod(axis, axis)
-        distance, index = torch.cdist(points, bins).topk(_NEIGHBOURS, dim=1, largest=False)
+        distance, index = torch.cdist(points, bins).topk(neighbours, dim=1, largest=False)
         weight = torch.exp(-0.5 * (distance / _SIGMA) ** 2).clamp_min(1e-8)
         self._index, self._weight = index, weight / weight.sum(dim=1, keepdim=True)
 
@@ -44,7 +51,7 @@ class SoftEncoder:
             ab: (B, 2, h, w) CIELAB.
 
         Returns:
-            Indices (B, h, w, 5) int64, nearest first, and their weights (B, h, w, 5) summing to 1.
+            Indices (B, h, w, K) int64, nearest first, and their weights (B, h, w, K) summing to 1.
         """
         cell = ab.round().long().clamp(-_LIMIT, _LIMIT) + _LIMIT
         row = cell[:, 0] * (2 * _LIMIT + 1) + cell[:, 1]
@@ -67,20 +74,33 @@ def class_weights(counts: Tensor, settings: RebalanceSettings) -> Tensor:
     return (weight / (prior * weight).sum()).clamp_max(settings.largest)
 
 
+def soft_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of each place.
+
+    Args:
+        logits: (B, Q, h, w), any floating dtype.
+        index: (B, h, w, K) int64 from `SoftEncoder`.
+        weight: (B, h, w, K) from `SoftEncoder`.
+
+    Returns:
+        (B, h, w) float32, in nats.
+    """
+    # Channels last is how the network's memory lies: the softmax then runs along contiguous rows.
+    log_posterior = F.log_softmax(logits.permute(0, 2, 3, 1).float(), dim=-1)
+    return -(log_posterior.gather(-1, index) * weight).sum(dim=-1)
+
+
 def rebalanced_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor, class_weight: Tensor) -> Tensor:
     """Mean cross-entropy, each place weighted by the class of its nearest bin.
 
     Args:
         logits: (B, Q, h, w), any floating dtype.
-        index: (B, h, w, 5) int64 from `SoftEncoder`.
-        weight: (B, h, w, 5) from `SoftEncoder`.
+        index: (B, h, w, K) int64 from `SoftEncoder`.
+        weight: (B, h, w, K) from `SoftEncoder`.
         class_weight: (Q,) from `class_weights`.
 
     Returns:
         Scalar float32, in nats.
     """
-    # Channels last is how the network's memory lies: the softmax then runs along contiguous rows.
-    log_posterior = F.log_softmax(logits.permute(0, 2, 3, 1).float(), dim=-1)
-    per_place = -(log_posterior.gather(-1, index) * weight).sum(dim=-1)
     factor = class_weight[index[..., 0]]
-    return (per_place * factor).sum() / factor.sum()
+    return (soft_cross_entropy(logits, index, weight) * factor).sum() / factor.sum()

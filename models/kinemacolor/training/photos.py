@@ -13,7 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["CropSettings", "decode_jpeg", "is_colourful", "is_held_out", "read_photos", "sample_crops"]
+__all__ = [
+    "CropSettings",
+    "Picture",
+    "centre_crops",
+    "decode_jpeg",
+    "is_colourful",
+    "is_held_out",
+    "read_photos",
+    "sample_crops",
+]
 
 Picture = NDArray[np.uint8]
 
@@ -82,17 +91,35 @@ def sample_crops(pictures: Sequence[Picture], settings: CropSettings, rng: np.ra
     return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
 
 
+def centre_crops(pictures: Sequence[Picture], side_px: int) -> Tensor:
+    """The largest square in the middle of each picture, scaled: the same at every call, for measuring.
+
+    Returns:
+        (N, 3, side, side) float32 sRGB code values in [0, 1].
+    """
+    batch = np.empty((len(pictures), side_px, side_px, 3), dtype=np.uint8)
+    for index, picture in enumerate(pictures):
+        side = min(picture.shape[:2])
+        top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+        batch[index] = _scaled(picture[top : top + side, left : left + side], side_px)
+    return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
+
+
 def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) -> Picture:
     height, width = picture.shape[:2]
     short = min(height, width)
     side = int(rng.integers(int(short * settings.smallest), short + 1))
     top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    crop = picture[top : top + side, left : left + side]
-    if side != settings.side_px:
-        method = cv2.INTER_AREA if side > settings.side_px else cv2.INTER_LINEAR
-        scaled = cv2.resize(crop, (settings.side_px, settings.side_px), interpolation=method)
-        crop = np.asarray(scaled, dtype=np.uint8)
+    crop = _scaled(picture[top : top + side, left : left + side], settings.side_px)
     return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def _scaled(square: Picture, side_px: int) -> Picture:
+    side = square.shape[0]
+    if side == side_px:
+        return square
+    method = cv2.INTER_AREA if side > side_px else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (side_px, side_px), interpolation=method), dtype=np.uint8)
 
 
 def _jpegs(tars: Sequence[Path], limit: int | None, keep: Callable[[str], bool]) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
 from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.caffe_eccv16 import eccv16_tensors
+from kinemacolor.models.files.caffe_file import is_caffe_file, read_caffe_file
 from kinemacolor.models.files.torch_file import is_torch_file, read_tensors
 from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
 
@@ -24,7 +26,8 @@ def load_network(name: str, path: Path) -> nn.Module:
 
     Args:
         name: `eccv16`, `siggraph17` or `lai`.
-        path: The authors' file (`.pth`) or a safetensors file of the same tensors. Nothing in it is executed.
+        path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`) or a safetensors file of the same tensors.
+            Nothing in it is executed.
 
     Returns:
         The network in eval mode, float32, on the CPU; its class says what it takes and gives.
@@ -86,10 +89,21 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise CheckpointError("expected a weights file, found a web page: the download gave a page instead of the file")
     if is_torch_file(head):
         return read_tensors(path)
+    if head.lstrip().startswith((b"name:", b"layer")):
+        raise CheckpointError(
+            "expected a weights file, found a description of a Caffe network (prototxt) without weights"
+        )
+    if is_caffe_file(head) and not _is_safetensors(head):
+        return eccv16_tensors(read_caffe_file(path))
     try:
         return load_safetensors(path.read_bytes())
     except SafetensorError as error:
-        raise CheckpointError(f"expected a file of torch.save or safetensors, found another: {error}") from error
+        raise CheckpointError(f"expected a file of torch.save, safetensors or Caffe, found another: {error}") from error
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Eight bytes of length, then a header in JSON; the length may begin like a Caffe model."""
+    return head[8:9] == b"{"
 
 
 def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) -> None:

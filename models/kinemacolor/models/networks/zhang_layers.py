@@ -5,16 +5,18 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-__all__ = ["AB_UNIT", "conv_block", "lightness_unit"]
+__all__ = ["AB_UNIT", "LIGHTNESS_UNIT", "conv_block", "lightness_unit"]
 
 AB_UNIT = 110.0
 """CIELAB units of a*, b* for 1.0 of the networks."""
-_L_CENTRE, _L_UNIT = 50.0, 100.0
+LIGHTNESS_UNIT = 100.0
+"""CIE L* for 1.0 of the networks."""
+_L_CENTRE = 50.0
 
 
 def lightness_unit(lightness: Tensor) -> Tensor:
     """CIE L* as the networks take it: -0.5 to 0.5."""
-    return (lightness - _L_CENTRE) / _L_UNIT
+    return (lightness - _L_CENTRE) / LIGHTNESS_UNIT
 
 
 def conv_block(
