@@ -87,7 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train eccv16 from noise.")
     usual = Eccv16Recipe(steps=1)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
-    parser.add_argument("--steps", type=int, default=5400, help="length of the run (5400)")
+    parser.add_argument("--steps", type=int, default=3600, help="length of the run (3600)")
     parser.add_argument("--width", type=int, default=usual.width, help="channels of the first block (16; paper: 64)")
     parser.add_argument("--batch", type=int, default=usual.crops.count, help="pictures of a step (32)")
     parser.add_argument("--side", type=int, default=usual.crops.side_px, help="their side in pixels (64)")
