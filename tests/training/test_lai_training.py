@@ -19,7 +19,7 @@ from kinemacolor.training.lai_trainer import LaiRecipe, LaiTrainer
 from kinemacolor.training.motion import MotionSettings
 
 SIDE = 32
-ONLY = {"short": 0.0, "long": 0.0, "perceptual": 0.0, "patch": 0.0, "fade": 0.0}
+ONLY = {"short": 0.0, "long": 0.0, "perceptual": 0.0, "patch": 0.0, "luma": 0.0, "fade": 0.0}
 
 
 def still(colours: list[float]) -> Footage:
@@ -62,6 +62,15 @@ def test_a_network_that_fades_pays_for_it() -> None:
     assert loss([0.2] * 3, fading, fade=1.0) > 0.01
     assert loss([-0.2] * 3, fading, fade=1.0) == pytest.approx(0, abs=1e-6), "it has more chroma than before"
     assert loss([0.2] * 3, fading, perceptual=1.0) > 0.01
+
+
+def test_luma_must_stay() -> None:
+    brighter = identity()
+    with torch.no_grad():
+        brighter.deconv3.conv2d.bias += 0.2
+    assert loss([0.2] * 3, brighter, short=1.0, fade=1.0, patch=1.0) == pytest.approx(0, abs=1e-5)
+    assert loss([0.2] * 3, brighter, luma=1.0) > 0.1
+    assert loss([0.2] * 3, luma=1.0) == pytest.approx(0, abs=1e-6)
 
 
 def test_luma_is_not_the_network_s_business() -> None:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import ModelState, Proposal, StepResult
-from kinemacolor.models.color import lab_to_srgb, srgb_to_lab
+from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
 from kinemacolor.models.frames import cells_like
 from kinemacolor.models.networks.lai import Lai, LaiMemory
 from kinemacolor.models.networks.memory import CELL, MemoryNet
@@ -97,7 +97,8 @@ class LaiSteadying:
     """`networks.lai` as the temporal network of any frame network.
 
     The first frame of a shot is taken as it is. Outputs are fed back as floats; the authors' test reads them back from
-    JPEG files instead, which costs what JPEG costs. Luma is the film's, so of an output only a* and b* are used.
+    JPEG files instead, which costs what JPEG costs. Luma is the film's: of an output only its colour is used, at the
+    luma of what was processed.
 
     Args:
         network: With weights.
@@ -135,7 +136,8 @@ class LaiSteadying:
             memory = LaiMemory(state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
         planes = (processed, state.output, frame, state.frame)
         output, after = self._network(*(plane.unsqueeze(0) for plane in planes), memory)
-        ab = srgb_to_lab(output[0].clamp(0.0, 1.0))[1:]
+        coloured = output[0] - luma(output[0]) + luma(processed)
+        ab = srgb_to_lab(coloured.clamp(0.0, 1.0))[1:]
         own = LaiState(frame, output[0].clone(), after.hidden[0].clone(), after.cell[0].clone())
         return StepResult(own, ab.contiguous())
 

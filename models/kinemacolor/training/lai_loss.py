@@ -2,8 +2,8 @@
 
 The paper's three terms, with what stands in for what we do not have: flow by DIS or made motion instead of FlowNet2,
 and features of MobileNetV2 instead of VGG16 for the perceptual term. Two more things differ. Luma is not the network's
-business here (the film's own is put back), so calm is asked of R'G'B' without its luma; two small terms keep the mean
-colour of patches and, dearer, their chroma: a network that fades is calm, too.
+business here (the film's own is put back), so calm is asked of R'G'B' without its luma, and of luma that it stays; two
+small terms keep the mean colour of patches and, dearer, their chroma: a network that fades is calm, too.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,8 @@ class LaiLoss:
     """Features of the output against those of the input."""
     patch: float = 1.0
     """Mean colour of patches against the input's."""
+    luma: float = 10.0
+    """Luma of the output against the input's. Free, it drifts until the last tanh has reached its end."""
     fade: float = 10.0
     """Mean chroma that patches lose against the input: what an average of two hues has less than each of them."""
 
@@ -83,6 +85,7 @@ def lai_loss(net: Lai, footage: Footage, features: Callable[[Tensor], Tensor], w
         looks = features(luma_part(processed) + colour) - features(processed)
         total = total + weights.perceptual * looks.abs().mean()
         total = total + weights.patch * F.avg_pool2d(colour - wanted, _PATCH).abs().mean()
+        total = total + weights.luma * (luma_part(output.float()) - luma_part(processed)).abs().mean()
         faded = F.avg_pool2d(_chroma(wanted) - _chroma(colour), _PATCH)
         total = total + weights.fade * F.relu(faded).mean()
         output = output.detach().float()
