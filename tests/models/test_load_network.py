@@ -164,8 +164,11 @@ def test_hints_and_temperature_change_the_picture_of_the_network_that_takes_them
         colorize_image(tempered, picture, hints=hint)
     with pytest.raises(TypeError, match=r"with a temperature \(eccv16\), found siggraph17"):
         colorize_image(hinted, picture, temperature=0.5)
-    with pytest.raises(ValueError, match="temperature above 0"):
-        colorize_image(tempered, picture, temperature=0.0)
+    for temperature in (0.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="temperature above 0"):
+            colorize_image(tempered, picture, temperature=temperature)
+    with pytest.raises(ValueError, match=r"a\* and b\* of a hint"):
+        Hint(0.5, 0.5, (float("nan"), 0.0))
     with pytest.raises(ValueError, match="inside the picture"):
         Hint(1.2, 0.5, (0.0, 0.0))
     with pytest.raises(ValueError, match="radius"):

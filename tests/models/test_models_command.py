@@ -5,13 +5,17 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from kinemacolor.models import library
 from kinemacolor.models.command import main
+from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.library import installed_card, load_installed
 from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.registry import list_models, load_model
 
 
 class Shop:
@@ -141,7 +145,7 @@ def test_a_connection_that_breaks_is_gone_on_with(get: Get, shop: Shop, folder: 
     assert code == 1
     assert "the connection ended after" in message or "goes on where it stopped" in message
     assert message.count("\n") == 1
-    assert names(folder) == [".lai-blind.pth.download"]
+    assert names(folder / "downloads") == [".lai-blind.pth.download"]
     shop.behaviour = "good"
     assert get() == (0, "")
     assert shop.asked == [None, f"bytes={len(shop.data) // 3}-"]
@@ -156,7 +160,8 @@ def test_a_server_without_ranges_begins_anew(get: Get, shop: Shop) -> None:
 
 def test_a_download_that_was_whole_is_not_fetched_again(get: Get, shop: Shop, folder: Path) -> None:
     folder.mkdir()
-    (folder / ".lai-blind.pth.download").write_bytes(shop.data)
+    (folder / "downloads").mkdir(parents=True, exist_ok=True)
+    (folder / "downloads" / ".lai-blind.pth.download").write_bytes(shop.data)
     assert get() == (0, "")
     assert shop.asked == [f"bytes={len(shop.data)}-"]
 
@@ -211,3 +216,58 @@ def test_import_verify_and_licence(
     assert main(["import", "nobody", "--from", str(path)]) == 2
     assert main(["licence", "siggraph17"]) == 0
     assert "BSD-2-Clause" in capsys.readouterr().out
+
+
+def test_an_address_that_is_named_like_installed_weights_harms_none(shop: Shop, folder: Path) -> None:
+    url = shop.url.replace("lai-blind.pth", "lai.safetensors")
+    assert main(["get", "lai", "--url", url, "--sha256", hashlib.sha256(shop.data).hexdigest()]) == 0
+    assert names(folder) == ["lai.json", "lai.safetensors"]
+    assert main(["verify", "lai"]) == 0
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:1/a b", "ftp://127.0.0.1/a"])
+def test_what_is_no_address_is_said_in_one_line(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "lai", "--url", url, "--sha256", "00"]) == 1
+    (line,) = [text for text in capsys.readouterr().err.splitlines() if text]
+    assert url in line
+
+
+def test_a_damaged_card_is_told_when_its_model_is_asked_for_and_harms_no_other(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "siggraph17.json").write_text('{"broken')
+    told = {spec.name: spec for spec in list_models()}
+    assert told["siggraph17"].weights_sha256 == ""
+    assert told["siggraph17"].description.endswith("its installed weights are damaged")
+    assert load_model("kinema").spec == told["kinema"]
+    with pytest.raises(CheckpointError, match=r"siggraph17\.json: expected a card of imported weights, found damage"):
+        load_model("siggraph17")
+
+
+def test_without_a_home_the_models_of_the_package_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("KINEMACOLOR_MODELS", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert "kinema" in [spec.name for spec in list_models()]
+    with pytest.raises(CheckpointError, match="found no home.*; set KINEMACOLOR_MODELS"):
+        load_model("eccv16")
+
+
+def test_a_file_that_changes_while_it_is_imported_is_refused(
+    tmp_path: Path, weights: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lai.pth"
+    path.write_bytes(weights)
+    read = library.read_weights
+
+    def read_and_change(*arguments: Any) -> Any:
+        tensors = read(*arguments)
+        path.write_bytes(weights + b"more")
+        return tensors
+
+    monkeypatch.setattr(library, "read_weights", read_and_change)
+    with pytest.raises(CheckpointError, match=r"lai\.pth: was changed while it was read"):
+        library.import_weights("lai", path)
+    assert installed_card("lai") is None

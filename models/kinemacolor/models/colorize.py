@@ -1,5 +1,6 @@
 """One picture through a network of others, as its authors do it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Hint:
     """A colour that somebody knows.
 
     Raises:
-        ValueError: The place is outside the picture, or the radius is negative.
+        ValueError: The place is outside the picture, the colour is no a*, b*, or the radius is negative.
     """
 
     x: float
@@ -43,6 +44,8 @@ class Hint:
     def __post_init__(self) -> None:
         if not (0.0 <= self.x <= 1.0 and 0.0 <= self.y <= 1.0):
             raise ValueError(f"expected a hint inside the picture, found one at {self.x:g}, {self.y:g}")
+        if len(self.ab) != 2 or not all(math.isfinite(value) for value in self.ab):
+            raise ValueError(f"expected a* and b* of a hint, found {self.ab}")
         if self.radius_px < 0:
             raise ValueError(f"expected a radius of 0 or more pixels, found {self.radius_px}")
 

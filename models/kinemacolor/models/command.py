@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,13 +37,25 @@ def _get(values: argparse.Namespace) -> None:
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
-    folder = models_folder()
+    # A folder of its own: any name may stand in an address, that of installed weights, too.
+    folder = models_folder() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / (Path(urlsplit(url).path).name or f"{official.name}.pth")
-    download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
-    card = import_weights(official.name, target)
-    target.unlink()
+    target = folder / (_file_name(url) or f"{official.name}.pth")
+    try:
+        download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
+        card = import_weights(official.name, target)
+        target.unlink()
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # unless something in it can be gone on with
     _tell(card)
+
+
+def _file_name(url: str) -> str:
+    try:
+        return Path(urlsplit(url).path).name
+    except ValueError as error:
+        raise ModelError(f"{url}: expected an address, found none: {error}") from error
 
 
 def _import(values: argparse.Namespace) -> None:

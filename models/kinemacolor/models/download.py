@@ -4,6 +4,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,9 +38,9 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
     try:
         _fetch(url, part, progress)
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        raise DownloadError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
         raise DownloadError(f"{url}: {reason}; the same command goes on where it stopped") from error
     found = sha256_of_file(part)
     if not found.startswith(sha256):

@@ -44,12 +44,21 @@ class Card:
 
 
 def models_folder() -> Path:
-    """Where imported weights lie; it need not be there."""
+    """Where imported weights lie; it need not be there.
+
+    Raises:
+        CheckpointError: Nobody says where: the user has no home directory.
+    """
     chosen = os.environ.get(FOLDER_VARIABLE, "")
     if chosen:
         return Path(chosen)
     data = os.environ.get("XDG_DATA_HOME", "")
-    base = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    try:
+        base = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"expected a folder for weights, found no home directory; set {FOLDER_VARIABLE}"
+        ) from error
     return base / "kinemacolor" / "models"
 
 
@@ -77,8 +86,10 @@ def import_weights(name: str, path: Path) -> Card:
         OSError: The folder cannot be written to.
     """
     official = official_network(name)
-    tensors = read_weights(official, path)
     found = sha256_of_file(path)
+    tensors = read_weights(official, path)
+    if sha256_of_file(path) != found:
+        raise CheckpointError(f"{path.name}: was changed while it was read; import it again")
     data = save({key: value.contiguous() for key, value in tensors.items()})
     card = Card(
         name=name,
@@ -106,7 +117,10 @@ def load_installed(name: str) -> nn.Module:
         CheckpointError: They are not what the card says.
     """
     card = verify_installed(name)
-    return load_network(card.name, models_folder() / f"{card.name}.safetensors")
+    network = load_network(card.name, models_folder() / f"{card.name}.safetensors")
+    if verify_installed(name) != card:
+        raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
+    return network
 
 
 def verify_installed(name: str) -> Card:

@@ -235,8 +235,9 @@ class Muxer:
             metadata = self._container.metadata
             name = _COMMENT_KEYS.get(self._plan.container, "comment")
             key = next((key for key in metadata if key.lower() == name), name)
-            lines = [*metadata.get(key, "").splitlines(), self._note]
-            metadata[key] = "\n".join(dict.fromkeys(lines))
+            own = metadata.get(key, "")
+            if self._note not in own.splitlines():
+                metadata[key] = f"{own}\n{self._note}" if own else self._note
 
     def _copy_container_data(self, file: SourceFile) -> None:
         source = file.container

@@ -57,6 +57,7 @@ def private_server_print(options: ServerOptions, model: str) -> bytes | None:
             *_processor(),
             *_nvidia(),
             *_package_files(),
+            *_imported_weights(),
         ]
     except (OSError, PackageNotFoundError, ImportError):
         return None
@@ -99,6 +100,17 @@ def _package_files() -> Iterator[str]:
         for path in sorted(path for folder in folders for path in Path(folder).rglob("*")):
             if "__pycache__" not in path.parts and path.is_file():
                 yield f"{path} {_state(path)}"
+
+
+def _imported_weights() -> Iterator[str]:
+    """Weights of others that the user has imported, where a server on this machine looks for them."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    base = Path(data) if os.path.isabs(data) else Path(os.path.expanduser("~")) / ".local" / "share"
+    folder = Path(os.environ.get("KINEMACOLOR_MODELS", "") or base / "kinemacolor" / "models")
+    yield str(folder.absolute())
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_file():
+            yield f"{path.name} {_state(path)}"
 
 
 def _state(path: Path) -> str:

@@ -169,7 +169,7 @@ class ColorizeService:
                     temporal=spec.temporal,
                     terms=spec.terms,
                 )
-                for spec in list_models()
+                for spec in (loaded.get(known.name, known) for known in list_models())
             ]
         )
 

@@ -84,7 +84,7 @@ class Eccv16(nn.Module):
         Raises:
             ValueError: The temperature is not above 0.
         """
-        if temperature <= 0:
+        if not 0 < temperature < float("inf"):
             raise ValueError(f"expected a temperature above 0, found {temperature}")
         share = torch.softmax(self.logits(lightness) * (FOLDED_TEMPERATURE / temperature), dim=1)
         return F.interpolate(self.model_out(share), scale_factor=4.0, mode="bilinear", align_corners=False) * AB_UNIT
