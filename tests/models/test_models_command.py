@@ -251,7 +251,7 @@ def test_without_a_home_the_models_of_the_package_are_there(monkeypatch: pytest.
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     assert "kinema" in [spec.name for spec in list_models()]
-    with pytest.raises(CheckpointError, match="found no home.*; set KINEMACOLOR_MODELS"):
+    with pytest.raises(CheckpointError, match=r"found no home.*; set KINEMACOLOR_MODELS"):
         load_model("eccv16")
 
 
