@@ -1,8 +1,13 @@
 """The parts of a comparison: what is combined, what is read, what is best, and what is refused."""
 
+import functools
+import json
+import os
 import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +17,12 @@ from made_clips import grey_of, moving, toned, write_film, write_frames
 from kinemacolor.cli.main import main
 from kinemacolor.comparison.colouring import colour_clip
 from kinemacolor.comparison.combinations import combine
-from kinemacolor.comparison.errors import ComparisonUsageError
+from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError
 from kinemacolor.comparison.film_shots import split_into_shots
 from kinemacolor.comparison.folder import OutputFolder, output_folder
 from kinemacolor.comparison.labels import LABEL_HEIGHT_PX, label
 from kinemacolor.comparison.layout import grid_of
+from kinemacolor.comparison.mark import read_mark
 from kinemacolor.comparison.material import Limits, find_material
 from kinemacolor.comparison.measures import MEASURES, best, measures_of
 from kinemacolor.comparison.measuring import Measured
@@ -215,35 +221,149 @@ def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
 # ---- the folder ----
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def put(
+    out: Path,
+    *files: str,
+    overwrite: bool = False,
+    sources: Sequence[Path] = (),
+    text: str = "new",
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    with output_folder(out, overwrite, sources) as folder:
+        for name in (*files, "index.html"):
+            folder.write(name, text)
+        meanwhile()
+
+
+def refused(out: Path, message: str, **options: Any) -> None:
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(ComparisonUsageError, match=message):
+        put(out, "videos/a.mp4", **options)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
 def test_nothing_appears_before_everything_is_there(tmp_path):
     out = tmp_path / "new" / "out"
     with pytest.raises(IsADirectoryError), output_folder(out, overwrite=False) as folder:
         _break_after(folder)
     assert not out.exists()
-    (out / ".unfinished" / "sheets").mkdir(parents=True)  # of one that was killed
+    (out / ".unfinished-1" / "sheets").mkdir(parents=True)  # of one that was killed, or is at work
     with output_folder(out, overwrite=False) as folder:
         folder.write("videos/a.mp4", b"video")
         folder.write("index.html", "page")
-        assert [path.name for path in out.iterdir()] == [".unfinished"]
-    assert sorted(path.name for path in out.iterdir()) == ["index.html", "videos"]
+        assert all(name.startswith(".unfinished-") for name in names(out))
+    assert names(out) == [".kinemacolor-compare.json", ".unfinished-1", "index.html", "videos"]
+    assert (out / ".unfinished-1" / "sheets").is_dir()
 
 
 def test_only_an_earlier_comparison_is_replaced(tmp_path):
+    put(tmp_path, "videos/a.mp4", "sheets/a.png", text="old")
     (tmp_path / "notes.txt").write_text("mine")
-    with output_folder(tmp_path, overwrite=True) as folder:
-        folder.write("videos/a.mp4", b"video")
-        folder.write("index.html", "old")
-    with pytest.raises(ComparisonUsageError, match="--overwrite"), output_folder(tmp_path, overwrite=False):
-        pass
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / "videos" / "holiday.mov").write_text("mine")
+    refused(tmp_path, "--overwrite")
     with pytest.raises(IsADirectoryError), output_folder(tmp_path, overwrite=True) as folder:
         _break_after(folder)
     assert (tmp_path / "index.html").read_text() == "old"
-    with output_folder(tmp_path, overwrite=True) as folder:
-        folder.write("videos/b.mp4", b"video")
-        folder.write("index.html", "new")
-    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["b.mp4"]
+    put(tmp_path, "videos/b.mp4", overwrite=True)
+    assert names(tmp_path) == [".kinemacolor-compare.json", ".unfinished", "index.html", "notes.txt", "videos"]
+    assert names(tmp_path / "videos") == ["b.mp4", "holiday.mov"]
     assert (tmp_path / "index.html").read_text() == "new"
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    put(tmp_path, overwrite=True)
+    assert names(tmp_path / "videos") == ["holiday.mov"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_comparison_is_never_replaced(overwrite, tmp_path):
+    clips = write_frames(tmp_path / "videos", moving(1)).parent
+    (clips / "index.html").write_text("mine")
+    refused(clips, "is not empty", overwrite=overwrite)
+    (clips / ".kinemacolor-compare.json").write_text('{"made by": "somebody else"}')
+    refused(clips, "is not empty", overwrite=overwrite)
+    (tmp_path / "other" / ".unfinished").mkdir(parents=True)
+    refused(tmp_path / "other", "is not empty", overwrite=overwrite)
+
+
+@pytest.mark.parametrize("name", ["../precious.txt", "notes.txt", "videos/../notes.txt", "/etc/hosts", "videos", 1])
+def test_a_mark_leads_nowhere_else(name, tmp_path):
+    put(tmp_path)
+    mark = tmp_path / ".kinemacolor-compare.json"
+    assert read_mark(tmp_path) is not None
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "files": ["index.html", name]}))
+    assert read_mark(tmp_path) is None
+    refused(tmp_path, "is not empty", overwrite=True)
+
+
+@pytest.mark.parametrize("inside", ["videos/a.mp4", "videos", "sheets/clip"])
+def test_what_is_compared_on_is_never_replaced(inside, tmp_path):
+    put(tmp_path / "out", "videos/a.mp4", "sheets/a.png")
+    (tmp_path / "out" / "sheets" / "clip").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out" / inside)
+    refused(tmp_path / "out", "is a part of the comparison", overwrite=True, sources=[tmp_path / "link"])
+
+
+def test_a_file_of_a_person_is_not_replaced_by_one_of_the_same_name(tmp_path):
+    put(tmp_path)
+    (tmp_path / "means.svg").write_text("mine")
+    refused(tmp_path, "means.svg is not of the earlier comparison", overwrite=True)
+    (tmp_path / "means.svg").unlink()
+    (tmp_path / "sheets").symlink_to("elsewhere")
+    refused(tmp_path, "sheets is not of the earlier comparison", overwrite=True)
+    (tmp_path / "sheets").unlink()
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_text("mine")
+    with pytest.raises(ComparisonError, match=r"a\.mp4 is not of the earlier comparison"):
+        put(tmp_path, "videos/a.mp4", overwrite=True)
+    assert (tmp_path / "videos" / "a.mp4").read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_of_two_comparisons_at_once_one_is_put_there_and_the_other_says_so(overwrite, tmp_path):
+    if overwrite:
+        put(tmp_path, "videos/a.mp4", text="old")
+    quick = functools.partial(put, tmp_path, "videos/a.mp4", overwrite=overwrite, text="quick")
+    with pytest.raises(ComparisonError, match=r"another comparison was put into .* in the meantime"):
+        put(tmp_path, "videos/a.mp4", overwrite=overwrite, text="slow", meanwhile=quick)
+    assert names(tmp_path) == [".kinemacolor-compare.json", "index.html", "videos"]
+    assert {path.read_text() for path in (tmp_path / "index.html", tmp_path / "videos" / "a.mp4")} == {"quick"}
+
+
+def test_while_one_is_put_there_no_other_is(tmp_path):
+    with pytest.raises(ComparisonError, match=r"if none is at work, remove .*\.publishing"):
+        put(tmp_path, meanwhile=(tmp_path / ".publishing").mkdir)
+    assert names(tmp_path) == [".publishing"]
+    with pytest.raises(ComparisonError, match="is being put into"):
+        put(tmp_path)
+
+
+def test_a_part_that_has_vanished_is_missed(tmp_path):
+    put(tmp_path, text="old")
+
+    def lose() -> None:
+        next(tmp_path.glob(".unfinished-*/videos/a.mp4")).unlink()
+
+    with pytest.raises(ComparisonError, match=r"a\.mp4 has vanished"):
+        put(tmp_path, "videos/a.mp4", overwrite=True, meanwhile=lose)
+    assert (tmp_path / "index.html").read_text() == "old"
+
+
+def test_what_a_killed_one_left_can_be_replaced(tmp_path, monkeypatch):
+    put(tmp_path, "videos/a.mp4", "videos/b.mp4", text="old")
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: _raise() if Path(b).name == "c.mp4" else replace(a, b))
+    with pytest.raises(KeyboardInterrupt):
+        put(tmp_path, "videos/b.mp4", "videos/c.mp4", overwrite=True)
+    assert names(tmp_path) == [".kinemacolor-compare.json", "videos"]
+    put(tmp_path, "videos/d.mp4", overwrite=True)
+    assert names(tmp_path / "videos") == ["d.mp4"]
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt
 
 
 def _break_after(folder: OutputFolder) -> None:
@@ -291,7 +411,8 @@ def test_misuse_is_one_line(tmp_path, capsys):
         assert compare(clips, *arguments, *out) == 2
     assert not (tmp_path / "out").exists()
     assert compare(clips, "--models", "tiny", "--out", tmp_path) == 2
-    assert "is not empty; --overwrite" in last_line(capsys)
+    assert "is not empty and holds no comparison" in last_line(capsys)
+    assert compare(clips, "--models", "tiny", "--out", tmp_path, "--overwrite") == 2
 
 
 def test_a_missing_library_names_its_extra(monkeypatch, capsys):

@@ -11,7 +11,8 @@ import torch
 
 from kinemacolor.comparison.combinations import TEMPORALS, combine
 from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError, explain
-from kinemacolor.comparison.folder import PAGE, OutputFolder, output_folder
+from kinemacolor.comparison.folder import OutputFolder, output_folder
+from kinemacolor.comparison.mark import PAGE
 from kinemacolor.comparison.material import LAYOUTS, Limits, find_material
 from kinemacolor.comparison.page import page_html
 from kinemacolor.comparison.plots import draw_means
@@ -97,7 +98,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     limits = Limits(options.frames, options.clips, options.size)
-    with output_folder(options.out, options.overwrite) as folder:
+    with output_folder(options.out, options.overwrite, material.sources) as folder:
         families = load_families([one.spec.name for one in combinations], device)
         route = Route(
             combinations=combinations, families=families, no_truth=options.no_truth, clips=material.count(limits)

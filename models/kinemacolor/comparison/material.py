@@ -63,6 +63,11 @@ class Material:
     """A file, or a folder with the frames of one film."""
     folders: tuple[Path, ...] = ()
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The film, or the folders of clips."""
+        return self.films + self.folders
+
     def count(self, limits: Limits) -> int:
         """Clips that `read` gives, of a film at most."""
         return len(self.folders[: limits.clips]) if self.folders else limits.clips or _FILM_SHOTS
