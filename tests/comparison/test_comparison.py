@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from kinemacolor.comparison.film_shots import split_into_shots
 from kinemacolor.comparison.folder import OutputFolder, output_folder
 from kinemacolor.comparison.labels import LABEL_HEIGHT_PX, label
 from kinemacolor.comparison.layout import grid_of
-from kinemacolor.comparison.mark import read_mark
+from kinemacolor.comparison.mark import new_mark, read_mark, write_mark
 from kinemacolor.comparison.material import Limits, find_material
 from kinemacolor.comparison.measures import MEASURES, best, measures_of
 from kinemacolor.comparison.measuring import Measured
@@ -116,6 +116,45 @@ def test_a_folder_of_frames_is_a_film_and_is_reduced(tmp_path):
     (piece,) = find_material(tmp_path / "film").read(Limits(frames=3, clips=None, short_side_px=50))
     assert piece.clip.name == "film shot 1"
     assert piece.clip.rgb.shape == (3, 50, 74, 3)
+
+
+def test_frames_directly_in_the_folder_win(tmp_path):
+    film = write_frames(tmp_path / "film", moving(1))
+    write_frames(film / "covers", moving(2, 1))
+    assert find_material(film).sources == (film,)
+
+
+def test_parts_of_an_earlier_comparison_are_no_clips(tmp_path):
+    write_frames(tmp_path / "a", moving(1))
+    for name in ("sheets", "videos"):
+        write_frames(tmp_path / name, moving(2, 1), ending=".png")
+    assert [each.name for each in find_material(tmp_path).sources] == ["a", "sheets", "videos"]
+    write_mark(tmp_path, new_mark(["sheets/00000.png"]), working=tmp_path / "a")
+    assert [each.name for each in find_material(tmp_path).sources] == ["a"]
+
+
+def test_hidden_files_are_no_frames(tmp_path):
+    clip = write_frames(tmp_path / "a", moving(1, 2))
+    (clip / "._00000.jpg").write_bytes(b"of a Mac")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "._00000.jpg").write_bytes(b"of a Mac")
+    (piece,) = find_material(tmp_path).read(LIMITS)
+    assert len(piece.clip.rgb) == 2
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path, capsys, monkeypatch):
+    write_frames(tmp_path / "a", moving(1))
+    (tmp_path / "lost+found").mkdir()
+    listed = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:  # whoever runs the tests may be allowed to read everything
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert compare(tmp_path, "--models", "tiny", "--out", tmp_path / "out") == 4
+    assert last_line(capsys) == f"kinemacolor: {tmp_path / 'lost+found'} cannot be read: Permission denied"
 
 
 def test_a_film_has_the_colours_that_were_put_in(tmp_path):
