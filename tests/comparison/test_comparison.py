@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -255,6 +257,61 @@ def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
     assert len(small.video) < len(large.video) / 4
     assert small.video_size == large.video_size
     assert (tmp_path / "videos" / "noise.mp4").read_bytes() == large.video
+
+
+def test_clips_of_one_frame_are_plotted_without_a_warning(tmp_path, recwarn):
+    write_frames(tmp_path / "in" / "a", moving(1, 1))
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    assert [str(each.message) for each in recwarn if "plots" in each.filename or "matplotlib" in each.filename] == []
+
+
+def test_a_grid_that_is_too_wide_for_the_codec_is_made_smaller(tmp_path):
+    write_frames(tmp_path / "in" / "a", moving(1, 2, height=16, width=17000), ending=".png")
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    with av.open(str(tmp_path / "out" / "videos" / "a.mp4")) as film:
+        assert film.streams.video[0].width == 16384
+
+
+# ---- names ----
+
+
+def test_names_of_clips_are_text_that_anything_can_take(tmp_path, capfd):
+    names_of_folders = [
+        b"bell \x07 \x1b[31m",
+        b"line\nline",
+        b"latin-1 \xe9",
+        b"back\\slash",
+        "ü 映画 🎞".encode(),
+        b"x" * 253,
+    ]
+    for name in names_of_folders:
+        write_frames(tmp_path / "in" / "plain", moving(1, 2)).rename(tmp_path / "in" / os.fsdecode(name))
+    out = tmp_path / os.fsdecode(b"out \x1b \xe9")
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", out) == 0
+    found = json.loads((out / "metrics.json").read_text())["clips"]
+    shown = {"bell \\x07 \\x1b[31m", "line\\x0aline", "latin-1 \\udce9", "back\\\\slash", "ü 映画 🎞", "x" * 253}
+    assert set(found) == shown
+    assert len(names(out / "videos")) == len(names(out / "plots")) == len(shown)
+    assert all(len(name.encode()) < 128 for name in names(out / "sheets"))
+    for plot in (out / "plots").iterdir():
+        ElementTree.parse(plot)  # well-formed
+    assert not {"\x1b", "\x07"} & set("".join(capfd.readouterr()))
+    assert find_material(tmp_path / "in").sources  # and names are still those on the disk
+    page = (out / "index.html").read_text()
+    assert all(f"videos/{name}" in page for name in names(out / "videos"))
+
+
+def test_errors_do_not_steer_the_terminal(tmp_path, capfd):
+    assert compare(tmp_path / "\x1b[31m", "--models", "tiny", "--out", tmp_path / "out") == 4
+    assert capfd.readouterr().err.endswith("no file or folder " + str(tmp_path / "\\x1b[31m") + "\n")
+
+
+@pytest.mark.parametrize("name", [b"scene:1.mkv", b"http:film.mkv", b"-film.mkv", b"latin-1 \xe9.mkv"])
+def test_a_name_of_a_film_is_no_protocol(name, tmp_path, monkeypatch):
+    write_film(tmp_path / "film.mkv", moving(1)).rename(tmp_path / os.fsdecode(name))
+    monkeypatch.chdir(tmp_path)
+    (piece,) = find_material(Path(os.fsdecode(name))).read(LIMITS)
+    assert len(piece.clip.rgb) == 5
 
 
 # ---- the folder ----

@@ -14,6 +14,7 @@ from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError,
 from kinemacolor.comparison.folder import OutputFolder, output_folder
 from kinemacolor.comparison.mark import PAGE
 from kinemacolor.comparison.material import LAYOUTS, Limits, find_material
+from kinemacolor.comparison.names import printable
 from kinemacolor.comparison.page import page_html
 from kinemacolor.comparison.plots import draw_means
 from kinemacolor.comparison.results import Comparison, means
@@ -115,7 +116,7 @@ def _run(options: argparse.Namespace) -> None:
         folder.write("metrics.csv", csv_text(comparison))
         media = {clip.name: media for clip, media in found}
         folder.write(PAGE, page_html(comparison, media, _overview(folder, comparison)))
-    sys.stderr.write(f"the page: {options.out / PAGE}\n")
+    sys.stderr.write(f"the page: {printable(str(options.out / PAGE))}\n")
     sys.stdout.write(metrics if options.json else markdown(comparison) + "\n")
 
 
@@ -137,7 +138,7 @@ def _chosen(device: torch.device | None) -> torch.device:
 def _settings(options: argparse.Namespace, device: torch.device) -> dict[str, str]:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, threads: {torch.get_num_threads()}"
     return {
-        "material": options.material.resolve().name,
+        "material": printable(options.material.resolve().name),
         "frame networks": ", ".join(options.models or ["kinema and those installed"]),
         "temporal networks": ", ".join(options.temporal or ["those there are for each"]),
         "frames of a clip": f"at most {options.frames}",

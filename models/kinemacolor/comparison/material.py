@@ -19,6 +19,7 @@ import numpy as np
 from kinemacolor.comparison.errors import ComparisonInputError
 from kinemacolor.comparison.film_shots import split_into_shots
 from kinemacolor.comparison.mark import FOLDERS, read_mark
+from kinemacolor.comparison.names import name_of
 from kinemacolor.evaluation.films import read_rgb
 from kinemacolor.evaluation.material import even
 from kinemacolor.evaluation.pictures import Clip, Picture, read_picture
@@ -81,7 +82,7 @@ class Material:
         """
         for folder in self.folders[: limits.clips]:
             pictures = list(islice(_frames_of(folder, limits), limits.frames))
-            yield _piece(folder, folder.name, pictures, _FRAMES_RATE)
+            yield _piece(folder, name_of(folder.name), pictures, _FRAMES_RATE)
         for film in self.films:
             yield from _read_film(film, limits)
 
@@ -130,12 +131,13 @@ def _frame_files(folder: Path) -> Iterator[Path]:
 
 def _read_film(path: Path, limits: Limits) -> Iterator[Piece]:
     wanted = limits.clips or _FILM_SHOTS
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = name_of(path.resolve().name if path.is_dir() else path.stem)
     if path.is_dir():
         yield from _shots(path, name, _frames_of(path, limits), _FRAMES_RATE, limits, wanted)
         return
     try:
-        with av.open(str(path)) as source:
+        # Else FFmpeg takes what is before a colon in a name for a protocol.
+        with av.open(f"file:{path.absolute()}") as source:
             stream = source.streams.best("video")
             if not isinstance(stream, av.VideoStream):
                 raise ComparisonInputError(f"{path.name}: it has no picture")
