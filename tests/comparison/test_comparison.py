@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +31,7 @@ from kinemacolor.comparison.measures import MEASURES, best, measures_of
 from kinemacolor.comparison.measuring import Measured
 from kinemacolor.comparison.media import make_media
 from kinemacolor.comparison.results import ClipResult, Line
+from kinemacolor.comparison.tour import page_video_bytes
 from kinemacolor.comparison.truth import has_colour
 from kinemacolor.evaluation.measure import TruthlessFigures
 from kinemacolor.evaluation.pictures import Clip
@@ -257,6 +259,26 @@ def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
     assert len(small.video) < len(large.video) / 4
     assert small.video_size == large.video_size
     assert (tmp_path / "videos" / "noise.mp4").read_bytes() == large.video
+
+
+def test_videos_of_the_page_share_what_it_may_hold():
+    mib = 1 << 20
+    assert page_video_bytes(48 * mib, 5000, is_exact=False) == 3 * mib  # a film of one shot, maybe
+    assert page_video_bytes(48 * mib, 5000, is_exact=True) == 48 * mib // 5000
+    assert page_video_bytes(48 * mib, 4, is_exact=True) == 3 * mib
+    assert page_video_bytes(2 * mib, 1, is_exact=True) == 2 * mib
+    assert page_video_bytes(-1, 1, is_exact=True) == 0
+    rest = 48 * mib
+    for left in range(5000, 0, -1):
+        rest -= page_video_bytes(rest, left, is_exact=False)
+    assert 0 <= rest < mib
+
+
+def test_a_film_of_one_shot_has_a_fine_video_whatever_number_is_asked_for(tmp_path):
+    film = write_film(tmp_path / "film.mkv", moving(1))
+    assert compare(film, "--models", "tiny", "--clips", 500000, "--out", tmp_path / "out") == 0
+    video = (tmp_path / "out" / "videos" / "film shot 1.mp4").read_bytes()
+    assert b64encode(video).decode() in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_clips_of_one_frame_are_plotted_without_a_warning(tmp_path, recwarn):

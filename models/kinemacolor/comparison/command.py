@@ -102,7 +102,11 @@ def _run(options: argparse.Namespace) -> None:
     with output_folder(options.out, options.overwrite, material.sources) as folder:
         families = load_families([one.spec.name for one in combinations], device)
         route = Route(
-            combinations=combinations, families=families, no_truth=options.no_truth, clips=material.count(limits)
+            combinations=combinations,
+            families=families,
+            no_truth=options.no_truth,
+            clips=material.count(limits),
+            is_exact=bool(material.folders),
         )
         found = take_tour(material.read(limits), route, folder)
         comparison = Comparison(
