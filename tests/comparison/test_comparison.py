@@ -1,9 +1,17 @@
 """The parts of a comparison: what is combined, what is read, what is best, and what is refused."""
 
+import functools
+import json
+import os
 import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -12,16 +20,18 @@ from made_clips import grey_of, moving, toned, write_film, write_frames
 from kinemacolor.cli.main import main
 from kinemacolor.comparison.colouring import colour_clip
 from kinemacolor.comparison.combinations import combine
-from kinemacolor.comparison.errors import ComparisonUsageError
+from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError
 from kinemacolor.comparison.film_shots import split_into_shots
 from kinemacolor.comparison.folder import OutputFolder, output_folder
 from kinemacolor.comparison.labels import LABEL_HEIGHT_PX, label
 from kinemacolor.comparison.layout import grid_of
+from kinemacolor.comparison.mark import new_mark, read_mark, write_mark
 from kinemacolor.comparison.material import Limits, find_material
 from kinemacolor.comparison.measures import MEASURES, best, measures_of
 from kinemacolor.comparison.measuring import Measured
 from kinemacolor.comparison.media import make_media
 from kinemacolor.comparison.results import ClipResult, Line
+from kinemacolor.comparison.tour import page_video_bytes
 from kinemacolor.comparison.truth import has_colour
 from kinemacolor.evaluation.measure import TruthlessFigures
 from kinemacolor.evaluation.pictures import Clip
@@ -110,6 +120,45 @@ def test_a_folder_of_frames_is_a_film_and_is_reduced(tmp_path):
     (piece,) = find_material(tmp_path / "film").read(Limits(frames=3, clips=None, short_side_px=50))
     assert piece.clip.name == "film shot 1"
     assert piece.clip.rgb.shape == (3, 50, 74, 3)
+
+
+def test_frames_directly_in_the_folder_win(tmp_path):
+    film = write_frames(tmp_path / "film", moving(1))
+    write_frames(film / "covers", moving(2, 1))
+    assert find_material(film).sources == (film,)
+
+
+def test_parts_of_an_earlier_comparison_are_no_clips(tmp_path):
+    write_frames(tmp_path / "a", moving(1))
+    for name in ("sheets", "videos"):
+        write_frames(tmp_path / name, moving(2, 1), ending=".png")
+    assert [each.name for each in find_material(tmp_path).sources] == ["a", "sheets", "videos"]
+    write_mark(tmp_path, new_mark(["sheets/00000.png"]), working=tmp_path / "a")
+    assert [each.name for each in find_material(tmp_path).sources] == ["a"]
+
+
+def test_hidden_files_are_no_frames(tmp_path):
+    clip = write_frames(tmp_path / "a", moving(1, 2))
+    (clip / "._00000.jpg").write_bytes(b"of a Mac")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "._00000.jpg").write_bytes(b"of a Mac")
+    (piece,) = find_material(tmp_path).read(LIMITS)
+    assert len(piece.clip.rgb) == 2
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(tmp_path, capsys, monkeypatch):
+    write_frames(tmp_path / "a", moving(1))
+    (tmp_path / "lost+found").mkdir()
+    listed = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:  # whoever runs the tests may be allowed to read everything
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert compare(tmp_path, "--models", "tiny", "--out", tmp_path / "out") == 4
+    assert last_line(capsys) == f"kinemacolor: {tmp_path / 'lost+found'} cannot be read: Permission denied"
 
 
 def test_a_film_has_the_colours_that_were_put_in(tmp_path):
@@ -212,7 +261,107 @@ def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
     assert (tmp_path / "videos" / "noise.mp4").read_bytes() == large.video
 
 
+def test_videos_of_the_page_share_what_it_may_hold():
+    mib = 1 << 20
+    assert page_video_bytes(48 * mib, 5000, is_exact=False) == 3 * mib  # a film of one shot, maybe
+    assert page_video_bytes(48 * mib, 5000, is_exact=True) == 48 * mib // 5000
+    assert page_video_bytes(48 * mib, 4, is_exact=True) == 3 * mib
+    assert page_video_bytes(2 * mib, 1, is_exact=True) == 2 * mib
+    assert page_video_bytes(-1, 1, is_exact=True) == 0
+    rest = 48 * mib
+    for left in range(5000, 0, -1):
+        rest -= page_video_bytes(rest, left, is_exact=False)
+    assert 0 <= rest < mib
+
+
+def test_a_film_of_one_shot_has_a_fine_video_whatever_number_is_asked_for(tmp_path):
+    film = write_film(tmp_path / "film.mkv", moving(1))
+    assert compare(film, "--models", "tiny", "--clips", 500000, "--out", tmp_path / "out") == 0
+    video = (tmp_path / "out" / "videos" / "film shot 1.mp4").read_bytes()
+    assert b64encode(video).decode() in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_clips_of_one_frame_are_plotted_without_a_warning(tmp_path, recwarn):
+    write_frames(tmp_path / "in" / "a", moving(1, 1))
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    assert [str(each.message) for each in recwarn if "plots" in each.filename or "matplotlib" in each.filename] == []
+
+
+def test_a_grid_that_is_too_wide_for_the_codec_is_made_smaller(tmp_path):
+    write_frames(tmp_path / "in" / "a", moving(1, 2, height=16, width=17000), ending=".png")
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
+    with av.open(str(tmp_path / "out" / "videos" / "a.mp4")) as film:
+        assert film.streams.video[0].width == 16384
+
+
+# ---- names ----
+
+
+def test_names_of_clips_are_text_that_anything_can_take(tmp_path, capfd):
+    names_of_folders = [
+        b"bell \x07 \x1b[31m",
+        b"line\nline",
+        b"latin-1 \xe9",
+        b"back\\slash",
+        "ü 映画 🎞".encode(),
+        b"x" * 253,
+    ]
+    for name in names_of_folders:
+        write_frames(tmp_path / "in" / "plain", moving(1, 2)).rename(tmp_path / "in" / os.fsdecode(name))
+    out = tmp_path / os.fsdecode(b"out \x1b \xe9")
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", out) == 0
+    found = json.loads((out / "metrics.json").read_text())["clips"]
+    shown = {"bell \\x07 \\x1b[31m", "line\\x0aline", "latin-1 \\udce9", "back\\\\slash", "ü 映画 🎞", "x" * 253}
+    assert set(found) == shown
+    assert len(names(out / "videos")) == len(names(out / "plots")) == len(shown)
+    assert all(len(name.encode()) < 128 for name in names(out / "sheets"))
+    for plot in (out / "plots").iterdir():
+        ElementTree.parse(plot)  # well-formed
+    assert not {"\x1b", "\x07"} & set("".join(capfd.readouterr()))
+    assert find_material(tmp_path / "in").sources  # and names are still those on the disk
+    page = (out / "index.html").read_text()
+    assert all(f"videos/{name}" in page for name in names(out / "videos"))
+
+
+def test_errors_do_not_steer_the_terminal(tmp_path, capfd):
+    assert compare(tmp_path / "\x1b[31m", "--models", "tiny", "--out", tmp_path / "out") == 4
+    assert capfd.readouterr().err.endswith("no file or folder " + str(tmp_path / "\\x1b[31m") + "\n")
+
+
+@pytest.mark.parametrize("name", [b"scene:1.mkv", b"http:film.mkv", b"-film.mkv", b"latin-1 \xe9.mkv"])
+def test_a_name_of_a_film_is_no_protocol(name, tmp_path, monkeypatch):
+    write_film(tmp_path / "film.mkv", moving(1)).rename(tmp_path / os.fsdecode(name))
+    monkeypatch.chdir(tmp_path)
+    (piece,) = find_material(Path(os.fsdecode(name))).read(LIMITS)
+    assert len(piece.clip.rgb) == 5
+
+
 # ---- the folder ----
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def put(
+    out: Path,
+    *files: str,
+    overwrite: bool = False,
+    sources: Sequence[Path] = (),
+    text: str = "new",
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    with output_folder(out, overwrite, sources) as folder:
+        for name in (*files, "index.html"):
+            folder.write(name, text)
+        meanwhile()
+
+
+def refused(out: Path, message: str, **options: Any) -> None:
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(ComparisonUsageError, match=message):
+        put(out, "videos/a.mp4", **options)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_nothing_appears_before_everything_is_there(tmp_path):
@@ -220,30 +369,119 @@ def test_nothing_appears_before_everything_is_there(tmp_path):
     with pytest.raises(IsADirectoryError), output_folder(out, overwrite=False) as folder:
         _break_after(folder)
     assert not out.exists()
-    (out / ".unfinished" / "sheets").mkdir(parents=True)  # of one that was killed
+    (out / ".unfinished-1" / "sheets").mkdir(parents=True)  # of one that was killed, or is at work
     with output_folder(out, overwrite=False) as folder:
         folder.write("videos/a.mp4", b"video")
         folder.write("index.html", "page")
-        assert [path.name for path in out.iterdir()] == [".unfinished"]
-    assert sorted(path.name for path in out.iterdir()) == ["index.html", "videos"]
+        assert all(name.startswith(".unfinished-") for name in names(out))
+    assert names(out) == [".kinemacolor-compare.json", ".unfinished-1", "index.html", "videos"]
+    assert (out / ".unfinished-1" / "sheets").is_dir()
 
 
 def test_only_an_earlier_comparison_is_replaced(tmp_path):
+    put(tmp_path, "videos/a.mp4", "sheets/a.png", text="old")
     (tmp_path / "notes.txt").write_text("mine")
-    with output_folder(tmp_path, overwrite=True) as folder:
-        folder.write("videos/a.mp4", b"video")
-        folder.write("index.html", "old")
-    with pytest.raises(ComparisonUsageError, match="--overwrite"), output_folder(tmp_path, overwrite=False):
-        pass
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / "videos" / "holiday.mov").write_text("mine")
+    refused(tmp_path, "--overwrite")
     with pytest.raises(IsADirectoryError), output_folder(tmp_path, overwrite=True) as folder:
         _break_after(folder)
     assert (tmp_path / "index.html").read_text() == "old"
-    with output_folder(tmp_path, overwrite=True) as folder:
-        folder.write("videos/b.mp4", b"video")
-        folder.write("index.html", "new")
-    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["b.mp4"]
+    put(tmp_path, "videos/b.mp4", overwrite=True)
+    assert names(tmp_path) == [".kinemacolor-compare.json", ".unfinished", "index.html", "notes.txt", "videos"]
+    assert names(tmp_path / "videos") == ["b.mp4", "holiday.mov"]
     assert (tmp_path / "index.html").read_text() == "new"
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+    put(tmp_path, overwrite=True)
+    assert names(tmp_path / "videos") == ["holiday.mov"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_comparison_is_never_replaced(overwrite, tmp_path):
+    clips = write_frames(tmp_path / "videos", moving(1)).parent
+    (clips / "index.html").write_text("mine")
+    refused(clips, "is not empty", overwrite=overwrite)
+    (clips / ".kinemacolor-compare.json").write_text('{"made by": "somebody else"}')
+    refused(clips, "is not empty", overwrite=overwrite)
+    (tmp_path / "other" / ".unfinished").mkdir(parents=True)
+    refused(tmp_path / "other", "is not empty", overwrite=overwrite)
+
+
+@pytest.mark.parametrize("name", ["../precious.txt", "notes.txt", "videos/../notes.txt", "/etc/hosts", "videos", 1])
+def test_a_mark_leads_nowhere_else(name, tmp_path):
+    put(tmp_path)
+    mark = tmp_path / ".kinemacolor-compare.json"
+    assert read_mark(tmp_path) is not None
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "files": ["index.html", name]}))
+    assert read_mark(tmp_path) is None
+    refused(tmp_path, "is not empty", overwrite=True)
+
+
+@pytest.mark.parametrize("inside", ["videos/a.mp4", "videos", "sheets/clip"])
+def test_what_is_compared_on_is_never_replaced(inside, tmp_path):
+    put(tmp_path / "out", "videos/a.mp4", "sheets/a.png")
+    (tmp_path / "out" / "sheets" / "clip").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out" / inside)
+    refused(tmp_path / "out", "is a part of the comparison", overwrite=True, sources=[tmp_path / "link"])
+
+
+def test_a_file_of_a_person_is_not_replaced_by_one_of_the_same_name(tmp_path):
+    put(tmp_path)
+    (tmp_path / "means.svg").write_text("mine")
+    refused(tmp_path, "means.svg is not of the earlier comparison", overwrite=True)
+    (tmp_path / "means.svg").unlink()
+    (tmp_path / "sheets").symlink_to("elsewhere")
+    refused(tmp_path, "sheets is not of the earlier comparison", overwrite=True)
+    (tmp_path / "sheets").unlink()
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_text("mine")
+    with pytest.raises(ComparisonError, match=r"a\.mp4 is not of the earlier comparison"):
+        put(tmp_path, "videos/a.mp4", overwrite=True)
+    assert (tmp_path / "videos" / "a.mp4").read_text() == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_of_two_comparisons_at_once_one_is_put_there_and_the_other_says_so(overwrite, tmp_path):
+    if overwrite:
+        put(tmp_path, "videos/a.mp4", text="old")
+    quick = functools.partial(put, tmp_path, "videos/a.mp4", overwrite=overwrite, text="quick")
+    with pytest.raises(ComparisonError, match=r"another comparison was put into .* in the meantime"):
+        put(tmp_path, "videos/a.mp4", overwrite=overwrite, text="slow", meanwhile=quick)
+    assert names(tmp_path) == [".kinemacolor-compare.json", "index.html", "videos"]
+    assert {path.read_text() for path in (tmp_path / "index.html", tmp_path / "videos" / "a.mp4")} == {"quick"}
+
+
+def test_while_one_is_put_there_no_other_is(tmp_path):
+    with pytest.raises(ComparisonError, match=r"if none is at work, remove .*\.publishing"):
+        put(tmp_path, meanwhile=(tmp_path / ".publishing").mkdir)
+    assert names(tmp_path) == [".publishing"]
+    with pytest.raises(ComparisonError, match="is being put into"):
+        put(tmp_path)
+
+
+def test_a_part_that_has_vanished_is_missed(tmp_path):
+    put(tmp_path, text="old")
+
+    def lose() -> None:
+        next(tmp_path.glob(".unfinished-*/videos/a.mp4")).unlink()
+
+    with pytest.raises(ComparisonError, match=r"a\.mp4 has vanished"):
+        put(tmp_path, "videos/a.mp4", overwrite=True, meanwhile=lose)
+    assert (tmp_path / "index.html").read_text() == "old"
+
+
+def test_what_a_killed_one_left_can_be_replaced(tmp_path, monkeypatch):
+    put(tmp_path, "videos/a.mp4", "videos/b.mp4", text="old")
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: _raise() if Path(b).name == "c.mp4" else replace(a, b))
+    with pytest.raises(KeyboardInterrupt):
+        put(tmp_path, "videos/b.mp4", "videos/c.mp4", overwrite=True)
+    assert names(tmp_path) == [".kinemacolor-compare.json", "videos"]
+    put(tmp_path, "videos/d.mp4", overwrite=True)
+    assert names(tmp_path / "videos") == ["d.mp4"]
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt
 
 
 def _break_after(folder: OutputFolder) -> None:
@@ -291,7 +529,8 @@ def test_misuse_is_one_line(tmp_path, capsys):
         assert compare(clips, *arguments, *out) == 2
     assert not (tmp_path / "out").exists()
     assert compare(clips, "--models", "tiny", "--out", tmp_path) == 2
-    assert "is not empty; --overwrite" in last_line(capsys)
+    assert "is not empty and holds no comparison" in last_line(capsys)
+    assert compare(clips, "--models", "tiny", "--out", tmp_path, "--overwrite") == 2
 
 
 def test_a_missing_library_names_its_extra(monkeypatch, capsys):

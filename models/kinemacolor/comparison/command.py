@@ -11,8 +11,10 @@ import torch
 
 from kinemacolor.comparison.combinations import TEMPORALS, combine
 from kinemacolor.comparison.errors import ComparisonError, ComparisonUsageError, explain
-from kinemacolor.comparison.folder import PAGE, OutputFolder, output_folder
+from kinemacolor.comparison.folder import OutputFolder, output_folder
+from kinemacolor.comparison.mark import PAGE
 from kinemacolor.comparison.material import LAYOUTS, Limits, find_material
+from kinemacolor.comparison.names import printable
 from kinemacolor.comparison.page import page_html
 from kinemacolor.comparison.plots import draw_means
 from kinemacolor.comparison.results import Comparison, means
@@ -97,10 +99,14 @@ def _run(options: argparse.Namespace) -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     limits = Limits(options.frames, options.clips, options.size)
-    with output_folder(options.out, options.overwrite) as folder:
+    with output_folder(options.out, options.overwrite, material.sources) as folder:
         families = load_families([one.spec.name for one in combinations], device)
         route = Route(
-            combinations=combinations, families=families, no_truth=options.no_truth, clips=material.count(limits)
+            combinations=combinations,
+            families=families,
+            no_truth=options.no_truth,
+            clips=material.count(limits),
+            is_exact=bool(material.folders),
         )
         found = take_tour(material.read(limits), route, folder)
         comparison = Comparison(
@@ -114,7 +120,7 @@ def _run(options: argparse.Namespace) -> None:
         folder.write("metrics.csv", csv_text(comparison))
         media = {clip.name: media for clip, media in found}
         folder.write(PAGE, page_html(comparison, media, _overview(folder, comparison)))
-    sys.stderr.write(f"the page: {options.out / PAGE}\n")
+    sys.stderr.write(f"the page: {printable(str(options.out / PAGE))}\n")
     sys.stdout.write(metrics if options.json else markdown(comparison) + "\n")
 
 
@@ -136,7 +142,7 @@ def _chosen(device: torch.device | None) -> torch.device:
 def _settings(options: argparse.Namespace, device: torch.device) -> dict[str, str]:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, threads: {torch.get_num_threads()}"
     return {
-        "material": options.material.resolve().name,
+        "material": printable(options.material.resolve().name),
         "frame networks": ", ".join(options.models or ["kinema and those installed"]),
         "temporal networks": ", ".join(options.temporal or ["those there are for each"]),
         "frames of a clip": f"at most {options.frames}",

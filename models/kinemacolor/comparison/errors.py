@@ -1,5 +1,6 @@
 """What goes wrong in a comparison, with its exit code."""
 
+from kinemacolor.comparison.names import printable
 from kinemacolor.evaluation.errors import EvaluationError
 from kinemacolor.models.errors import ModelError, UnknownModelError
 
@@ -30,4 +31,4 @@ def explain(error: ComparisonError | EvaluationError | ModelError) -> tuple[str,
         code = ComparisonUsageError.exit_code if isinstance(error, UnknownModelError) else ComparisonError.exit_code
     else:
         code = error.exit_code
-    return " ".join(str(error).split()), code
+    return printable(" ".join(str(error).split())), code

@@ -1,7 +1,7 @@
 """Where the clips of a folder or a film lie, and how they are read to be compared on.
 
 FILE                                    a film; each of its shots is a clip
-DIR/*.jpg                               the frames of a film, in the order of their names; the same
+DIR/*.jpg                               the frames of a film by name; folders beside them do not count
 DIR/JPEGImages/480p/NAME/*.jpg          the layout of DAVIS; each folder is a clip
 DIR/clips/NAME/*.jpg, DIR/NAME/*.jpg    each folder is a clip
 """
@@ -18,6 +18,8 @@ import numpy as np
 
 from kinemacolor.comparison.errors import ComparisonInputError
 from kinemacolor.comparison.film_shots import split_into_shots
+from kinemacolor.comparison.mark import FOLDERS, read_mark
+from kinemacolor.comparison.names import name_of
 from kinemacolor.evaluation.films import read_rgb
 from kinemacolor.evaluation.material import even
 from kinemacolor.evaluation.pictures import Clip, Picture, read_picture
@@ -63,6 +65,11 @@ class Material:
     """A file, or a folder with the frames of one film."""
     folders: tuple[Path, ...] = ()
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The film, or the folders of clips."""
+        return self.films + self.folders
+
     def count(self, limits: Limits) -> int:
         """Clips that `read` gives, of a film at most."""
         return len(self.folders[: limits.clips]) if self.folders else limits.clips or _FILM_SHOTS
@@ -75,7 +82,7 @@ class Material:
         """
         for folder in self.folders[: limits.clips]:
             pictures = list(islice(_frames_of(folder, limits), limits.frames))
-            yield _piece(folder, folder.name, pictures, _FRAMES_RATE)
+            yield _piece(folder, name_of(folder.name), pictures, _FRAMES_RATE)
         for film in self.films:
             yield from _read_film(film, limits)
 
@@ -86,16 +93,25 @@ def find_material(path: Path) -> Material:
     Raises:
         ComparisonInputError: Nothing that could be compared on.
     """
+    try:
+        return _find(path)
+    except OSError as error:
+        raise ComparisonInputError(f"{error.filename or path} cannot be read: {error.strerror or error}") from error
+
+
+def _find(path: Path) -> Material:
     if path.is_file():
         return Material(films=(path,))
     if not path.is_dir():
         raise ComparisonInputError(f"no file or folder {path}")
-    for folder in (path / _DAVIS, path / "clips", path):
-        found = tuple(sorted(each for each in folder.iterdir() if _is_clip(each))) if folder.is_dir() else ()
-        if found:
-            return Material(folders=found)
+    own = FOLDERS if read_mark(path) is not None else ()  # the sheets of an earlier comparison are no clip
     if _has_frames(path):
         return Material(films=(path,))
+    for folder in (path / _DAVIS, path / "clips", path):
+        there = (each for each in folder.iterdir() if folder != path or each.name not in own) if folder.is_dir() else ()
+        found = tuple(sorted(each for each in there if _is_clip(each)))
+        if found:
+            return Material(folders=found)
     raise ComparisonInputError(f"{path}: expected {LAYOUTS}, found no frames")
 
 
@@ -108,17 +124,20 @@ def _has_frames(folder: Path) -> bool:
 
 
 def _frame_files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS and path.is_file())
+    """Not the hidden ones: macOS leaves a `._00000.jpg` beside each file that it copies to a disk of others."""
+    shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return (path for path in shown if path.suffix.lower() in _ENDINGS and path.is_file())
 
 
 def _read_film(path: Path, limits: Limits) -> Iterator[Piece]:
     wanted = limits.clips or _FILM_SHOTS
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = name_of(path.resolve().name if path.is_dir() else path.stem)
     if path.is_dir():
         yield from _shots(path, name, _frames_of(path, limits), _FRAMES_RATE, limits, wanted)
         return
     try:
-        with av.open(str(path)) as source:
+        # Else FFmpeg takes what is before a colon in a name for a protocol.
+        with av.open(f"file:{path.absolute()}") as source:
             stream = source.streams.best("video")
             if not isinstance(stream, av.VideoStream):
                 raise ComparisonInputError(f"{path.name}: it has no picture")
@@ -140,7 +159,11 @@ def _shots(
 
 
 def _frames_of(folder: Path, limits: Limits) -> Iterator[Picture]:
-    for path in sorted(_frame_files(folder)):
+    try:
+        paths = sorted(_frame_files(folder))
+    except OSError as error:
+        raise ComparisonInputError(f"{folder} cannot be read: {error.strerror or error}") from error
+    for path in paths:
         try:
             picture = read_picture(path)
         except _PICTURE_ERRORS as error:

@@ -58,11 +58,11 @@ def make_media(
     columns = {title: one.pictures for title, one in measured.items()}
     whole = list(side_by_side(columns))
     video = encode_mp4(whole, clip.rate, _FINE)
-    folder.write(f"videos/{clip.name}.mp4", video)
+    folder.write(f"videos/{clip.file}.mp4", video)
     sheet = contact_sheet(columns)
-    folder.write(f"sheets/{clip.name}.png", png_bytes(sheet))
+    folder.write(f"sheets/{clip.file}.png", png_bytes(sheet))
     drawing = draw_over_time(clip, combinations)
-    folder.write(f"plots/{clip.name}.svg", drawing.file)
+    folder.write(f"plots/{clip.file}.svg", drawing.file)
     shown = video if len(video) <= page_video_bytes else _smaller(whole, clip, page_video_bytes)
     return ClipMedia(shown, _size(whole[0]), jpeg_bytes(whole[0]), jpeg_bytes(sheet), _size(sheet), drawing.inline)
 

@@ -164,7 +164,7 @@ def _video(clip: ClipResult, media: ClipMedia) -> str:
         f'aria-label="{escape(clip.name)}, all results side by side" '
         f'poster="{_data_uri("image/jpeg", media.poster)}" src="{_data_uri("video/mp4", media.video)}"></video>'
         "<figcaption>All results side by side; in full quality: "
-        f"videos/{escape(clip.name)}.mp4</figcaption></figure>"
+        f"videos/{escape(clip.file)}.mp4</figcaption></figure>"
     )
 
 
@@ -173,7 +173,7 @@ def _sheet(clip: ClipResult, media: ClipMedia) -> str:
     return (
         f'<figure><img width="{width}" height="{height}" alt="{escape(clip.name)}: a line of frames for each result" '
         f'src="{_data_uri("image/jpeg", media.sheet)}">'
-        f"<figcaption>Contact sheet; without loss: sheets/{escape(clip.name)}.png</figcaption></figure>"
+        f"<figcaption>Contact sheet; without loss: sheets/{escape(clip.file)}.png</figcaption></figure>"
     )
 
 

@@ -97,6 +97,9 @@ def draw_means(rows: Mapping[str, Mapping[str, float]], combinations: Sequence[C
             axes.annotate(one.title, at, xytext=(8, 4), textcoords="offset points")
         _draw_bounds(axes, rows)
         _dress(axes, "CIEDE2000", "Colour error and flicker: the lower and the further left, the better")
+        places = {max(row[_FLICKER], _LEAST_FLICKER) for title, row in rows.items() if title != GREY}
+        if len(places) == 1:  # as of clips of one frame: a logarithmic scale finds no range by itself
+            axes.set_xlim(min(places) / 2.0, max(places) * 2.0)
         axes.set_xscale("log")
         axes.set_xlabel("warp error of a*b* × 10³ (log scale)")
         axes.margins(x=0.2, y=0.15)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 from kinemacolor.comparison.combinations import Combination
+from kinemacolor.comparison.names import file_stem
 from kinemacolor.evaluation.measure import Measures, mean_figures
 
 __all__ = ["GREY", "TRUTH", "ClipResult", "Comparison", "Line", "Times", "counted", "means", "milliseconds"]
@@ -38,6 +39,7 @@ class ClipResult:
     """All results on one clip."""
 
     name: str
+    """As text, see `kinemacolor.comparison.names`."""
     frames: int
     width_px: int
     height_px: int
@@ -46,6 +48,11 @@ class ClipResult:
     """By title, from grey to, if it is known, the truth."""
     times: Mapping[str, Times]
     """By title of the combination, for the whole clip."""
+
+    @property
+    def file(self) -> str:
+        """Name of its files, without their endings."""
+        return file_stem(self.name)
 
     @property
     def is_known(self) -> bool:

@@ -15,7 +15,7 @@ from kinemacolor.comparison.truth import has_colour
 from kinemacolor.evaluation.measure import Footage, Truth
 from kinemacolor.models.api import Colorizer
 
-__all__ = ["Route", "take_tour"]
+__all__ = ["Route", "page_video_bytes", "take_tour"]
 
 _PAGE_VIDEO_BYTES = 3 << 20
 _PAGE_VIDEOS_BYTES = 48 << 20  # browsers hold a page of a hundred megabytes, with pictures and base64, without trouble
@@ -32,6 +32,8 @@ class Route:
     """Take no colours for known."""
     clips: int
     """As many as there will be, at most."""
+    is_exact: bool
+    """Whether there will be as many; nobody knows how many shots a film has."""
 
 
 def take_tour(pieces: Iterable[Piece], route: Route, folder: OutputFolder) -> list[tuple[ClipResult, ClipMedia]]:
@@ -40,14 +42,30 @@ def take_tour(pieces: Iterable[Piece], route: Route, folder: OutputFolder) -> li
     Raises:
         ComparisonError: A file cannot be written.
     """
-    found = []
+    found: list[tuple[ClipResult, ClipMedia]] = []
+    rest = _PAGE_VIDEOS_BYTES
     for number, piece in enumerate(pieces, start=1):
         sys.stderr.write(f"{number}/{route.clips} {piece.clip.name}\n")
-        found.append(_compare(piece, route, folder))
+        left = route.clips - number + 1
+        found.append(_compare(piece, route, folder, page_video_bytes(rest, left, route.is_exact)))
+        rest -= len(found[-1][1].video)
     return found
 
 
-def _compare(piece: Piece, route: Route, folder: OutputFolder) -> tuple[ClipResult, ClipMedia]:
+def page_video_bytes(rest: int, clips: int, is_exact: bool) -> int:
+    """How large the next video of the page may be.
+
+    Args:
+        rest: Bytes that all the videos to come may have.
+        clips: How many will come.
+        is_exact: False: that many at most. Then more than would fit are not reckoned with, and each has a part of what
+            is left, so that a short film's videos are not small and a long one's page does not grow without end.
+    """
+    share = clips if is_exact else min(clips, _PAGE_VIDEOS_BYTES // _PAGE_VIDEO_BYTES)
+    return max(0, min(_PAGE_VIDEO_BYTES, rest // share))
+
+
+def _compare(piece: Piece, route: Route, folder: OutputFolder, video_bytes: int) -> tuple[ClipResult, ClipMedia]:
     known = not route.no_truth and has_colour(piece.clip)
     footage = Truth(piece.clip) if known else Footage(piece.clip)
     frames, height, width = piece.clip.rgb.shape[:3]
@@ -65,7 +83,6 @@ def _compare(piece: Piece, route: Route, folder: OutputFolder) -> tuple[ClipResu
         lines={title: one.line for title, one in measured.items()},
         times={title: Times(one.propose_s, one.step_s) for title, one in colours.items()},
     )
-    video_bytes = min(_PAGE_VIDEO_BYTES, _PAGE_VIDEOS_BYTES // route.clips)
     return result, make_media(folder, result, route.combinations, measured, video_bytes)
 
 

@@ -16,6 +16,7 @@ __all__ = ["Encoding", "encode_mp4"]
 
 _BT709 = 1  # H.273: matrix, primaries and transfer of high definition television
 _SRGB = 13  # transfer of H.273
+_LONGEST_PX = 16384  # of a side, in x264
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 
 
@@ -26,7 +27,7 @@ class Encoding:
     crf: int
     """Constant rate factor of x264: 18 is hardly told from the source, 30 is coarse."""
     scale: float = 1.0
-    """Of the sides, at most 1."""
+    """Of the sides, at most 1; less is taken if a side would be longer than H.264 can have it."""
 
 
 def encode_mp4(pictures: Iterable[Picture], rate: Fraction, encoding: Encoding) -> bytes:
@@ -57,9 +58,10 @@ def encode_mp4(pictures: Iterable[Picture], rate: Fraction, encoding: Encoding) 
 
 
 def _scaled(picture: Picture, scale: float) -> Picture:
-    if scale == 1.0:
+    fitting = min(scale, _LONGEST_PX / max(picture.shape[:2]))
+    if fitting == 1.0:
         return picture
-    height, width = (max(2, round(side * scale / 2) * 2) for side in picture.shape[:2])
+    height, width = (max(2, round(side * fitting / 2) * 2) for side in picture.shape[:2])
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
