@@ -6,6 +6,7 @@ import pytest
 import torch
 from tests.parity.seeded import weights
 
+from kinemacolor.models.api import Proposal
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.errors import NotInstalledError, UnknownModelError
 from kinemacolor.models.frames import PlainFrames
@@ -99,7 +100,7 @@ def test_a_frame_of_another_size_or_state_is_refused() -> None:
 def test_names_of_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path))
     names = [spec.name for spec in list_models()]
-    assert names[:2] == ["kinema", "kinema+none"]
+    assert names[:3] == ["kinema", "kinema+none", "kinema+lai"]
     assert {"eccv16", "eccv16+memory", "siggraph17", "siggraph17+memory", "tiny"} < set(names)
     assert all(describe_model(name).name == name for name in names)
     assert describe_model("eccv16").weights_sha256 == ""
@@ -144,6 +145,20 @@ def test_licence_and_terms_are_those_of_both_networks() -> None:
     assert "BSD-2-Clause" in steadied.licence
     assert steadied.licence.endswith(kinema.licence)
     assert steadied.terms.endswith(kinema.terms)
+
+
+def test_the_shipped_lai_takes_flicker_and_keeps_colour() -> None:
+    model = load_model("kinema+lai")
+    lightness = sample_lightness(1, 64, 96)[0]
+    ab = torch.stack([torch.full((64, 96), 14.0), torch.full((64, 96), 18.0)])
+    proposals = [Proposal(lightness, ab * (1.0 + 0.3 * (-1) ** number)) for number in range(24)]
+    state, colours = model.init_state(), []
+    for proposal in proposals:
+        state, found = (result := model.step(state, proposal)).state, result.ab
+        colours.append(found)
+    settled, given = torch.stack(colours[8:]), torch.stack([proposal.ab for proposal in proposals[8:]])
+    assert (settled[1:] - settled[:-1]).abs().mean() < 0.7 * (given[1:] - given[:-1]).abs().mean()
+    assert settled.norm(dim=1).mean() > 0.9 * given.norm(dim=1).mean()
 
 
 def test_kinema_without_its_memory_is_its_frame_network() -> None:
