@@ -73,6 +73,24 @@ def test_colour_follows_an_edge_that_the_proxy_only_suggests() -> None:
     assert np.abs(found - truth).mean() < 0.6 * np.abs(bilinear - truth).mean()
 
 
+def test_what_is_not_enlarged_stays_as_it_is() -> None:
+    random = np.random.default_rng(3)
+    chroma, luma = random.normal(0, 0.1, (2, 28, 36)).astype(np.float32), random.random((28, 36)).astype(np.float32)
+    found = JointBilateralUpsampler(proxy_size=LUMA, luma_size=LUMA).upsample(chroma, luma, luma)
+    assert np.allclose(found, chroma, atol=1e-6)
+
+
+def test_a_proxy_finer_than_the_chroma_grid_is_averaged() -> None:
+    stripes = np.tile(np.array([0.2, -0.2], np.float32), (28, 18))
+    chroma, luma = np.stack([stripes, -stripes]), np.full((28, 36), 0.5, np.float32)
+    for siting in (Siting.LEFT, Siting.CENTER):
+        upsampler = JointBilateralUpsampler(
+            proxy_size=LUMA, luma_size=LUMA, log2_chroma_w=1, log2_chroma_h=1, siting=siting
+        )
+        found = upsampler.upsample(chroma, luma, np.full(upsampler.chroma_size[::-1], 0.5, np.float32))
+        assert np.abs(found).max() < 1e-6
+
+
 def test_bands_are_parts_of_the_whole() -> None:
     chroma, proxy, _ = planes()
     upsampler = JointBilateralUpsampler(
