@@ -42,7 +42,7 @@ def encode_mp4(pictures: Iterable[Picture], rate: Fraction, encoding: Encoding) 
     with av.open(file, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"  # what every browser plays
-        # One thread: the same bytes on every machine.
+        # One thread: more would make other bytes on other machines. (Where x264 uses AVX-512 they may differ anyway.)
         stream.options = {"crf": str(encoding.crf), "preset": "medium", "threads": "1"}
         context = stream.codec_context
         context.color_range, context.colorspace = _LIMITED, _BT709
@@ -67,4 +67,4 @@ def _scaled(picture: Picture, scale: float) -> Picture:
 
 def _frame(picture: Picture) -> av.VideoFrame:
     rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    return rgb.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+    return rgb.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1)
