@@ -125,7 +125,8 @@ def describe_model(name: str) -> ModelSpec:
     if not mark:
         return spec
     if temporal not in entry.others or not _TEMPORALS[temporal].is_there():
-        raise UnknownModelError(f"no model {name!r}; there are: {', '.join(_names())}")
+        own = [each for each in _names() if each.partition(_TEMPORAL_MARK)[0] == frame]
+        raise UnknownModelError(f"no model {name!r}; there are: {', '.join(own)}")
     card = _TEMPORALS[temporal].card()
     both = f"{spec.weights_sha256}{_TEMPORAL_MARK}{card.sha256}"
     return replace(
