@@ -1,24 +1,16 @@
 """A folder of clips that is made here, and one thread for its tiny pictures."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
+
+from threads import one_thread  # noqa: F401
 
 # pytest's importlib mode leaves the helpers beside the tests off the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
 import clip_material
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from kinemacolor.models import library
+from kinemacolor.models import download, library
 from kinemacolor.models.command import main
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.library import installed_card, load_installed
@@ -23,6 +23,7 @@ class Shop:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.behaviour, self.asked = data, "good", list[str | None]()
+        self.released = threading.Event()
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +44,7 @@ class Shop:
         return f"http://127.0.0.1:{self._server.server_address[1]}/files/lai-blind.pth"
 
     def close(self) -> None:
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -71,6 +73,23 @@ class Shop:
 
     def _cut_off(self, request: BaseHTTPRequestHandler) -> None:
         self._answer(request, 200, self.data[: len(self.data) // 3], says=len(self.data))
+
+    def _slow(self, request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(self.data)))
+        request.end_headers()
+        for start in range(0, len(self.data), 50_000):
+            request.wfile.write(self.data[start : start + 50_000])
+            request.wfile.flush()
+
+    def _silent(self, request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(self.data)))
+        request.end_headers()
+        request.wfile.write(self.data[:50_000])
+        request.wfile.flush()
+        self.released.wait(30)
+        request.close_connection = True
 
     def _no_ranges(self, request: BaseHTTPRequestHandler) -> None:
         self._answer(request, 200, self.data)
@@ -164,6 +183,25 @@ def test_a_download_that_was_whole_is_not_fetched_again(get: Get, shop: Shop, fo
     (folder / "downloads" / ".lai-blind.pth.download").write_bytes(shop.data)
     assert get() == (0, "")
     assert shop.asked == [f"bytes={len(shop.data)}-"]
+
+
+def test_a_slow_server_is_waited_for(get: Get, shop: Shop) -> None:
+    shop.behaviour = "slow"
+    assert get() == (0, "")
+
+
+def test_a_server_that_falls_silent_is_left_and_gone_on_with(
+    get: Get, shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "_SILENCE_SECONDS", 0.5)
+    shop.behaviour = "silent"
+    code, message = get()
+    assert code == 1
+    assert "timed out; the same command goes on where it stopped" in message
+    there = (folder / "downloads" / ".lai-blind.pth.download").stat().st_size
+    shop.behaviour = "good"
+    assert get() == (0, "")
+    assert shop.asked == [None, f"bytes={there}-"]
 
 
 def test_a_redirect_is_followed(get: Get, shop: Shop) -> None:

@@ -4,7 +4,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,8 +75,9 @@ def _fetch(url: str, part: Path, progress: Progress) -> None:
         raise ConnectionError(f"the connection ended after {done} of {total} bytes")
 
 
-def _copy(source: BinaryIO, file: BinaryIO, done: int, total: int | None, progress: Progress) -> int:
-    while chunk := source.read(_CHUNK_BYTES):
+def _copy(source: HTTPResponse, file: BinaryIO, done: int, total: int | None, progress: Progress) -> int:
+    # Not `read`: it waits for the whole chunk, and what had come of it would be lost with the connection.
+    while chunk := source.read1(_CHUNK_BYTES):
         file.write(chunk)
         done += len(chunk)
         progress(done, total)

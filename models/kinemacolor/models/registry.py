@@ -255,11 +255,11 @@ def _official_entry(name: str) -> _Entry:
         )
 
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
-        before = installed_card(name)
+        described = spec()
         frames = PlainFrames.on(device, lambda: load_installed(name), _ZHANG_MULTIPLE)
-        if installed_card(name) != before:
+        if spec() != described:
             raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
-        return ComposedColorizer(spec(), frames, NoSteadying(), device)
+        return ComposedColorizer(described, frames, NoSteadying(), device)
 
     return _Entry(spec, load, "none", ("memory", "lai"))
 

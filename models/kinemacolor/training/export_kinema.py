@@ -11,11 +11,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from kinemacolor.models.checkpoint import save_weights
 from kinemacolor.models.kinema_colorizer import KinemaWeights
+from kinemacolor.training.card import write_weights
 from kinemacolor.training.finished import load_checkpoint, load_memory_run, load_run
 from kinemacolor.training.launch import MEMORY_FOLDER
-from kinemacolor.training.terms import LICENCE, SOURCES, TERMS, licence_text
+from kinemacolor.training.terms import licence_text
 
 __all__ = ["export", "main"]
 
@@ -41,30 +41,9 @@ def export(run: Path, out: Path) -> Path:
     memory = load_memory_run(memory_run) if has_memory else None
     if memory is None:
         _log.warning("%s: no run of the memory; its weights are those of an untrained one", run)
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / "kinema.safetensors"
-    digest = save_weights(weights, KinemaWeights(load_run(run), memory))
-    card = {
-        "name": "kinema",
-        "file": weights.name,
-        "bytes": weights.stat().st_size,
-        "sha256": digest,
-        "licence": LICENCE,
-        "terms": TERMS,
-        "training": {
-            "steps": content["step"],
-            "minutes": round(content["minutes"], 1),
-            "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
-            **({"memory": _memory_part(memory_run)} if has_memory else {}),
-            **_data_of(run),
-            "sources": SOURCES,
-        },
-        "figures": {},
-    }
-    path = out / "kinema.json"
-    path.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    more = {**({"memory": _memory_part(memory_run)} if has_memory else {}), **_data_of(run)}
+    path = write_weights(out, "kinema", KinemaWeights(load_run(run), memory), run, content, **more)
     (out / "LICENSE-WEIGHTS").write_text(licence_text(), encoding="utf-8")
-    _log.info("step %d exported, %d bytes, sha256 %s", content["step"], card["bytes"], digest)
     return path
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
 from kinemacolor.models.api import Colorizer, ModelSpec, ModelState, Proposal
-from kinemacolor.models.registry import describe_model, load_model
+from kinemacolor.models.registry import describe_model, list_models, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.wire.codec import decode_luma, encode_ab
@@ -100,9 +100,15 @@ class Engine:
         return _device_name(self._device)
 
     @property
-    def loaded(self) -> dict[str, ModelSpec]:
-        """What the models are that answer at once; their weights on disk may be others by now."""
-        return {name: model.spec for name, model in list(self._models.items())}
+    def loaded(self) -> frozenset[str]:
+        """Names of the models that answer at once."""
+        return frozenset(self._models)
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """What each model is; of a loaded one what was loaded, for its weights on disk may be others by now."""
+        loaded = {name: model.spec for name, model in list(self._models.items())}
+        return tuple(loaded.get(known.name, known) for known in list_models())
 
     def model(self, name: str) -> Colorizer:
         """Load a model, or return the loaded one.

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from kinemacolor.models.registry import list_models
 from kinemacolor.server import events as ev
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
@@ -169,7 +168,7 @@ class ColorizeService:
                     temporal=spec.temporal,
                     terms=spec.terms,
                 )
-                for spec in (loaded.get(known.name, known) for known in list_models())
+                for spec in self._engine.specs
             ]
         )
 

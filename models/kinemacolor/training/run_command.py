@@ -1,0 +1,79 @@
+"""What the commands share that train one network, `lai` or `eccv16`: train, or with --export write the result."""
+
+import argparse
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kinemacolor.training.errors import RecipeError, TrainingError
+from kinemacolor.training.finished import load_checkpoint
+from kinemacolor.training.loop import TrainingLoop
+
+__all__ = ["carry_out", "checkpoint_of", "go_on", "parse_run"]
+
+_log = logging.getLogger(__name__)
+
+
+def parse_run(parser: argparse.ArgumentParser, *, steps: int, seed: int, export: str) -> argparse.Namespace:
+    """Add the arguments that every run has, and read the command line.
+
+    Args:
+        parser: With those of the network.
+        steps: Usual length of a run.
+        seed: Usual seed.
+        export: What --export names, a FILE or a FOLDER.
+    """
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
+    add("--steps", type=int, default=steps, help=f"length of the run ({steps})")
+    add("--data", type=Path, default=os.environ.get("KINEMACOLOR_DATA"), help="folder of the data")
+    add("--limit", type=int, help="read at most that many photos and clips, for quick runs")
+    add("--threads", type=int, default=2)
+    add("--seed", type=int, default=seed, help="seed of all draws")
+    add("--export", type=Path, metavar=export, help="write the run's weights instead of training")
+    arguments = parser.parse_args()
+    if arguments.data is None and arguments.export is None:
+        parser.error("name the folder of the data with --data or KINEMACOLOR_DATA")
+    return arguments
+
+
+def carry_out(
+    arguments: argparse.Namespace,
+    train: Callable[[argparse.Namespace], None],
+    export: Callable[[Path, Path], None],
+) -> int:
+    """Train or export; the exit status, an error of the training being one line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(arguments.threads)
+    try:
+        if arguments.export is not None:
+            export(arguments.out, arguments.export)
+        else:
+            train(arguments)
+    except TrainingError as error:
+        _log.error("%s", error)
+        return 1
+    return 0
+
+
+def go_on(trainer: TrainingLoop, log_every: int) -> None:
+    """Run to the end, from the last checkpoint if there is one."""
+    if trainer.resume():
+        _log.info("going on at step %d", trainer.step)
+    trainer.run(log_every=log_every, save_minutes=2.0, on_log=lambda line: _log.info("%s", line))
+
+
+def checkpoint_of(run: Path) -> dict[str, Any]:
+    """The content of a run's checkpoint.
+
+    Raises:
+        RecipeError: The run has none.
+    """
+    try:
+        return load_checkpoint(run)
+    except FileNotFoundError as error:
+        raise RecipeError(f"{run}: expected a run with a checkpoint, found none") from error
