@@ -189,8 +189,7 @@ MISUSE = {
     "earliest after first": ([open_clip("k", first_frame=4, earliest_frame=5)], INVALID, "BAD_FIELD"),
     "huge geometry": ([open_clip("k", geometry=NOWHERE)], INVALID, "GEOMETRY"),
     "path as key": ([open_clip("../../etc/passwd")], INVALID, "BAD_FIELD"),
-    "hint": ([open_clip("k"), Request(hint=pb.Hint(frame_number=0))], PHASE, "UNSUPPORTED"),
-    "reference": ([open_clip("k"), Request(reference=pb.Reference())], PHASE, "UNSUPPORTED"),
+    "guide": ([open_clip("k"), Request(guide=pb.Guide())], PHASE, "UNSUPPORTED"),
     "end without end": ([open_clip("k"), frame(0)], PHASE, "OUT_OF_ORDER"),
 }
 

@@ -9,7 +9,7 @@ State is a value. `step` never writes into the state that it is given and never 
 `init_state()`, and two clips cannot meet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,39 @@ class ModelSpec:
     """Both sides of the lightness plane must be multiples of this (see `spatial.pad_to_multiple`)."""
     dtypes: tuple[dtype, ...]
     """Dtypes that the frame network was checked in; the first is the reference."""
+    takes_references: bool = False
+    """Guides with a colour picture are taken."""
+    takes_hints: bool = False
+    """Guides with hints are taken."""
+    has_confidence: bool = False
+    """Every frame comes with a confidence plane."""
+    variants: int = 1
+    """How many distinct plausible colourings there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class HintSpot:
+    """The colour of the thing that is seen at a point."""
+
+    x_px: float
+    y_px: float
+    """Centre, in pixels of the lightness plane from its top left corner."""
+    radius_px: float
+    """Of the spot that certainly has the colour, 0 or more."""
+    a: float
+    b: float
+    """CIELAB a*, b*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What a person says of the colours of a shot. Tensors live on the model's device."""
+
+    lightness: Tensor
+    """(1, H, W) float32 CIE L* in [0, 100], as `propose` takes it: of the colour picture, else of the hinted frame."""
+    ab: Tensor | None = None
+    """(2, H, W) float32 CIELAB of the colour picture, or None."""
+    hints: tuple[HintSpot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +109,8 @@ class StepResult:
     """The state after the frame."""
     ab: Tensor
     """(2, H, W) float32, CIELAB a*, b* of the frame."""
+    confidence: Tensor | None = None
+    """(1, H, W) float32 in [0, 1], how sure this colour is; None: as the proposal says."""
 
 
 class Colorizer(Protocol):
@@ -103,11 +138,50 @@ class Colorizer(Protocol):
             B proposals in the order of the batch.
         """
 
-    def init_state(self) -> ModelState:
-        """The state at the start of a shot, before its first frame."""
+    def with_variant(self, variant: int) -> "Colorizer":
+        """The same network, giving another of its plausible colourings; weights are shared.
+
+        Args:
+            variant: 1, the likeliest, to `spec.variants`.
+
+        Raises:
+            ValueError: There is no such variant.
+        """
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> ModelState:
+        """The state at the start of a shot, before its first frame.
+
+        Args:
+            guides: Those of the shot, all of one size, in the order of their frames. They act on every frame of it.
+
+        Raises:
+            ValueError: The model takes none of that kind.
+        """
 
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """Advance one shot by one frame; pure."""
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
         """The state whose `tensors` these are, moved to `device`: from there on every byte is as if it had stayed."""
+
+
+def refuse_guides(spec: ModelSpec, guides: Sequence[Guide]) -> None:
+    """Check that a model takes these guides.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not spec.takes_references and any(guide.ab is not None for guide in guides):
+        raise ValueError(f"{spec.name} takes no references")
+    if not spec.takes_hints and any(guide.hints for guide in guides):
+        raise ValueError(f"{spec.name} takes no hints")
+
+
+def check_variant(spec: ModelSpec, variant: int) -> None:
+    """Check that a model has this variant.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if not 1 <= variant <= spec.variants:
+        raise ValueError(f"{spec.name}: expected a variant of 1 to {spec.variants}, found {variant}")

@@ -1,11 +1,11 @@
 """A frame network and a temporal network as one Colorizer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from kinemacolor.models.api import ModelSpec, ModelState, Proposal, StepResult
+from kinemacolor.models.api import Guide, ModelSpec, ModelState, Proposal, StepResult, check_variant, refuse_guides
 from kinemacolor.models.frames import FrameNetwork
 from kinemacolor.models.steadying import Steadying
 
@@ -53,8 +53,14 @@ class ComposedColorizer:
         """See `Colorizer`."""
         return self._frames.propose(lightness)
 
-    def init_state(self) -> ModelState:
+    def with_variant(self, variant: int) -> "ComposedColorizer":
         """See `Colorizer`."""
+        check_variant(self._spec, variant)
+        return self
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> ModelState:
+        """See `Colorizer`."""
+        refuse_guides(self._spec, guides)
         return self._steadying.init_state()
 
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:

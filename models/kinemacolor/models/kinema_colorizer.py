@@ -1,12 +1,12 @@
 """`kinema`: the frame network of `networks.kinema` with the memory of `temporal`, as one Colorizer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.api import ModelSpec, ModelState, Proposal, StepResult
+from kinemacolor.models.api import Guide, ModelSpec, ModelState, Proposal, StepResult, check_variant, refuse_guides
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, observe
@@ -102,8 +102,14 @@ class KinemaColorizer:
         size = 1 if self._device.type == "cpu" else lightness.shape[0]
         return [proposal for part in torch.split(lightness, size) for proposal in self._propose_at_once(part)]
 
-    def init_state(self) -> KinemaState:
-        """The state at the start of a shot."""
+    def with_variant(self, variant: int) -> "KinemaColorizer":
+        """See `Colorizer`."""
+        check_variant(self._spec, variant)
+        return self
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> KinemaState:
+        """See `Colorizer`."""
+        refuse_guides(self._spec, guides)
         return KinemaState()
 
     @torch.no_grad()

@@ -91,22 +91,20 @@ ERROR_REASON_STEP_FAILED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 
 class StreamFramesRequest(_message.Message):
-    __slots__ = ("open_clip", "frame", "seek", "shot_boundary", "end_clip", "reference", "hint")
+    __slots__ = ("open_clip", "frame", "seek", "shot_boundary", "end_clip", "guide")
     OPEN_CLIP_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
     SEEK_FIELD_NUMBER: _ClassVar[int]
     SHOT_BOUNDARY_FIELD_NUMBER: _ClassVar[int]
     END_CLIP_FIELD_NUMBER: _ClassVar[int]
-    REFERENCE_FIELD_NUMBER: _ClassVar[int]
-    HINT_FIELD_NUMBER: _ClassVar[int]
+    GUIDE_FIELD_NUMBER: _ClassVar[int]
     open_clip: OpenClip
     frame: Frame
     seek: Seek
     shot_boundary: ShotBoundary
     end_clip: EndClip
-    reference: Reference
-    hint: Hint
-    def __init__(self, open_clip: _Optional[_Union[OpenClip, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., seek: _Optional[_Union[Seek, _Mapping]] = ..., shot_boundary: _Optional[_Union[ShotBoundary, _Mapping]] = ..., end_clip: _Optional[_Union[EndClip, _Mapping]] = ..., reference: _Optional[_Union[Reference, _Mapping]] = ..., hint: _Optional[_Union[Hint, _Mapping]] = ...) -> None: ...
+    guide: Guide
+    def __init__(self, open_clip: _Optional[_Union[OpenClip, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., seek: _Optional[_Union[Seek, _Mapping]] = ..., shot_boundary: _Optional[_Union[ShotBoundary, _Mapping]] = ..., end_clip: _Optional[_Union[EndClip, _Mapping]] = ..., guide: _Optional[_Union[Guide, _Mapping]] = ...) -> None: ...
 
 class OpenClip(_message.Message):
     __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame")
@@ -170,33 +168,31 @@ class ShotBoundary(_message.Message):
     frame_number: int
     def __init__(self, frame_number: _Optional[int] = ...) -> None: ...
 
-class Reference(_message.Message):
-    __slots__ = ("frame_number", "geometry", "luma", "ab")
+class Guide(_message.Message):
+    __slots__ = ("frame_number", "luma", "ab", "hints")
     FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
-    GEOMETRY_FIELD_NUMBER: _ClassVar[int]
     LUMA_FIELD_NUMBER: _ClassVar[int]
     AB_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
     frame_number: int
-    geometry: PlaneGeometry
     luma: bytes
     ab: bytes
-    def __init__(self, frame_number: _Optional[int] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., luma: _Optional[bytes] = ..., ab: _Optional[bytes] = ...) -> None: ...
+    hints: _containers.RepeatedCompositeFieldContainer[Hint]
+    def __init__(self, frame_number: _Optional[int] = ..., luma: _Optional[bytes] = ..., ab: _Optional[bytes] = ..., hints: _Optional[_Iterable[_Union[Hint, _Mapping]]] = ...) -> None: ...
 
 class Hint(_message.Message):
-    __slots__ = ("frame_number", "x", "y", "radius", "a", "b")
-    FRAME_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("x", "y", "radius", "a", "b")
     X_FIELD_NUMBER: _ClassVar[int]
     Y_FIELD_NUMBER: _ClassVar[int]
     RADIUS_FIELD_NUMBER: _ClassVar[int]
     A_FIELD_NUMBER: _ClassVar[int]
     B_FIELD_NUMBER: _ClassVar[int]
-    frame_number: int
     x: float
     y: float
     radius: float
     a: float
     b: float
-    def __init__(self, frame_number: _Optional[int] = ..., x: _Optional[float] = ..., y: _Optional[float] = ..., radius: _Optional[float] = ..., a: _Optional[float] = ..., b: _Optional[float] = ...) -> None: ...
+    def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ..., radius: _Optional[float] = ..., a: _Optional[float] = ..., b: _Optional[float] = ...) -> None: ...
 
 class EndClip(_message.Message):
     __slots__ = ()
@@ -309,7 +305,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "description", "licence", "weights_sha256", "is_default", "is_loaded", "takes_references", "takes_hints", "has_confidence", "frame", "temporal", "terms")
+    __slots__ = ("name", "description", "licence", "weights_sha256", "is_default", "is_loaded", "takes_references", "takes_hints", "has_confidence", "frame", "temporal", "terms", "variants")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +318,7 @@ class Model(_message.Message):
     FRAME_FIELD_NUMBER: _ClassVar[int]
     TEMPORAL_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    VARIANTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     licence: str
@@ -334,7 +331,8 @@ class Model(_message.Message):
     frame: str
     temporal: str
     terms: str
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., is_default: bool = ..., is_loaded: bool = ..., takes_references: bool = ..., takes_hints: bool = ..., has_confidence: bool = ..., frame: _Optional[str] = ..., temporal: _Optional[str] = ..., terms: _Optional[str] = ...) -> None: ...
+    variants: int
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., licence: _Optional[str] = ..., weights_sha256: _Optional[str] = ..., is_default: bool = ..., is_loaded: bool = ..., takes_references: bool = ..., takes_hints: bool = ..., has_confidence: bool = ..., frame: _Optional[str] = ..., temporal: _Optional[str] = ..., terms: _Optional[str] = ..., variants: _Optional[int] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

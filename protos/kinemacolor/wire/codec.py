@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire import limits
 from kinemacolor.wire.errors import WireError
-from kinemacolor.wire.frame import ColorPlanes, FrameNumber, Geometry
+from kinemacolor.wire.frame import ColorPlanes, FrameNumber, Geometry, GuideFrame, HintPoint
 from kinemacolor.wire.reasons import ErrorReason
 
 _CLIP_KEY = re.compile(rf"[A-Za-z0-9._:-]{{1,{limits.MAX_CLIP_KEY_CHARS}}}", re.ASCII)
@@ -92,6 +92,43 @@ def decode_luma(data: bytes, geometry: Geometry) -> NDArray[np.uint16]:
     return np.frombuffer(data, _LUMA_DTYPE).reshape(geometry.height_px, geometry.width_px)
 
 
+def check_guide(message: pb.Guide, geometry: Geometry) -> GuideFrame:
+    """The guide of a Guide message; its planes are read-only views.
+
+    Raises:
+        WireError: BAD_FIELD, PLANE_SIZE.
+    """
+    if len(message.hints) > limits.MAX_GUIDE_HINTS:
+        raise WireError(ErrorReason.BAD_FIELD, f"at most {limits.MAX_GUIDE_HINTS} hints, found {len(message.hints)}")
+    if not message.ab and not message.hints:
+        raise WireError(ErrorReason.BAD_FIELD, "a guide needs a picture or hints")
+    return GuideFrame(
+        frame_number=check_frame_number(message.frame_number),
+        luma=decode_luma(message.luma, geometry),
+        ab=_decode_ab(message.ab, geometry) if message.ab else None,
+        hints=tuple(_check_hint(hint) for hint in message.hints),
+    )
+
+
+def encode_guide(guide: GuideFrame) -> pb.Guide:
+    """The message of a guide."""
+    return pb.Guide(
+        frame_number=guide.frame_number,
+        luma=encode_luma(guide.luma),
+        ab=b"" if guide.ab is None else encode_ab(guide.ab),
+        hints=[pb.Hint(x=hint.x, y=hint.y, radius=hint.radius, a=hint.a, b=hint.b) for hint in guide.hints],
+    )
+
+
+def _check_hint(hint: pb.Hint) -> HintPoint:
+    # Written so that a NaN fails.
+    if not (0.0 <= hint.x <= 1.0 and 0.0 <= hint.y <= 1.0 and 0.0 <= hint.radius <= 0.5):
+        raise WireError(ErrorReason.BAD_FIELD, "a hint's x and y are 0 to 1, its radius 0 to 0.5")
+    if not (-128.0 <= hint.a <= 127.0 and -128.0 <= hint.b <= 127.0):
+        raise WireError(ErrorReason.BAD_FIELD, "a hint's a and b are -128 to 127")
+    return HintPoint(hint.x, hint.y, hint.radius, hint.a, hint.b)
+
+
 def encode_luma(luma: NDArray[np.uint16]) -> bytes:
     """The bytes of a (H, W) uint16 plane."""
     return np.ascontiguousarray(luma, _LUMA_DTYPE).tobytes()
@@ -108,16 +145,14 @@ def decode_color_frame(message: pb.ColorFrame, geometry: Geometry) -> ColorPlane
     Raises:
         WireError: PLANE_SIZE if the server sent another size than the clip's.
     """
-    expected = 2 * geometry.samples * _AB_DTYPE.itemsize
-    if len(message.ab) != expected:
-        raise WireError(ErrorReason.PLANE_SIZE, f"ab must have {expected} bytes, found {len(message.ab)}")
+    ab = _decode_ab(message.ab, geometry)
     shape = (geometry.height_px, geometry.width_px)
     if message.confidence and len(message.confidence) != geometry.samples:
         found = len(message.confidence)
         raise WireError(ErrorReason.PLANE_SIZE, f"confidence must have {geometry.samples} bytes, found {found}")
     return ColorPlanes(
         frame_number=FrameNumber(message.frame_number),
-        ab=np.frombuffer(message.ab, _AB_DTYPE).reshape(2, *shape),
+        ab=ab,
         shot_start=message.shot_start,
         provisional=message.provisional,
         durable_through=FrameNumber(message.durable_through) if message.HasField("durable_through") else None,
@@ -126,3 +161,10 @@ def decode_color_frame(message: pb.ColorFrame, geometry: Geometry) -> ColorPlane
         temporal_us=message.temporal_us,
         confidence=np.frombuffer(message.confidence, np.uint8).reshape(shape) if message.confidence else None,
     )
+
+
+def _decode_ab(data: bytes, geometry: Geometry) -> NDArray[np.int16]:
+    expected = 2 * geometry.samples * _AB_DTYPE.itemsize
+    if len(data) != expected:
+        raise WireError(ErrorReason.PLANE_SIZE, f"ab must have {expected} bytes, found {len(data)}")
+    return np.frombuffer(data, _AB_DTYPE).reshape(2, geometry.height_px, geometry.width_px)

@@ -27,6 +27,32 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
+class HintPoint:
+    """The colour of the thing that is seen at a point of a picture."""
+
+    x: float
+    y: float
+    """Position of the centre, in fractions of the picture's width and height, 0 to 1."""
+    radius: float
+    """Of the spot that certainly has the colour, in fractions of the shorter side, 0 to 0.5."""
+    a: float
+    b: float
+    """CIELAB a*, b*, -128 to 127."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuideFrame:
+    """What a person says of the colours of a shot, as it is sent: a colour picture, or colours at points of a frame."""
+
+    frame_number: FrameNumber
+    luma: NDArray[np.uint16]
+    """(H, W), black 0, white 65535: of the colour picture, else of the frame itself."""
+    ab: NDArray[np.int16] | None = None
+    """(2, H, W) of the colour picture, in steps of 1 / AB_STEPS_PER_UNIT; None: there is none."""
+    hints: tuple[HintPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ColorPlanes:
     """The colour of one frame as it came over the wire."""
 

@@ -15,6 +15,12 @@ MAX_CLIENT_NAME_CHARS = 200
 MAX_SHOT_STARTS = 100_000
 """Entries of an edit list: a cut every two seconds for 55 hours."""
 
+MAX_GUIDES = 64
+"""Guides of a clip: 44 MB of planes at 448 x 256. A film with more is rendered in ranges."""
+MAX_GUIDE_HINTS = 256
+"""Hints of one guide: more than a person sets."""
+MAX_VARIANT = 64
+
 MAX_FRAME_NUMBER = 2**63 - 2
 """The number after it still is an int64: the server tells clients which frame it expects next."""
 

@@ -5,14 +5,14 @@ on the luma, and on all earlier frames of the shot with decaying weight. It comp
 quotients only, which IEEE 754 defines to the last bit, so neither process nor batch size changes a byte.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.models.api import ModelSpec, Proposal, StepResult
+from kinemacolor.models.api import Guide, ModelSpec, Proposal, StepResult, check_variant
 from kinemacolor.models.api import ModelState as AnyState
 from kinemacolor.models.checkpoint import sha256_of_parameters
 
@@ -24,6 +24,7 @@ _SEED = 1908  # the year of the first Kinemacolor film, "A Visit to the Seaside"
 _CELL = 4
 _CHANNELS = 6
 _DECAY = 0.8  # after 10 frames a tenth of a frame's influence is left
+_SIGNS = ((1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0))
 _GAIN = 45.0  # CIELAB units, the limit of |a*| and |b*|
 
 
@@ -33,15 +34,18 @@ class TinyState:
 
     memory: Tensor | None = None
     """(2, h, w) float32, decaying sum of earlier frames."""
+    guide: Tensor | None = None
+    """(3, h, w) float32: a*, b* of the shot's guides, and 1 where they say anything; None: it has none."""
 
     @property
     def nbytes(self) -> int:
         """Bytes of device memory that the state holds."""
-        return 0 if self.memory is None else self.memory.nbytes
+        return sum(tensor.nbytes for tensor in self.tensors().values())
 
     def tensors(self) -> dict[str, Tensor]:
         """The state as named tensors, for a snapshot."""
-        return {} if self.memory is None else {"memory": self.memory}
+        named = {"memory": self.memory, "guide": self.guide}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
 class TinyColorizer:
@@ -49,13 +53,14 @@ class TinyColorizer:
 
     Args:
         device: Where it runs.
+        variant: 1 to 4: the signs of a* and b*.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(self, device: torch.device | str = "cpu", variant: int = 1) -> None:
         generator = torch.Generator().manual_seed(_SEED)
         taps = torch.rand(2, _CHANNELS, 1, 1, generator=generator) * 4.0 - 2.0
         self._device = torch.device(device)
-        self._taps = taps.to(self._device)
+        self._taps = (taps * torch.tensor(_SIGNS[variant - 1]).view(2, 1, 1, 1)).to(self._device)
         self._spec = ModelSpec(
             name="tiny",
             description=TINY_DESCRIPTION,
@@ -66,6 +71,9 @@ class TinyColorizer:
             temporal="tiny",
             multiple_of=_CELL,
             dtypes=(torch.float32,),
+            takes_references=True,
+            takes_hints=True,
+            variants=len(_SIGNS),
         )
 
     @property
@@ -97,9 +105,17 @@ class TinyColorizer:
         planes = zip(lightness, ab, drive, strict=True)
         return [Proposal(lightness=light.clone(), ab=a.clone(), features=d.clone()) for light, a, d in planes]
 
-    def init_state(self) -> TinyState:
-        """The state at the start of a shot."""
-        return TinyState()
+    def with_variant(self, variant: int) -> "TinyColorizer":
+        """See `Colorizer`."""
+        check_variant(self._spec, variant)
+        return TinyColorizer(self._device, variant)
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> TinyState:
+        """The state at the start of a shot. Guides are laid over each frame of it, the last one on top."""
+        said = None
+        for guide in guides:
+            said = _lay(_guide_cells(guide), over=said)
+        return TinyState(guide=said)
 
     @torch.no_grad()
     def step(self, state: AnyState, proposal: Proposal) -> StepResult:
@@ -118,13 +134,34 @@ class TinyColorizer:
         if memory.shape != drive.shape:
             raise ValueError(f"expected a frame of {tuple(memory.shape)} cells, found {tuple(drive.shape)}")
         memory = _DECAY * memory + (1.0 - _DECAY) * drive
-        ab = _enlarge(_bounded(0.5 * drive + memory).unsqueeze(0))[0]
-        return StepResult(state=TinyState(memory), ab=ab)
+        cells = _bounded(0.5 * drive + memory)
+        if state.guide is not None:
+            cells = torch.where(state.guide[2:] > 0, state.guide[:2], cells)
+        return StepResult(state=replace(state, memory=memory), ab=_enlarge(cells.unsqueeze(0))[0])
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> TinyState:
         """The state that `TinyState.tensors` gave."""
-        memory = tensors.get("memory")
-        return TinyState(None if memory is None else memory.to(self._device))
+        return TinyState(**{name: tensor.to(self._device) for name, tensor in tensors.items()})
+
+
+def _guide_cells(guide: Guide) -> Tensor:
+    """(3, h, w): what one guide says of each cell, and 1 where it says anything."""
+    level = F.avg_pool2d(guide.lightness, _CELL)
+    cells = torch.zeros(3, *level.shape[-2:], device=level.device)
+    if guide.ab is not None:
+        cells[:2], cells[2] = F.avg_pool2d(guide.ab, _CELL), 1.0
+    for hint in guide.hints:
+        reach = hint.radius_px / _CELL + 0.5
+        for y in range(cells.shape[1]):
+            for x in range(cells.shape[2]):
+                away = (x + 0.5 - hint.x_px / _CELL) ** 2 + (y + 0.5 - hint.y_px / _CELL) ** 2
+                if away <= reach**2:
+                    cells[:, y, x] = torch.tensor((hint.a, hint.b, 1.0))
+    return cells
+
+
+def _lay(cells: Tensor, over: Tensor | None) -> Tensor:
+    return cells if over is None else torch.where(cells[2:] > 0, cells, over)
 
 
 def _check_shape(lightness: Tensor) -> None:
