@@ -84,6 +84,7 @@ def test_debug_shows_where():
         (ServerStartError("x", 2), 2),
         (RequestRefusedError("x", ErrorReason.TOO_MANY_CLIPS), 3),
         (RequestRefusedError("x", ErrorReason.UNKNOWN_MODEL), 2),
+        (RequestRefusedError("x", ErrorReason.UNSUPPORTED), 2),
         (RequestRefusedError("x", ErrorReason.OUT_OF_MEMORY), 5),
         (SourceError("x"), 4),
         (TruncatedSourceError("x"), 4),
@@ -107,7 +108,8 @@ def test_models_are_listed_by_a_running_server(tiny_server, capsys):
     assert "tiny" in [model["name"] for model in models]
     assert main.main(["models", "list", "--server", tiny_server]) == 0
     told = capsys.readouterr().out
-    assert "tiny" in told
+    assert "(takes references and hints, 4 variants)" in told
+    assert "(takes references and hints, 4 variants, says how sure it is)" in told
     assert "CC-BY-NC-4.0: The weights were trained on" in told
 
 

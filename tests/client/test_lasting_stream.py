@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -23,7 +24,7 @@ from kinemacolor.client.reconnect import ReconnectPolicy, may_pass, wait_before
 from kinemacolor.client.requests import OpenRequest, Timeouts
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.v1 import colorize_pb2 as pb
-from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame, HintPoint
 from kinemacolor.wire.reasons import ErrorReason
 
 GEOMETRY = Geometry(4, 2)
@@ -51,6 +52,8 @@ class Server:
         self.received = 0
         self.seen = []
         self.epoch = 0
+        self.settings = []
+        """Of each stream: its variant, and the frames and lumas of its guides."""
 
     def open(self, request, broken_by):
         if broken_by is not None:
@@ -59,6 +62,8 @@ class Server:
 
     def serve(self, requests):
         opening = next(requests).open_clip
+        guides = [next(requests).guide for _ in range(opening.guide_count)]
+        self.settings.append((opening.variant, [(guide.frame_number, guide.luma) for guide in guides]))
         if opening.restart:
             self.durable.clear()
         earliest = opening.earliest_frame if opening.HasField("earliest_frame") else opening.first_frame
@@ -129,11 +134,11 @@ def breaks_are_grpc_errors(monkeypatch):
     monkeypatch.setattr(ClipStream, "_read", reading)
 
 
-def run(server, count, policy=FAST, pre_roll=0, **changes):
+def run(server, count, policy=FAST, pre_roll=0, request=REQUEST, **changes):
     """The first sample of every answer, and the recoveries."""
     recoveries = []
     with LastingStream(
-        server.open, REQUEST, policy=policy, on_recovery=recoveries.append, random=Random(1), **changes
+        server.open, request, policy=policy, on_recovery=recoveries.append, random=Random(1), **changes
     ) as stream:
 
         def feed():
@@ -166,6 +171,18 @@ def test_breaks_change_no_answer(breaks_at, snapshot_every, pre_roll):
     colours, recoveries = run(Server(breaks_at, snapshot_every), 20, pre_roll=pre_roll)
     assert colours == expected
     assert len(recoveries) <= len(breaks_at)
+
+
+@pytest.mark.parametrize("snapshot_every", [None, 4])
+def test_every_stream_has_the_same_guides_and_variant(snapshot_every):
+    guides = tuple(
+        GuideFrame(FrameNumber(number), luma(number), hints=(HintPoint(0.5, 0.5, 0.1, 20.0, 20.0),))
+        for number in (11, 14)
+    )
+    server = Server({5, 9}, snapshot_every)
+    run(server, 20, request=replace(REQUEST, shot_starts=(10,), guides=guides, variant=2))
+    assert len(server.settings) >= 3
+    assert server.settings == [(2, [(11, luma(11).tobytes()), (14, luma(14).tobytes())])] * len(server.settings)
 
 
 def test_only_the_frames_since_the_last_durable_state_are_sent_again():

@@ -20,6 +20,7 @@ def model(name: str, frame: str, temporal: str, *, is_default: bool = False) -> 
         frame=frame,
         temporal=temporal,
         terms="",
+        variants=1,
     )
 
 

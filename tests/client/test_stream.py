@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from kinemacolor.client.errors import ClipLostError, RequestRefusedError, Server
 from kinemacolor.client.requests import OpenRequest, Timeouts
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.v1 import colorize_pb2 as pb
-from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.codec import check_guide
+from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame, HintPoint
 from kinemacolor.wire.reasons import ErrorReason
 
 GEOMETRY = Geometry(4, 2)
@@ -381,3 +383,53 @@ def test_the_open_request_says_what_was_asked():
     assert list(message.edit_list.shot_starts) == [10, 20]
     assert message.shot_source == pb.SHOT_SOURCE_EDIT_LIST
     assert message.want_confidence
+
+
+HINT = HintPoint(0.25, 0.5, 0.0, 30.0, -20.0)
+
+
+def guide(number, ab=None, hints=(HINT,), height=GEOMETRY.height_px):
+    return GuideFrame(FrameNumber(number), np.full((height, GEOMETRY.width_px), number, np.uint16), ab, hints)
+
+
+def test_guides_follow_the_request_and_the_clip_is_opened_behind_them():
+    seen = []
+
+    def script(requests):
+        opening = next(requests).open_clip
+        seen.append(opening)
+        seen.extend(check_guide(next(requests).guide, GEOMETRY) for _ in range(opening.guide_count))
+        yield from echo(chain([pb.StreamFramesRequest(open_clip=opening)], requests))
+
+    picture = np.full((2, GEOMETRY.height_px, GEOMETRY.width_px), -9, np.int16)
+    guides = (guide(10), guide(25, picture, ()))
+    with open_stream(script, dataclasses.replace(REQUEST, shot_starts=(10, 20), guides=guides, variant=3)) as stream:
+        stream.send(10, luma(5))
+        assert int(stream.receive().ab[0, 0, 0]) == 5
+        stream.end()
+    opening, first, second = seen
+    assert (opening.guide_count, opening.variant) == (2, 3)
+    assert (first.frame_number, first.ab, first.hints) == (10, None, (HINT,))
+    assert (second.frame_number, second.hints) == (25, ())
+    np.testing.assert_array_equal(second.ab, picture)
+    np.testing.assert_array_equal(second.luma, guides[1].luma)
+
+
+@pytest.mark.parametrize(
+    ("guides", "message"),
+    [
+        ((guide(12), guide(12)), "in the order of their frames"),
+        (tuple(guide(number) for number in range(65)), "at most 64 guides"),
+        ((guide(12, height=3),), "planes of a guide"),
+        ((guide(12, ab=np.zeros((2, 3, 3), np.int16)),), "planes of a guide"),
+        ((guide(12, hints=(HINT,) * 257),), "at most 256 hints"),
+    ],
+)
+def test_guides_that_no_server_takes_are_the_callers_mistake(guides, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(REQUEST, shot_starts=(0,), guides=guides)
+
+
+def test_guides_need_a_list_of_shots():
+    with pytest.raises(ValueError, match="need shot_starts"):
+        dataclasses.replace(REQUEST, guides=(guide(12),))

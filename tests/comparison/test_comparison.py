@@ -219,9 +219,12 @@ def test_the_best():
 
 
 def test_without_a_truth_nothing_is_best():
-    results = {title: {"colourfulness": value, "warp_error_e3": value} for title, value in (("a", 1.0), ("b", 2.0))}
-    measures = measures_of(["colourfulness", "warp_error_e3"])
-    assert [best(one, results, {}) for one in measures] == [frozenset()] * 2
+    results = {
+        title: {"colourfulness": value, "warp_error_e3": value, "jumps_percent": value}
+        for title, value in (("a", 1.0), ("b", 2.0))
+    }
+    measures = measures_of(["colourfulness", "warp_error_e3", "jumps_percent"])
+    assert [best(one, results, {}) for one in measures] == [frozenset()] * 3
 
 
 @pytest.mark.parametrize(("cells", "columns"), [(1, 1), (3, 2), (4, 2), (5, 3), (6, 3), (9, 3), (12, 4)])
@@ -249,7 +252,7 @@ def test_one_small_grey_frame_is_enough(tmp_path, capsys):
 
 def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):
     noise = np.random.default_rng(1).integers(0, 256, (4, 96, 128, 3), dtype=np.uint8)
-    line = Line(TruthlessFigures(10.0, 1.0), (), (1.0, 1.0, 1.0))
+    line = Line(TruthlessFigures(10.0, 1.0, 0.0), (), (1.0, 1.0, 1.0))
     sizes = {"frames": 4, "width_px": 128, "height_px": 96, "rate": Fraction(24)}
     clip = ClipResult(name="noise", lines={"grey": line, "tiny": line}, times={}, **sizes)
     measured = {title: Measured(line, noise) for title in clip.lines}

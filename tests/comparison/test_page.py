@@ -123,7 +123,7 @@ def test_figures_are_the_same_in_both_files(compared: Path):
     assert list(found["clips"]) == CLIPS
     assert list(found["mean"]) == ["grey", *TITLES, "truth"]
     assert found["clips"]["old film"]["has_truth"] is False
-    assert found["mean_without_truth"]["kinema+none"].keys() == {"colourfulness", "warp_error_e3"}
+    assert found["mean_without_truth"]["kinema+none"].keys() == {"colourfulness", "warp_error_e3", "jumps_percent"}
     blobs = found["clips"]["blobs"]["results"]["kinema+memory"]
     assert len(blobs["ciede2000_by_frame"]) == 5
     assert len(blobs["warp_error_e3_by_pair"]) == 4

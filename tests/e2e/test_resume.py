@@ -18,6 +18,7 @@ from pathlib import Path
 import make
 import numpy as np
 import pytest
+import toned
 
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.render import arguments, film_pipeline
@@ -315,6 +316,20 @@ def test_a_list_of_shots_goes_on_from_its_own_cuts(tmp_path, source, run, stoppe
     assert "--shots was" in refused.message
     done = resume(stopped.out, "--shots", shots)
     assert done.code == 0, done.err
+    assert stopped.out.read_bytes() == whole.read_bytes()
+
+
+def test_the_tone_of_a_print_is_part_of_what_goes_on(tmp_path, run, stopped, tiny_server):
+    path = tmp_path / "amber.mkv"
+    film = make.film(path, frames=FRAMES, pictures=toned.toned(toned.PRINTS["amber"]), **toned.SIZE).path
+    whole, to_server = tmp_path / "whole.mkv", ("-c", "ffv1", "--server", tiny_server)
+    assert run("render", film, whole, *to_server).code == 0
+    stopped(20, "mkv", film)
+    for use in ("keep", "ignore"):
+        refused = run("render", film, stopped.out, *to_server, "--resume", "--tone", use)
+        assert refused.code == USAGE
+        assert "--tone was removed" in refused.err.splitlines()[-1]
+    assert run("render", film, stopped.out, *to_server, "--resume").code == 0
     assert stopped.out.read_bytes() == whole.read_bytes()
 
 

@@ -114,7 +114,8 @@ def test_a_damaged_photo_or_a_line_of_pixels_is_input(photos, capsys):
 def test_photos_share_pages(photos, tmp_path):
     sheets = tmp_path / "sheets"
     assert evaluate(photos, "--photos", "--frames", 1, "--sheets", sheets) == 0
-    assert sorted(path.name for path in sheets.iterdir()) == ["blobs.jpg", "photos_01.jpg", "photos_02.jpg"]
+    names = ["blobs.jpg", "clips_01.jpg", "photos_01.jpg", "photos_02.jpg"]
+    assert sorted(path.name for path in sheets.iterdir()) == names
     first, second = (cv2.imread(str(sheets / f"photos_0{number}.jpg")) for number in (1, 2))
     header = 20
     assert (first.shape[0] - header) == PHOTOS_A_PAGE * (second.shape[0] - header)
@@ -138,18 +139,54 @@ def test_black_and_white_material_is_measured_without_truth(archive, tmp_path, c
     found, sheets = tmp_path / "found.json", tmp_path / "sheets"
     assert evaluate(archive, "--no-truth", "--photos", "--json", found, "--sheets", sheets) == 0
     clips, stills = tables(capsys)
-    assert clips[0] == ["", "colourfulness", "warp ab e3"]
-    titles = ["grey", "constant tint", "tiny, frames alone", "tiny, frames smoothed", "tiny"]
+    assert clips[0] == ["", "colourfulness", "warp ab e3", "jumps %"]
+    ways = [f"tiny, frames {way}" for way in ("alone", "smoothed", "warped")]
+    titles = ["grey", "constant tint", *ways, "tiny"]
     assert [line[0] for line in clips[2:]] == titles
     assert stills[0] == ["", "colourfulness"]
     assert [line[0] for line in stills[2:]] == ["grey", "constant tint", "tiny"]
     values = json.loads(found.read_text())
-    assert values["rows"]["grey"]["mean"] == {"colourfulness": 0.0, "warp_error_e3": 0.0}
+    assert values["rows"]["grey"]["mean"] == dict.fromkeys(("colourfulness", "warp_error_e3", "jumps_percent"), 0.0)
     assert values["rows"]["constant tint"]["mean"]["colourfulness"] > 1.0
     assert values["rows"]["tiny"]["clips"]["old"]["warp_error_e3"] > 0.0
-    assert sorted(path.name for path in sheets.iterdir()) == ["old.jpg", "photos_01.jpg"]
+    assert sorted(path.name for path in sheets.iterdir()) == ["clips_01.jpg", "old.jpg", "photos_01.jpg"]
     page = cv2.imread(str(sheets / "photos_01.jpg"))
     assert page.shape[1] == 2 * (120 + 4)  # grey and tiny
+
+
+def test_an_archive_is_coloured_in_the_same_run(photos, archive, tmp_path, capsys):
+    found, sheets = tmp_path / "found.json", tmp_path / "sheets"
+    words = ["--archive", archive, "--photos", 3, "--frames", 3, "--json", found, "--sheets", sheets]
+    assert evaluate(photos, *words) == 0
+    columns = [len(table[0]) for table in tables(capsys)]
+    assert columns == [10, 6, 4, 2]
+    values = json.loads(found.read_text())
+    assert values["clips"] == values["archive"]["clips"] == 1
+    assert values["archive"]["photos"]["count"] == 3
+    assert "truth" not in values["archive"]["rows"]
+    assert len(values["targets"]["tiny"]) == 6
+    assert sorted(path.name for path in sheets.iterdir()) == ["archive", "blobs.jpg", "clips_01.jpg", "photos_01.jpg"]
+    assert sorted(path.name for path in (sheets / "archive").iterdir()) == ["clips_01.jpg", "old.jpg", "photos_01.jpg"]
+
+
+def test_an_archive_has_something_and_goes_with_tables_only(photos, archive, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert evaluate(photos, "--archive", tmp_path / "empty", "--frames", 1) == 4
+    assert "or with --photos JPEG files" in last_line(capsys)
+    assert evaluate(photos, "--archive", archive, "--seams") == 2
+    assert evaluate(photos, "--archive", archive, "--guides") == 2
+
+
+def test_clips_share_pages_with_their_middle_frames(clips, tmp_path):
+    sheets = tmp_path / "sheets"
+    for number in range(PHOTOS_A_PAGE):
+        write_clip(clips / "clips" / f"more_{number}", moving_pictures(3))
+    assert evaluate(clips, "--sheets", sheets) == 0
+    first, second = (cv2.imread(str(sheets / f"clips_0{number}.jpg")) for number in (1, 2))
+    assert first.shape[1] == second.shape[1] == 3 * (120 + 4)  # grey, tiny and the truth
+    shown = second[20 : 20 + 36, 2 * 124 + 36 : 2 * 124 + 36 + 48].astype(int)
+    away = [np.abs(shown - frame[:, :48, ::-1].astype(int)).mean() for frame in moving_pictures(3)]
+    assert away[1] < min(away[0], away[2])
 
 
 def test_the_tint_of_a_scan_is_not_taken_for_its_colour(tmp_path):

@@ -13,9 +13,9 @@ from kinemacolor.models.frames import PlainFrames
 from kinemacolor.models.library import import_weights
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
-from kinemacolor.models.networks.memory import MemoryNet
 from kinemacolor.models.registry import canonical_name, describe_model, list_models, load_model
 from kinemacolor.models.selftest import sample_lightness
+from kinemacolor.models.shot_memory import ShotNets
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -39,7 +39,7 @@ def steadying(name: str) -> Steadying:
     return {
         "none": NoSteadying,
         "lai": lambda: LaiSteadying(seeded_lai(), CPU),
-        "memory": lambda: MemorySteadying(MemoryNet(), CPU, TemporalSettings()),
+        "memory": lambda: MemorySteadying(ShotNets(), CPU, TemporalSettings()),
     }[name]()
 
 

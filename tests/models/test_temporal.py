@@ -4,11 +4,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.networks.memory import CELL, DESCRIPTOR, MemoryNet
-from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, gather, match, observe
+from kinemacolor.models.networks.recall import RecallNet
+from kinemacolor.models.shot_memory import KinemaState, ShotNets
+from kinemacolor.models.shot_memory import advance as advance_shot
+from kinemacolor.models.temporal import Cells, TemporalSettings, gather, match, observe
 
 SETTINGS = TemporalSettings()
 H, W = 16, 24
 SURE = torch.ones(1, 1, H, W)
+RECALL = RecallNet()
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +22,11 @@ def net() -> MemoryNet:
     net = MemoryNet().eval().requires_grad_(False)
     net.sharpness.fill_(6.0)
     return net
+
+
+def advance(net: MemoryNet, state: KinemaState, observed: Cells, settings: TemporalSettings) -> KinemaState:
+    """Of a shot without guides, for which nobody looks at the lightness itself."""
+    return advance_shot(ShotNets(net, RECALL), state, observed, torch.empty(0), settings).state
 
 
 def _scene(seed: int = 0) -> Tensor:

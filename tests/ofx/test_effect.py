@@ -9,9 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from hosted import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    as_host_has_it,
+    check_like,
+    colours,
+    hosted,
+    is_error,
+    is_marked,
+    kinemacolor,
+    picture,
+    rgb_planes,
+)  # fmt: skip
 from shim_child import in_child
 from stage import wait_until
 
@@ -19,20 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "media"))
 
 import make
 
-from kinemacolor.ofx.minihost import MLT, NATRON, HostImage, HostTraits, Layout, MiniHost, RenderArguments
-
-CUTS = (0, 13, 30)
-FRAMES = 43
-WIDTH, HEIGHT = 160, 120
-LAYOUT = Layout(bounds=(0, 0, WIDTH, HEIGHT), top_down=True)
-
-
-def picture(number: int) -> tuple[np.ndarray, ...]:
-    """Blocks of another scene after each cut, in motion."""
-    random = np.random.default_rng(sum(cut <= number for cut in CUTS))
-    blocks = random.integers(30, 220, (12, 16)).astype(np.uint8)
-    luma = np.roll(np.kron(blocks, np.ones((10, 10), np.uint8)), 2 * number, axis=1)
-    return luma, *(np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8) for _ in range(2))
+from kinemacolor.ofx.minihost import NATRON, RenderArguments
 
 
 @pytest.fixture(scope="module")
@@ -57,74 +57,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory, film: Path, tiny_server: str
     return folder
 
 
-def kinemacolor(*arguments: object, **environment: str) -> None:
-    command = [str(Path(sys.executable).with_name("kinemacolor")), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
-    assert done.returncode == 0, done.stderr
-
-
-def as_host_has_it(path: Path) -> list[np.ndarray]:
-    """(H, W, 4): what a host makes of a grey film, rounded to the nearest code."""
-    with av.open(str(path)) as container:
-        lumas = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
-    greys = [np.clip(np.rint((luma.astype(float) - 16) * 255 / 219), 0, 255).astype(np.uint8) for luma in lumas]
-    return [np.dstack([grey, grey, grey, np.full_like(grey, 255)]) for grey in greys]
-
-
-def rgb_planes(path: Path) -> list[np.ndarray]:
-    """(H, W, 3) of a gbrp film, as its planes are; a conversion by swscale is off by a code or two."""
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="gbrp") for frame in container.decode(video=0)]
-
-
-@contextmanager
-def hosted(
-    shim: Path,
-    frames: list[np.ndarray],
-    folder: Path,
-    cache: Path | None = None,
-    traits: HostTraits = MLT,
-    **values: object,
-) -> Iterator[tuple[MiniHost, object]]:
-    """A host with the effect on a clip."""
-    os.environ["XDG_CACHE_HOME"] = str(cache or folder)
-    os.environ["KINEMACOLOR_OFX_LOG"] = str(folder / "ofx.log")
-    with MiniHost(shim, traits) as host:
-        host.load()
-        instance = host.describe().create(
-            lambda time: HostImage(LAYOUT, frames[round(time)]) if 0 <= time < len(frames) else None,
-            {"OfxImageEffectPropFrameRate": (25.0,)},
-        )
-        yield host, instance.set(**values)
-
-
-def colours(instance: object, numbers: object, **how: object) -> list[np.ndarray]:
-    found = []
-    for number in numbers:
-        answer = instance.render(float(number), **how)
-        assert answer.ok
-        found.append(answer.image.picture.copy())
-    return found
-
-
-def is_marked(picture: np.ndarray) -> bool:
-    """The striped border of a provisional frame."""
-    corner = {tuple(pixel) for pixel in picture[0, :, :3].tolist()}
-    return corner == {(255, 208, 0), (0, 0, 0)}
-
-
-def is_error(picture: np.ndarray) -> bool:
-    """Stripes that no film has."""
-    return float((picture[..., :3] == (255, 0, 255)).all(axis=-1).mean()) > 0.2
-
-
-def check_like(found: np.ndarray, wanted: np.ndarray, source: np.ndarray) -> None:
-    """Within one code wherever the host's picture is neither black nor white: there it may have lost codes."""
-    inside = (source[..., 0] > 0) & (source[..., 0] < 255)
-    assert inside.mean() > 0.4
-    assert np.abs(found[..., :3].astype(int) - wanted[..., :3])[inside].max() <= 1
-
-
 @in_child
 def test_after_an_analysis_every_frame_is_that_of_a_render_in_any_order(
     shim: Path, film: Path, rendered: Path, cache: Path, tiny_server: str, tmp_path: Path
@@ -139,6 +71,31 @@ def test_after_an_analysis_every_frame_is_that_of_a_render_in_any_order(
         assert np.array_equal(shuffled[number], in_order[number])
         assert not is_marked(in_order[number])
         check_like(in_order[number], wanted[number], frames[number])
+
+
+@in_child
+@pytest.mark.parametrize("analysed", [True, False])
+def test_a_tinted_print_is_coloured_as_in_a_render(
+    shim: Path, tiny_server: str, tmp_path: Path, analysed: bool
+) -> None:
+    """A host hands on tinted pixels; the network sees what it sees in a render: the luma before the tint."""
+
+    def tinted(number: int) -> tuple[np.ndarray, ...]:
+        grey = (picture(number)[0].astype(float) - 16) / 219
+        return tuple(np.rint(grey * part * 255).astype(np.uint8) for part in (0.78, 0.36, 1.0))
+
+    film, rendered = tmp_path / "in.avi", tmp_path / "out.mkv"
+    made = make.film(film, pictures=tinted, pixel_format="gbrp", frames=6, width=WIDTH, height=HEIGHT)
+    kinemacolor("render", film, rendered, "-c", "ffv1", "--server", tiny_server, "-q")
+    if analysed:
+        kinemacolor("analyse", film, "--server", tiny_server, "-q", XDG_CACHE_HOME=str(tmp_path))
+    frames = [np.dstack([red, green, blue, np.full_like(red, 255)]) for green, blue, red in made.planes]
+    said = {"mediaFile": str(film), "mediaStart": 0}
+    with hosted(shim, frames, tmp_path, server=tiny_server, **said) as (_, instance):
+        for number in (4, 1, 5, 0):
+            (found,) = colours(instance, [number])
+            assert not is_marked(found)
+            assert np.abs(found[..., :3].astype(int) - rgb_planes(rendered)[number]).mean() < 1
 
 
 TAGS = {
@@ -350,8 +307,8 @@ def test_what_cannot_be_done_is_said_and_never_grey(shim: Path, film: Path, tiny
         ({"server": tiny_server, "mediaFile": str(tmp_path / "missing.mov")}, "missing.mov"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / ("x" * 300))}, "Media file: File name too long"),
         ({"server": tiny_server, "mediaFile": "~nobody-of-that-name/a.mov"}, "Media file: nobody has the home"),
-        ({"server": tiny_server, "hint1On": 1}, "hint"),
-        ({"server": tiny_server, "reference1On": 1}, "reference"),
+        ({"server": tiny_server, "hint1On": 1}, "Hint 1: set Hint 1 frame"),
+        ({"server": tiny_server, "reference1On": 1}, "Reference 1: name its file"),
         ({"server": tiny_server, "analyseNow": 1}, "Media file"),
         ({"server": tiny_server, "output": 2}, "how sure"),
     )

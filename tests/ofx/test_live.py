@@ -14,10 +14,11 @@ from kinemacolor.client.connection import connect
 from kinemacolor.client.errors import ServerUnreachableError
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.ofx.session.connection import ServerConnection
+from kinemacolor.ofx.session.guided_lives import GuidedLives
 from kinemacolor.ofx.session.live import LiveColours, LiveSettings
 from kinemacolor.ofx.session.values import Asked
 from kinemacolor.render.options import ServerOptions
-from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame, HintPoint
 
 GEOMETRY = Geometry(64, 48)
 CUTS = (0, 13, 61)
@@ -46,6 +47,21 @@ def expected(tiny_server):
                 colours.append(stream.receive().ab)
             stream.end()
     return colours
+
+
+HINT = GuideFrame(FrameNumber(40), luma(40), hints=(HintPoint(0.25, 0.5, 0.1, 40.0, -30.0),))
+GUIDED = replace(SETTINGS, shot_starts=(0,), guides=(HINT,), variant=2)
+
+
+def guided_in_order(address):
+    with closing(connect(ServerAddress.parse(address))) as client:
+        settings = {"shot_starts": (0,), "guides": (HINT,), "variant": 2}
+        request = OpenRequest(clip_key="guided", geometry=GEOMETRY, transfer=13, model="tiny", **settings)
+        with client.open_clip(request) as stream:
+            for number in range(FRAMES):
+                stream.send(number, luma(number))
+                yield stream.receive().ab
+            stream.end()
 
 
 @contextmanager
@@ -138,6 +154,43 @@ def test_whatever_is_asked_and_whatever_is_known_final_is_right(tiny_server, exp
             check(colours, [position], expected, fetch=chosen.choice([fetch, None]))
 
 
+def test_a_guided_shot_has_its_colours_in_any_order_and_where_its_past_is_not_known(tiny_server, expected):
+    """The hint's spot has its colour in every frame, whoever began where."""
+    wanted = list(guided_in_order(tiny_server))
+    order = random.Random(3).sample(range(FRAMES), FRAMES)
+    with opened(tiny_server, GUIDED) as colours:
+        assert check(colours, order, wanted, fetch=luma) == []
+    with opened(tiny_server, GUIDED) as colours:
+        assert check(colours, [50, 0, 1, 2], wanted) == [50]
+        assert np.array_equal(ask(colours, 50).ab[:, 24, 16], wanted[50][:, 24, 16])
+    assert not np.array_equal(wanted[50][:, 24, 16], expected[50][:, 24, 16])
+
+
+def test_what_was_shown_to_one_is_known_to_another(tiny_server):
+    wanted = list(guided_in_order(tiny_server))
+    with opened(tiny_server) as unguided, opened(tiny_server, GUIDED) as colours:
+        for number in range(20):
+            ask(unguided, number)
+        colours.learn(unguided)
+        assert check(colours, [20, 21], wanted) == []
+
+
+def test_of_many_shots_with_guides_some_are_begun_again(tiny_server):
+    """Five that take turns, of which three are kept."""
+    options = ServerOptions(address=ServerAddress.parse(tiny_server))
+    hints = [replace(HINT, hints=(HintPoint(0.25, 0.5, 0.1, 10.0 * each, 0.0),)) for each in range(5)]
+    with (
+        closing(ServerConnection(options, lambda text: None)) as connection,
+        closing(GuidedLives(connection, SETTINGS)) as lives,
+    ):
+        assert lives.of(0, hints[:1]) is lives.of(0, hints[:1])
+        for number in (3, 5, 4):
+            for each, hint in enumerate(hints):
+                colour = ask(lives.of(0, [hint]), number, fetch=luma)
+                assert colour.verdict.is_final
+                assert colour.ab[0, 24, 16] == 10 * each * 256
+
+
 def test_numbers_may_be_negative(tiny_server, expected):
     with opened(tiny_server) as colours:
         for number in range(20):
@@ -191,6 +244,16 @@ def test_footage_that_changes_before_the_next_frame_is_noticed_if_the_host_can_s
             ask(colours, number, variant=1)
         assert check(colours, [5, 6], expected, fetch=luma) == []
         assert colours.changed == 1
+
+
+def test_a_guided_shot_goes_on_after_a_server_that_was_killed(tmp_path, start_server, tiny_server):
+    wanted = list(guided_in_order(tiny_server))
+    server = start_server("--state-dir", str(tmp_path / "state"))
+    with opened(server.address, GUIDED) as colours:
+        assert check(colours, range(50), wanted) == []
+        server.stop(signal.SIGKILL)
+        start_server("--state-dir", str(tmp_path / "state"), listen=server.address)
+        assert check(colours, range(50, 60), wanted) == []
 
 
 @pytest.mark.parametrize("states", ["kept", "lost"])

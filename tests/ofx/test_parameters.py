@@ -10,6 +10,14 @@ from kinemacolor.ofx.parameters import PARAMETERS, VALUED, Kind, default_values,
 
 SHIM = Path(describe_table.__file__).parent / "shim"
 VISIBLE_AT_MOST = 9
+IN_PROJECTS = """
+    quality amount temperature tint stability mix mediaFile output status shots shotSource shotList analysis
+    analyse analyseNow mediaStart hints hint1On hint1Point hint1Colour hint1Radius hint2On hint2Point
+    hint2Colour hint2Radius hint3On hint3Point hint3Colour hint3Radius hint4On hint4Point hint4Colour
+    hint4Radius references reference1On reference1File reference1Frame reference2On reference2File
+    reference2Frame service server model temporal upsampling onError markProvisional inputTransfer matrix
+"""
+"""Names under which projects have values already."""
 
 
 @pytest.mark.parametrize("name", ["table.h", "wire.h"])
@@ -33,6 +41,11 @@ def test_names_are_unique_and_groups_stand_before_what_is_in_them():
     assert len(set(names)) == len(names)
     for place, each in enumerate(PARAMETERS):
         assert not each.group or parameter(each.group) in PARAMETERS[:place]
+
+
+def test_projects_find_their_parameters_again():
+    names = [each.name for each in PARAMETERS]
+    assert [name for name in names if name in IN_PROJECTS.split()] == IN_PROJECTS.split()
 
 
 def test_few_parameters_are_always_visible():

@@ -206,6 +206,25 @@ def test_only_what_a_user_changes_of_the_network_s_work_is_told(shim: Path, tmp_
 
 
 @in_child
+def test_a_hint_that_is_switched_on_is_about_the_frame_that_is_seen(shim: Path, tmp_path: Path):
+    stage = Stage(tmp_path)
+    with MiniHost(shim) as host:
+        instance = host.describe().create(lambda _: flat(1))
+        frames = [instance.params[f"hint{number}Frame"] for number in range(1, 5)]
+        unsaid = [frame.value for frame in frames]
+        instance.change("hint3Colour", (1.0, 0.0, 0.0), time=4.0)
+        instance.change("hint3On", 1, time=37.0)
+        assert stage.last("changed")["values"]["hint3Frame"] == 37
+        instance.change("hint3On", 0, time=38.0)
+        instance.change("hint3On", 1, time=39.0)
+        instance.change("hint1On", 1, time=-2.0)
+        instance.change("hint2On", 1, time=float("nan"))
+        instance.change("hint4On", 1, time=1e300)
+        assert [frame.value for frame in frames] == [*unsaid[:2], 37, unsaid[3]]
+        assert stage.last("changed")["values"]["hint4Frame"] == -1
+
+
+@in_child
 def test_a_change_does_not_hold_the_panel_up_for_long(shim: Path, tmp_path: Path):
     stage = Stage(tmp_path, KINEMACOLOR_OFX_DEADLINE_MS=300)
     with MiniHost(shim) as host:

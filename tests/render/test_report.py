@@ -123,6 +123,29 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     assert "shot 3" in shown
 
 
+def test_a_search_for_cuts_has_a_bar_of_its_own(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    display = progress.open_display(ProgressStyle.AUTO, quiet=False)
+    for frames in range(1, 8):
+        display.searched(frames, 7)
+    display.note("found 2 shots")
+    display.update(Tally(encoded=5, coloured=5, shots=3), 10)
+    display.close()
+    search, _, render = terminal.getvalue().partition("found 2 shots")
+    assert "cuts" in search
+    assert "7/7" in terminal.getvalue()
+    assert "5/10" in render
+
+
+def test_a_search_for_cuts_is_told_to_a_machine_once_a_second(capsys):
+    display = progress.open_display(ProgressStyle.JSON, quiet=False)
+    for frames in range(1, 8):
+        display.searched(frames, None)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"event": "searching", "frames_done": 1, "frames_total": None}
+
+
 def test_no_terminal_gets_only_notes(monkeypatch, capsys):
     display = progress.open_display(ProgressStyle.AUTO, quiet=False)
     display.note("a note")

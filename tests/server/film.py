@@ -1,9 +1,10 @@
 """A film of several shots and a client that colours it in any order, through breaks and crashes of the server."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from streams import HEIGHT, WIDTH, Request, Stream, open_clip, wait_until
@@ -40,8 +41,16 @@ class Client:
     answer promised.
     """
 
-    def __init__(self, stub: pb_grpc.ColorizeServiceStub, film: Film, key: str = "film", **fields: object) -> None:
-        self.film, self.key, self.fields = film, key, fields
+    def __init__(
+        self,
+        stub: pb_grpc.ColorizeServiceStub,
+        film: Film,
+        key: str = "film",
+        *,
+        guides: Sequence[Request] = (),
+        **fields: object,
+    ) -> None:
+        self.film, self.key, self.guides, self.fields = film, key, guides, fields
         self.colours: dict[int, str] = {}
         self.answers = 0
         self.sent: list[int] = []
@@ -56,7 +65,8 @@ class Client:
         """Open the clip, and send again what the server asks for."""
         self.sent = []
         asked = {} if earliest is None else {"earliest_frame": earliest}
-        opened = self.stream.opened(open_clip(self.key, first_frame=first, **asked, **self.fields))
+        request = open_clip(self.key, first_frame=first, guide_count=len(self.guides), **asked, **self.fields)
+        opened = self.stream.opened(request, *self.guides)
         assert (earliest if earliest is not None else first) <= opened.resume_from <= first
         self.pre_roll(range(opened.resume_from, first))
         return opened
@@ -135,7 +145,7 @@ class Client:
         assert ended.frames_answered == self.answers
 
 
-def unbroken(stub: pb_grpc.ColorizeServiceStub, film: Film, key: str, **fields: object) -> dict[int, str]:
+def unbroken(stub: pb_grpc.ColorizeServiceStub, film: Film, key: str, **fields: Any) -> dict[int, str]:
     """The colours of the whole film, in order, in one stream."""
     client = Client(stub, film, key, **fields)
     client.open()

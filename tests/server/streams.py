@@ -2,7 +2,7 @@
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
@@ -36,6 +36,13 @@ def frame(number: int, seed: int = 0, pre_roll: bool = False) -> Request:
     return Request(frame=pb.Frame(frame_number=number, luma=luma(seed, number), pre_roll=pre_roll))
 
 
+def guide(number: int, *, ab: tuple[float, float] | None = None, hints: Sequence[pb.Hint] = ()) -> Request:
+    """Hints in a frame, or a picture of one colour."""
+    plane = np.ones((HEIGHT, WIDTH)) * 256
+    picture = b"" if ab is None else np.stack([a * plane for a in ab]).astype("<i2").tobytes()
+    return Request(guide=pb.Guide(frame_number=number, luma=luma(0, number), ab=picture, hints=hints))
+
+
 END = Request(end_clip=pb.EndClip())
 
 
@@ -58,8 +65,9 @@ class Stream:
         assert response.WhichOneof("message") == kind, response
         return getattr(response, kind)
 
-    def opened(self, request: Request) -> pb.ClipOpened:
-        self.send(request)
+    def opened(self, *requests: Request) -> pb.ClipOpened:
+        """What answers an open_clip and its guides."""
+        self.send(*requests)
         return self.take("clip_opened")  # type: ignore[return-value]
 
     def color(self, request: Request) -> pb.ColorFrame:

@@ -16,12 +16,11 @@ from kinemacolor.server.device_worker import DeviceWorker, ProposeJob
 from kinemacolor.server.engine import Chroma, ClipSetup, Engine, TimedProposal
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
-from kinemacolor.server.open_request import OpenRequest, check_open
+from kinemacolor.server.open_request import ClipSettings, OpenRequest, check_open
 from kinemacolor.server.session import Session
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError
-from kinemacolor.wire.frame import Geometry
 from kinemacolor.wire.reasons import ErrorReason
 
 WIDTH, HEIGHT, WINDOW = 8, 4, 4
@@ -46,9 +45,9 @@ class TestEngine(Engine):
         self.sizes: tuple[int, ...] = (1,)
         self.spoil: Callable[[Chroma], Chroma] = lambda chroma: chroma
 
-    def setup(self, *arguments: object) -> ClipSetup:  # type: ignore[override]
+    def setup(self, settings: ClipSettings) -> ClipSetup:
         assert self.open_gate.wait(SECONDS)
-        return super().setup(*arguments)  # type: ignore[arg-type]
+        return super().setup(settings)
 
     def batch_sizes(self, setup: ClipSetup) -> tuple[int, ...]:
         return self.sizes
@@ -223,8 +222,7 @@ def test_one_bad_frame_does_not_spoil_its_batch() -> None:
     engine = TestEngine()
     events: dict[bytes, Future[ev.Event]] = {luma(1): Future(), POISON: Future(), luma(2): Future()}
     with running_worker(engine) as worker:
-        arguments = ("tiny", Geometry(WIDTH, HEIGHT), request().settings.transfer, False)
-        setup = worker.call(lambda used: used.setup(*arguments)).result(SECONDS)
+        setup = worker.call(lambda used: used.setup(request(model="tiny").settings)).result(SECONDS)
         engine.sizes = (1, 2)
         worker.propose(job(setup, luma(0), Future()))
         assert engine.entered.wait(SECONDS)

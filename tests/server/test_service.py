@@ -189,7 +189,7 @@ MISUSE = {
     "earliest after first": ([open_clip("k", first_frame=4, earliest_frame=5)], INVALID, "BAD_FIELD"),
     "huge geometry": ([open_clip("k", geometry=NOWHERE)], INVALID, "GEOMETRY"),
     "path as key": ([open_clip("../../etc/passwd")], INVALID, "BAD_FIELD"),
-    "guide": ([open_clip("k"), Request(guide=pb.Guide())], PHASE, "UNSUPPORTED"),
+    "guide that was not announced": ([open_clip("k"), Request(guide=pb.Guide())], PHASE, "OUT_OF_ORDER"),
     "end without end": ([open_clip("k"), frame(0)], PHASE, "OUT_OF_ORDER"),
 }
 
@@ -239,6 +239,9 @@ def test_models_and_info_are_told(stub: pb_grpc.ColorizeServiceStub) -> None:
     assert models["tiny"].is_default
     assert models["tiny"].is_loaded
     assert len(models["tiny"].weights_sha256) == 64
+    assert (models["tiny"].takes_references, models["tiny"].takes_hints, models["tiny"].variants) == (True, True, 4)
+    assert not models["tiny"].has_confidence
+    assert all(model.variants >= 1 for model in models.values())
     info = stub.GetServerInfo(pb.GetServerInfoRequest())
     assert info.max_clips == 64
     assert info.resident_bytes > 10_000_000

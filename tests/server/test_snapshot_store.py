@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from kinemacolor.models.networks.tiny import TinyColorizer, TinyState
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.events import Restored, SaveSnapshot
+from kinemacolor.server.guided_shots import guided_shots
 from kinemacolor.server.snapshot_index import Stored
 from kinemacolor.server.snapshot_store import SnapshotClip, SnapshotStore
 from kinemacolor.server.state_folder import StateFolder
-from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.frame import Geometry, GuideFrame, HintPoint
 
 SECONDS = 60
 BLOCK = 4096
@@ -193,6 +195,7 @@ def test_what_is_not_the_snapshot_is_refused_once_and_removed(
         {"geometry": Geometry(4, 8)},
         {"transfer": 8},
         {"shot_starts": (0,)},
+        {"variant": 2},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -200,6 +203,19 @@ def test_another_dependency_is_another_clip(tmp_path: Path, other: dict[str, obj
     with opened(tmp_path) as store:
         save(store, clip(), snapshot(0), snapshot(24))
         assert find(store, clip(**other)) is None
+
+
+def test_guides_of_one_shot_leave_the_others_snapshots(tmp_path: Path) -> None:
+    starts = (0, 100, 200)
+    luma = np.zeros((4, 8), np.uint16)
+    guides = guided_shots([GuideFrame(150, luma, None, (HintPoint(0.5, 0.5, 0.0, 9.0, 9.0),))], starts)  # type: ignore[arg-type]
+    before, after = clip(shot_starts=starts), clip(shot_starts=starts, guided_shots=guides)
+    with opened(tmp_path) as store:
+        for shot in starts:
+            save(store, before, snapshot(shot, shot), snapshot(shot + 24, shot))
+        for lowest, highest, expected in [(0, 99, 24), (101, 199, None), (100, 100, None), (200, 299, 224)]:
+            found = find(store, after, lowest, highest)
+            assert (None if found is None else found.next_frame) == expected
 
 
 def test_an_edit_list_that_changes_one_shot_leaves_the_others_snapshots(tmp_path: Path) -> None:

@@ -31,19 +31,19 @@ def ab_of(number, variant=0):
     return np.random.default_rng((number, variant)).integers(-32768, 32768, (2, 64, 64)).astype(np.int16)
 
 
-def colours(numbers, settings=SETTINGS, shot=0, variant=0, luma=luma_of):
+def colours(numbers, settings=SETTINGS, shot=0, variant=0, luma=luma_of, guides="", confidence=None):
     """What a render stores of some frames of one shot, in order."""
     history = None
     for number in numbers:
         prints = prints_of(luma_hash(luma(number)), history)
         history = prints.history
         yield NewColour(
-            dependency=Dependency(settings, shot),
+            dependency=Dependency(settings, shot, guides),
             number=number,
             prints=prints,
             look=look_of(luma(number)),
             thumb=thumb_of(luma(number)),
-            planes=pack(ab_of(number, variant)),
+            planes=pack(ab_of(number, variant), confidence),
         )
 
 

@@ -15,7 +15,7 @@ from stored import KEY, SETTINGS, ab_of, colours, luma_of
 
 from kinemacolor.store import clip_file
 from kinemacolor.store.clip_file import ClipFile, ServerIdentity, Terms
-from kinemacolor.store.dependency import Dependency
+from kinemacolor.store.dependency import Dependency, GuidedShot
 from kinemacolor.store.look import look_of
 from kinemacolor.store.lookup import Query, Rule
 from kinemacolor.store.prints import luma_hash, prints_of
@@ -39,6 +39,7 @@ def test_what_was_put_in_comes_out(store):
         {"transfer": 13},
         {"width_px": 25},
         {"height_px": 17},
+        {"variant": 2},
     ],
 )
 def test_other_settings_have_no_colours(store, change):
@@ -95,6 +96,73 @@ def test_it_knows_whether_all_frames_are_there(store):
         assert not opened.covers(dataclasses.replace(SETTINGS, model="other"), 0, 29)
 
 
+# ---- guides and variants ----
+
+GUIDES, OTHER_GUIDES = "aa" * 32, "bb" * 32
+
+
+def test_stores_of_before_there_were_guides_and_variants_stay_valid():
+    assert SETTINGS.hash.hex() == "4e5e202014093a82abd4c7d7e2dda1bf"
+    assert Dependency(SETTINGS, 7).hash.hex() == "a13e5dcb198a078d42bed46565c1f9d2"
+
+
+def test_a_shot_with_guides_has_colours_of_its_own(store):
+    store.fill(variant=1)
+    assert store.answers(guides=GUIDES) == []
+    store.fill(variant=2, guides=GUIDES)
+    assert store.answers(variant=1) == store.answers(variant=2, guides=GUIDES) == ALL
+    assert store.answers(guides=OTHER_GUIDES) == []
+    with ClipFile(store.file, read_only=True) as file:
+        assert list(file.check()) == []
+
+
+@pytest.mark.parametrize("guides", ["", GUIDES])
+def test_who_asks_by_a_picture_never_gets_a_colour_of_another_kind(store, guides):
+    """As the effect asks: what is there with other guides is as good as not there."""
+    store.fill(guides=OTHER_GUIDES)
+    store.fill(range(20), guides=guides, variant=1)
+    with store.open() as opened:
+        found = opened.find(SETTINGS, Query(luma=luma_hash(luma_of(7)), number=7, offset=0))
+        absent = opened.find(SETTINGS, Query(luma=luma_hash(luma_of(30)), number=30, offset=0))
+    assert (found is not None, absent) == (not guides, None)
+    if found is not None:
+        assert np.array_equal(found.colour.ab, ab_of(7, 1))
+        assert not found.provisional
+    assert store.said == []
+
+
+def test_who_asks_by_a_picture_says_which_shots_have_guides(store):
+    """Frames 10 to 19 are stored with and without, 20 to 29 only without."""
+    store.fill(range(30), variant=1)
+    store.fill(range(10, 20), shot=10, guides=GUIDES, variant=2)
+    guided = [GuidedShot(10, 19, GUIDES), GuidedShot(20, None, GUIDES)]
+
+    def found(number, guided):
+        answer = opened.find(SETTINGS, Query(luma=luma_hash(luma_of(number)), number=number, offset=0), guided=guided)
+        return (
+            None if answer is None else next(each for each in (1, 2) if (answer.colour.ab == ab_of(number, each)).all())
+        )
+
+    with store.open() as opened:
+        assert [found(number, guided) for number in (9, 10, 19, 20, 29)] == [1, 2, 2, None, None]
+        assert [found(number, ()) for number in (9, 10, 19, 20, 29)] == [1, 1, 1, 1, 1]
+        assert found(15, [GuidedShot(10, 19, OTHER_GUIDES)]) is None
+
+
+def test_it_knows_whether_all_frames_are_there_with_their_guides(store):
+    store.fill(range(10))
+    store.fill(range(10, 20), shot=10, guides=GUIDES)
+    store.fill(range(20, 30), shot=20)
+    with store.open() as opened:
+        opened.note_extent(SETTINGS, 0, 29)
+        for first, last in ((0, 29), (0, None), (15, 17), (12, 22), (3, 9), (25, None)):
+            assert opened.covers(SETTINGS, first, last, [GuidedShot(10, 19, GUIDES)])
+        assert not opened.covers(SETTINGS, 0, 29)
+        assert not opened.covers(SETTINGS, 0, 29, [GuidedShot(10, 19, OTHER_GUIDES)])
+        assert not opened.covers(SETTINGS, 0, 29, [GuidedShot(0, 9, GUIDES), GuidedShot(10, 19, GUIDES)])
+        assert not opened.covers(SETTINGS, 0, None, [GuidedShot(10, 19, GUIDES), GuidedShot(20, None, GUIDES)])
+
+
 def test_a_server_is_remembered_and_forgotten(store):
     identity = ServerIdentity("tiny", "ab" * 32, "cpu", Terms("Apache-2.0", "do what you like"))
     with store.open() as opened:
@@ -145,6 +213,14 @@ def test_a_frame_of_two_lists_of_shots_is_provisional_unless_they_agree(store):
         assert not opened.find(SETTINGS, query(7)).provisional
         assert opened.find(SETTINGS, query(17)).provisional
         assert opened.find(SETTINGS, query(35)).provisional
+
+
+def test_colours_agree_whether_or_not_they_say_how_sure_they_are(store):
+    store.fill()
+    store.fill(range(10, 40), shot=10, confidence=np.zeros((64, 64), np.uint8))
+    with store.open() as opened:
+        opened.note_extent(SETTINGS, 0, 39)
+        assert not opened.find(SETTINGS, query(17)).provisional
 
 
 def test_frames_that_come_in_while_it_is_open_are_found(store):

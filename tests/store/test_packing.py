@@ -34,6 +34,14 @@ def test_smooth_planes_take_a_fraction():
     assert np.array_equal(unpack(pack(ab))[0], ab)
 
 
+def test_a_smooth_confidence_takes_a_fraction_too():
+    y, x = np.mgrid[0:256, 0:448]
+    confidence = (128 + 100 * np.sin(x / 50) * np.cos(y / 40)).astype(np.uint8)
+    ab = np.zeros((2, 256, 448), np.int16)
+    assert len(pack(ab, confidence)) - len(pack(ab)) < confidence.nbytes / 5
+    assert np.array_equal(unpack(pack(ab, confidence))[1], confidence)
+
+
 def test_they_are_read_only():
     planes, confidence = unpack(pack(np.zeros((2, 3, 4), np.int16), np.zeros((3, 4), np.uint8)))
     assert not planes.flags.writeable
@@ -50,6 +58,7 @@ GOOD = pack(np.arange(24, dtype=np.int16).reshape(2, 3, 4))
         GOOD[:4],
         GOOD[:20],
         b"\x09" + GOOD[1:],
+        GOOD[:4] + b"\x01" + GOOD[5:],
         GOOD[:5] + b"not zstd at all",
         struct.pack("<HHB", 3, 4, 0) + zstandard.compress(bytes(1 << 20)),
     ],

@@ -41,9 +41,9 @@ def make_recipe(
     *,
     numbers: dict[str, object] | None = None,
     watch: dict[str, object] | None = None,
-    memory_steps: int | None = None,
+    part_steps: dict[str, int] | None = None,
 ) -> Path:
-    """A recipe by steps for `make_data(folder)`, for one worker and without an encoder."""
+    """A recipe by steps for `make_data(folder)`, for one worker and without an encoder; parts with their steps."""
     crops = {"count": 4, "side_px": 32}
     recipe = {
         "name": "made",
@@ -54,14 +54,15 @@ def make_recipe(
             "manifest": "manifest.csv",
             "manifest_sha256": hashlib.sha256((folder / "photos" / "manifest.csv").read_bytes()).hexdigest(),
         },
-        "numbers": {"steps": 10, "warm_up_steps": 2, "small": crops, "large": crops, **(numbers or {})},
+        "numbers": {"steps": 10, "warm_up_steps": 2, "small": crops, "large": crops, "wide": crops, **(numbers or {})},
         "watch": {"workers": 1, "log_every_steps": 2, "checkpoint_minutes": 0, "early_steps": 0, **(watch or {})},
     }
-    if memory_steps is not None:
-        motion = {"frames": 3, "side_px": 32, "strides": [1, 1]}
-        recipe["memory"] = {
-            "clips": {"folder": "photos", "tars": "*.tgz", "held_out_one_in": 0},
-            "numbers": {"steps": memory_steps, "warm_up_steps": 1, "count": 2, "motion": motion},
+    shots = {"count": 2, "motion": {"frames": 3, "side_px": 32, "strides": [1, 1]}}
+    own = {"memory": shots, "recall": shots, "spread": {"small": crops, "large": crops, "wide": crops}}
+    for name, steps in (part_steps or {}).items():
+        recipe["clips"] = {"folder": "photos", "tars": "*.tgz", "held_out_one_in": 0}
+        recipe[name] = {
+            "numbers": {"steps": steps, "warm_up_steps": 1, **own[name]},
             "watch": {"workers": 1, "log_every_steps": 1, "checkpoint_minutes": 0, "early_steps": 0},
         }
     path = folder / "recipe.json"

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from tests.training.made_data import make_data, make_recipe
 
+from kinemacolor.models.checkpoint import load_weights, save_weights
+from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.command import main
+from kinemacolor.training.finished import load_checkpoint
 
 
 @pytest.fixture
@@ -42,31 +46,96 @@ def test_a_run_leaves_log_checkpoint_and_sheet_and_can_be_exported(data: Path, t
     assert card["training"]["data"]["small_photos"]["folder"] == "photos"
 
 
-def test_one_command_trains_the_frame_network_and_then_the_memory(data: Path, tmp_path: Path) -> None:
-    make_recipe(data, numbers={"steps": 2}, memory_steps=2)
+PARTS = ("memory", "recall", "spread")
+
+
+def test_one_command_trains_the_frame_network_and_then_the_parts_on_top_of_it(data: Path, tmp_path: Path) -> None:
+    make_recipe(data, numbers={"steps": 2}, part_steps=dict.fromkeys(PARTS, 2))
     out = tmp_path / "run"
     assert _train(data, out) == 0
-    assert [step for step, _ in _losses(out / "memory")] == [1, 2]
+    assert all([step for step, _ in _losses(out / part)] == [1, 2] for part in PARTS)
     first = (out / "run.pt").read_bytes()
-    make_recipe(data, numbers={"steps": 2}, memory_steps=3)
-    assert _train(data, out, "--resume") == 0  # only the memory is trained on
-    assert [step for step, _ in _losses(out / "memory")] == [1, 2, 3]
+    make_recipe(data, numbers={"steps": 2}, part_steps={"memory": 2, "recall": 3, "spread": 3})
+    assert _train(data, out, "--resume") == 0  # only two of the parts are trained on
+    assert [len(_losses(out / part)) for part in PARTS] == [2, 3, 3]
     assert len((out / "run.pt").read_bytes()) == len(first)
     assert main(["--export", str(out)]) == 0
-    card = json.loads((out / "weights" / "kinema.json").read_text())
-    assert card["training"]["memory"]["steps"] == 3
-    assert card["training"]["data"]["clips"]["tars"] == "*.tgz"
+    training = json.loads((out / "weights" / "kinema.json").read_text())["training"]
+    assert [training[part]["steps"] for part in PARTS] == [2, 3, 3]
+    assert training["data"]["clips"]["tars"] == "*.tgz"
+    weights = KinemaWeights()
+    load_weights(out / "weights" / "kinema.safetensors", weights)
+    for part in PARTS:
+        average = load_checkpoint(out / part)["average"]
+        for name, value in weights.get_submodule(part).state_dict().items():
+            torch.testing.assert_close(value, average[name], atol=1e-2, rtol=1e-2)  # half precision
 
 
-def test_a_memory_stays_with_the_frame_network_it_was_trained_on(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ((2, {"memory": 2}), (4, {"memory": 2}), "frame_network_steps"),
+        ((2, {"spread": 1}), (4, {"spread": 1}), "frame_network_steps"),
+        ((2, {"memory": 1, "recall": 1}), (2, {"memory": 2, "recall": 1}), "memory_steps"),
+    ],
+)
+def test_a_part_stays_with_the_networks_it_was_trained_on(
+    before: tuple[int, dict[str, int]],
+    after: tuple[int, dict[str, int]],
+    message: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "run"
-    make_recipe(data, numbers={"steps": 2}, memory_steps=2)
+    make_recipe(data, numbers={"steps": before[0]}, part_steps=before[1])
     assert _train(data, out) == 0
-    make_recipe(data, numbers={"steps": 4}, memory_steps=2)
+    make_recipe(data, numbers={"steps": after[0]}, part_steps=after[1])
     assert _train(data, out, "--resume") == 2
-    assert "frame_network_steps" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_that_begins_with_weights_keeps_the_parts_that_it_does_not_train(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    given = KinemaWeights()
+    save_weights(tmp_path / "given.safetensors", given, torch.float32)
+    start = ("--start", str(tmp_path / "given.safetensors"))
+    make_recipe(data, numbers={"steps": 2}, part_steps={"recall": 2})
+    out = tmp_path / "run"
+    assert _train(data, out, *start) == 0
+    (tmp_path / "given.safetensors").rename(tmp_path / "elsewhere.safetensors")  # the run has a copy
+    assert main(["--export", str(out)]) == 0
+    training = json.loads((out / "weights" / "kinema.json").read_text())["training"]
+    assert training["start"]["kept"] == ["memory", "spread"]
+    weights = KinemaWeights()
+    load_weights(out / "weights" / "kinema.safetensors", weights)
+    for part, same in (("memory", True), ("spread", True), ("recall", False)):
+        pairs = zip(weights.get_submodule(part).parameters(), given.get_submodule(part).parameters(), strict=True)
+        assert all(torch.allclose(found, old, atol=2e-3) for found, old in pairs) == same
+    make_recipe(data, numbers={"steps": 3}, part_steps={"recall": 2})
+    assert _train(data, out, "--resume") == 2
+    assert "different: start" in capsys.readouterr().err
+    assert _train(data, tmp_path / "other", *start) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_a_run_that_begins_with_weights_is_resumed_without_their_file(data: Path, tmp_path: Path) -> None:
+    """The losses are those of an unbroken run."""
+    torch.manual_seed(0)
+    digest = save_weights(data / "given.safetensors", KinemaWeights(), torch.float32)
+    start = {"file": "given.safetensors", "sha256": digest}
+    losses = []
+    for name, budgets in (("unbroken", (4,)), ("broken", (2, 4))):
+        for steps in budgets:
+            recipe = make_recipe(data, numbers={"steps": steps, "decay_share": 0.25})
+            recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "start": start}))
+            assert _train(data, tmp_path / name, "--resume") == 0
+            if name == "broken" and steps == 2:
+                (data / "given.safetensors").unlink()
+        losses.append(_losses(tmp_path / name))
+    assert losses[0][-1] == losses[1][-1]
 
 
 def test_a_killed_and_resumed_run_has_the_curve_of_an_unbroken_one(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from kinemacolor.models.networks.kinema import KinemaNet
-from kinemacolor.training.finished import load_memory_run
+from kinemacolor.training.finished import load_checkpoint
 from kinemacolor.training.memory_trainer import MemoryRecipe, MemoryTrainer
 from kinemacolor.training.motion import MotionSettings
 
@@ -48,7 +48,7 @@ def test_a_resumed_run_has_the_losses_of_an_unbroken_one(tmp_path: Path) -> None
     found += [second.train_step() for _ in range(2)]
     assert found == expected
     second.save()
-    assert torch.equal(load_memory_run(tmp_path / "b").sharpness, second.average.state["sharpness"])
+    assert torch.equal(load_checkpoint(tmp_path / "b")["average"]["sharpness"], second.average.state["sharpness"])
 
 
 def test_clips_that_are_too_small_are_refused(tmp_path: Path) -> None:

@@ -5,9 +5,13 @@ import pytest
 
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.finish_loss import FinishLoss
 from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import CropSettings, is_held_out
+from kinemacolor.training.recall_loss import RecallLoss
+from kinemacolor.training.recall_trainer import BankSettings
 from kinemacolor.training.recipe import read_recipe, shipped_recipes
+from kinemacolor.training.spread_trainer import SpreadRecipe
 from kinemacolor.training.trainer import Recipe
 
 SMALLEST = {"name": "x", "small_photos": {"folder": "f", "tars": "*.tar"}, "numbers": {"steps": 3}}
@@ -22,13 +26,33 @@ def _written(folder: Path, **changes: object) -> str:
 def test_the_shipped_recipe_states_every_number_of_the_present_defaults() -> None:
     plan = read_recipe("kinema")
     assert shipped_recipes() == ["kinema"]
-    assert plan.numbers == Recipe(steps=5750, film=FilmModel())
+    own = {
+        "steps": 16000,
+        "encoder_rate": 3e-4,
+        "decoder_rate": 1.5e-3,
+        "seed": 1005,
+        "weight_decay": 1e-3,
+        "warm_up_steps": 100,
+        "decay_share": 0.47,
+        "average": 0.999,
+        "finish": FinishLoss(from_share=0.4),
+    }
+    assert plan.numbers == Recipe(**own, film=FilmModel())
     assert plan.memory is not None
-    assert plan.memory.numbers.film == FilmModel()
-    assert plan.memory.numbers.motion == MotionSettings()
+    assert plan.recall is not None
+    assert plan.spread is not None
+    assert plan.memory.numbers.film == plan.recall.numbers.film == plan.spread.numbers.film == FilmModel()
+    assert plan.memory.numbers.motion == plan.recall.numbers.motion == MotionSettings()
+    assert plan.recall.numbers.bank == BankSettings()
+    assert plan.recall.numbers.loss == RecallLoss()
+    assert plan.spread.numbers == SpreadRecipe(
+        steps=2600, seed=11, weight_decay=1e-3, warm_up_steps=60, decay_share=0.6, average=0.995
+    )
+    assert plan.start is None
+    assert plan.clips is not None
     assert plan.encoder is not None
     assert plan.large_photos is not None
-    assert plan.held_out_one_in == 300
+    assert plan.held_out_one_in == 200
 
 
 def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
@@ -54,6 +78,10 @@ def test_numbers_are_read_into_their_types(tmp_path: Path) -> None:
         ({"numbers": {"steps": 3, "small": {"count": 2}}}, "no numbers.small.side_px"),
         ({"watch": 3}, "watch.: expected a table"),
         ({"name": None, "more": 1}, "unknown key more"),
+        ({"memory": {"numbers": {"steps": 1}}}, "expected a table clips, found none"),
+        ({"recall": {"numbers": {"steps": 1}}}, "expected a table clips, found none"),
+        ({"spread": {"numbers": {"steps": 1}, "clips": {}}}, "unknown key spread.clips"),
+        ({"start": {"file": "x"}}, "no start.sha256"),
     ],
 )
 def test_what_is_not_a_recipe_is_refused_by_name(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.errors import TrainingFailed
 from kinemacolor.training.export_kinema import export
+from kinemacolor.training.finish_loss import FinishLoss
 from kinemacolor.training.finished import load_run
 from kinemacolor.training.loop import learning_rate_factor
 from kinemacolor.training.photos import CropSettings, Picture
@@ -33,13 +35,53 @@ def _pictures(count: int = 6) -> list[Picture]:
 
 def _recipe(steps: int) -> Recipe:
     crops = CropSettings(count=4, side_px=32)
-    return Recipe(minutes=60.0, steps=steps, warm_up_steps=1, small=crops, large=crops, old_film_share=0.0)
+    return Recipe(minutes=60.0, steps=steps, warm_up_steps=1, small=crops, large=crops, old_film_share=0.0, wide=crops)
 
 
 def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
     trainer = Trainer(tmp_path, _recipe(3), (_pictures(), []), None)
     losses = [trainer.train_step() for _ in range(4)]
     assert losses[-1] < losses[0] - 0.3
+
+
+def test_the_finish_is_trained_from_its_share_of_the_schedule_on(tmp_path: Path) -> None:
+    recipe = replace(_recipe(4), minutes=None, finish=FinishLoss(from_share=0.5))
+    trainer = Trainer(tmp_path, recipe, (_pictures(), []), None)
+    finish = trainer.net.report.weight[:3]
+    for _ in range(2):
+        trainer.train_step()
+    assert not finish.any()
+    assert set(trainer.measure()) == {"cross_entropy", "error"}
+    trainer.train_step()
+    assert finish.abs().max() > 0
+    assert set(trainer.measure()) == {"cross_entropy", "error", "ciede2000", "square", "colourfulness_error"}
+
+
+def test_the_loss_of_the_finish_leaves_the_posterior_alone(tmp_path: Path) -> None:
+    """What it starts from is taken as it is: nothing of it reaches the layer of the posterior."""
+    recipe = replace(_recipe(1), finish=FinishLoss(cross_entropy=0.0))
+    trainer = Trainer(tmp_path, recipe, (_pictures(), []), None)
+    trainer.draw_loss().backward()
+    assert trainer.net.classify.weight.grad is not None
+    assert not trainer.net.classify.weight.grad.any()
+    assert trainer.net.report.weight.grad is not None
+    assert (trainer.net.report.weight.grad.abs().amax(dim=(1, 2, 3)) > 0).all()
+
+
+def test_a_step_sees_small_large_and_wide_crops_and_frames_of_clips(tmp_path: Path) -> None:
+    shades = (np.full((48, 64, 3), code, dtype=np.uint8) for code in (10, 120, 240))
+    small, large, frame = ([shade] for shade in shades)
+    kinds = [CropSettings(count=count, side_px=32) for count in (5, 4, 3)]
+    recipe = Recipe(steps=300, small=kinds[0], large=kinds[1], wide=kinds[2], large_share=(0.5, 0.5), clip_share=0.2)
+    trainer = Trainer(tmp_path, replace(recipe, wide_share=0.3), (small, large), None, frames=frame)
+    seen: Counter[tuple[int, int]] = Counter()
+    for trainer.step in range(300):
+        trainer._seed_draws()
+        crops = trainer._crops()
+        seen[len(crops), round(float(crops.mean()) * 255)] += 1
+    shares = {(5, 10): 0.28, (4, 120): 0.28, (3, 120): 0.24, (5, 240): 0.07, (4, 240): 0.07, (3, 240): 0.06}
+    assert set(seen) == set(shares)
+    assert all(seen[kind] / 300 == pytest.approx(share, abs=0.09) for kind, share in shares.items())
 
 
 def test_a_run_leaves_a_log_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -103,9 +145,11 @@ def test_export_folds_the_run(tmp_path: Path) -> None:
     assert load_weights(tmp_path / "weights" / "kinema.safetensors", weights) == card["sha256"]
     lightness = torch.rand(1, 1, 32, 32) * 100
     with torch.inference_mode():
-        expected, _ = trainer.net.eval()(lightness)
-        found, _ = weights.frame.eval()(lightness)
-    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.02)  # half precision
+        expected = trainer.net.eval()(lightness)
+        found = weights.frame.eval()(lightness)
+    for name in ("logits", "finish", "error"):
+        part = getattr(found, name)
+        torch.testing.assert_close(part, getattr(expected, name), atol=0.05, rtol=0.02)  # half precision
 
 
 @pytest.mark.parametrize(
@@ -167,7 +211,7 @@ def test_two_workers_stay_one_network(tmp_path: Path) -> None:
         "rank, out = int(sys.argv[1]), Path(sys.argv[2]); torch.set_num_threads(1); "
         "dist.init_process_group('gloo', init_method=f'file://{out}/store', rank=rank, world_size=2); "
         "c = CropSettings(count=4, side_px=32); "
-        "r = Recipe(minutes=60.0, steps=2, warm_up_steps=1, small=c, large=c); "
+        "r = Recipe(minutes=60.0, steps=2, warm_up_steps=1, small=c, large=c, wide=c); "
         "p = [np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)]; "
         "t = Trainer(out, r, (p, []), None, rank=rank, workers=2); t.run(); "
         "w = torch.cat([v.detach().flatten() for v in t.net.parameters()]); "

@@ -92,19 +92,28 @@ MEASURES: tuple[Measure, ...] = (
         "The same of the colour planes alone: colour that flickers. Even true colour, with its grain, is not at 0.",
         3,
     ),
+    Measure(
+        "jumps_percent",
+        "Jumps",
+        "%",
+        Aim.CALM,
+        "Pairs of frames between which the colours of the picture's regions move by more than 2 CIELAB units in the "
+        "mean, seen along the motion of the film.",
+    ),
 )
 """In the order of the columns."""
 
 _EQUAL = 1e-6  # what is left of rounding to the digits that are printed
 _COLOURFULNESS = "colourfulness"
 _PALE = 0.25  # of the truth's colourfulness: below it calm is no merit
-_UNJUDGED = ("colourfulness", "warp_error_e3")  # all that is measured without a truth, and no reason to prefer a model
+_UNJUDGED = {"colourfulness", "warp_error_e3", "jumps_percent"}
+"""All that is measured without a truth, and no reason to prefer a model."""
 
 
 def measures_of(names: Sequence[str]) -> tuple[Measure, ...]:
     """The measures of some figures, in the order of the columns; without a truth none of them has a direction."""
     found = tuple(measure for measure in MEASURES if measure.name in names)
-    if {measure.name for measure in found} != set(_UNJUDGED):
+    if not {measure.name for measure in found} <= _UNJUDGED:
         return found
     return tuple(replace(one, aim=Aim.NONE) for one in found)
 

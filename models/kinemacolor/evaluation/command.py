@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +24,24 @@ from kinemacolor.evaluation.measure import (
 )
 from kinemacolor.evaluation.output import make_folder, write_text
 from kinemacolor.evaluation.outside import check_command
-from kinemacolor.evaluation.pictures import Clip, read_tarred_clips
-from kinemacolor.evaluation.report import CLIP, PHOTO, Report, Section, card_values, curve_table, json_text, table
+from kinemacolor.evaluation.pictures import Clip, Picture, read_tarred_clips
+from kinemacolor.evaluation.report import (
+    CLIP,
+    GREY,
+    PHOTO,
+    TRUTH,
+    Report,
+    Section,
+    card_values,
+    curve_table,
+    json_text,
+    table,
+)
 from kinemacolor.evaluation.seams import measure_seams
-from kinemacolor.evaluation.sheets import PhotoPages, write_sheet
+from kinemacolor.evaluation.sheets import Pages, middle_frames, write_sheet
+from kinemacolor.evaluation.stability import FRAMES, LEAST_FRAMES
 from kinemacolor.evaluation.survey import Survey, colour_clip, colour_photo, survey
+from kinemacolor.evaluation.trials import Outcome, try_guides, try_stability
 from kinemacolor.models.api import Colorizer
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.models.registry import DEFAULT_MODEL, load_model
@@ -35,6 +49,7 @@ from kinemacolor.models.registry import DEFAULT_MODEL, load_model
 __all__ = ["main"]
 
 _CURVE_FRAMES = 4  # of each clip, if --frames says nothing: neighbours tell little new of one frame's colour
+_GUIDED_FRAMES = 30
 _ALL = sys.maxsize
 
 
@@ -64,6 +79,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--model", nargs="+", default=[DEFAULT_MODEL], metavar="NAME", help="built-in models (default: %(default)s)")
     add("--photos", nargs="?", type=_count, const=_ALL, metavar="N", help="measure photos, too: the first N or all")
     add("--no-truth", action="store_true", help="black-and-white material: measure what needs no known colours")
+    add("--archive", type=Path, metavar="DIR2", help="black-and-white material to be coloured in the same run")
     add("--dtype", choices=("float32", "bfloat16"), help="of the frame networks; default: each model's reference")
     add("--json", type=Path, metavar="FILE", help="write all figures, clip by clip and photo by photo")
     add("--sheets", type=Path, metavar="FOLDER", help="write contact sheets: grey, results, truth")
@@ -73,6 +89,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--card", type=Path, metavar="FILE", help="model card (JSON) that shall carry the figures")
     add("--curve", choices=tuple(CURVES), help="print the curve by which a setting is chosen instead of the table")
     add("--seams", action="store_true", help="print what cutting a long shot into overlapping parts would look like")
+    add("--stability", action="store_true", help="print how far the colours of long shots drift (one photo, one clip)")
+    add("--guides", action="store_true", help="print what hints do on made shots, and references on clips")
     add("--settings", type=Path, metavar="FOLDER", help="clips in tars to choose on ($KINEMACOLOR_DATA/train_clips)")
     return _checked(parser.parse_args(list(arguments)))
 
@@ -90,12 +108,23 @@ def _checked(options: argparse.Namespace) -> argparse.Namespace:
         raise EvaluationUsageError("--curve: a setting is chosen on clips with known colours (no --photos, --no-truth)")
     if options.seams and (options.photos or options.curve is not None):
         raise EvaluationUsageError("--seams: clips only, and nothing else at the same time (no --photos, no --curve)")
+    if sum((options.curve is not None, options.seams, options.stability, options.guides)) > 1:
+        raise EvaluationUsageError("expected one of --curve, --seams, --stability and --guides at a time")
+    if options.stability and (options.frames or FRAMES) < LEAST_FRAMES:
+        raise EvaluationUsageError(f"--stability: expected at least {LEAST_FRAMES} frames, found {options.frames}")
+    if (options.stability or options.guides) and (options.cmd or options.card is not None or options.no_truth):
+        raise EvaluationUsageError("--stability, --guides: built-in models only (no --cmd, --card, --no-truth)")
+    if options.archive is not None and (options.curve or options.seams or options.stability or options.guides):
+        raise EvaluationUsageError("--archive: it has no known colours; only the tables and sheets take it")
     if options.card is not None and options.no_truth:
         raise EvaluationUsageError("--card: a model card has figures against known colours (no --no-truth)")
     return options
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.stability or options.guides:
+        _finish(options, _try(options))
+        return
     clips, photos = _find(options)
     models = [_load(name, options) for name in options.model]
     if options.curve is not None:
@@ -105,15 +134,41 @@ def _run(options: argparse.Namespace) -> None:
         footage = [read_footage(folder, options.frames).clip for folder in clips]
         sys.stdout.write(curve_table("overlap", measure_seams(models[0], footage)) + "\n")
         return
-    if options.sheets is not None:
-        make_folder(options.sheets)
+    archived = None if options.archive is None else _find_archive(options)
     dtypes = dict.fromkeys(str(model.dtype).removeprefix("torch.") for model in models)
-    report = Report(", ".join(dtypes), _survey_clips(options, models, clips), _survey_photos(options, models, photos))
+    sections = _survey(options, models, _Material(clips, photos, not options.no_truth, options.sheets))
+    archive: tuple[Section, ...] = ()
+    if archived is not None:
+        sheets = None if options.sheets is None else options.sheets / "archive"
+        archive = _survey(options, models, _Material(*archived, known=False, sheets=sheets))
+    report = Report(", ".join(dtypes), *sections, tuple(dict.fromkeys(model.spec.name for model in models)), archive)
     sys.stdout.write(table(report) + "\n")
     if options.json is not None:
         write_text(options.json, json_text(report))
     if options.card is not None:
         _add_to_card(options.card, report)
+
+
+def _try(options: argparse.Namespace) -> Outcome:
+    """A long look at one photo and one clip, or guides on all, unless numbers are given."""
+    one = 1 if options.stability else None
+    clips = find_clips(options.folder)[: options.clips or one]
+    photos = find_photos(options.folder)[: options.photos or one]
+    if not clips and not photos:
+        raise EvaluationInputError(f"{options.folder}: expected {CLIPS}; {PHOTOS}, found none")
+    models = [_load(name, options) for name in options.model]
+    if options.stability:
+        return try_stability(models, photos, clips, options.frames or FRAMES)
+    if options.sheets is not None:
+        make_folder(options.sheets)
+    return try_guides(models, photos, clips, options.frames or _GUIDED_FRAMES, options.sheets)
+
+
+def _finish(options: argparse.Namespace, outcome: Outcome) -> None:
+    sys.stdout.write(outcome.text + "\n")
+    if options.json is not None:
+        values = {"dtype": options.dtype or "each model's reference", **outcome.values}
+        write_text(options.json, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
 def _find(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
@@ -131,27 +186,68 @@ def _find(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
     return clips, photos
 
 
+def _find_archive(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """The same of the archive: whatever of both there is."""
+    clips = find_clips(options.archive)[: options.clips]
+    photos = find_photos(options.archive)[: options.photos] if options.photos is not None else []
+    if not clips and not photos:
+        raise EvaluationInputError(f"{options.archive}: expected {CLIPS}, or with --photos {PHOTOS}, found none")
+    return clips, photos
+
+
 def _load(name: str, options: argparse.Namespace) -> Colorizer:
     dtype = None if options.dtype is None else getattr(torch, options.dtype)
     return load_model(name, dtype=dtype, threads=options.threads)
 
 
-def _survey_clips(options: argparse.Namespace, models: Sequence[Colorizer], folders: Sequence[Path]) -> Section:
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """Clips and photos that are measured alike."""
+
+    clips: Sequence[Path]
+    photos: Sequence[Path]
+    known: bool
+    """Whether their colours are known."""
+    sheets: Path | None
+    """The folder of their sheets."""
+
+
+def _survey(options: argparse.Namespace, models: Sequence[Colorizer], material: _Material) -> tuple[Section, Section]:
+    if material.sheets is not None:
+        make_folder(material.sheets)
+    return _survey_clips(options, models, material), _survey_photos(models, material)
+
+
+def _survey_clips(options: argparse.Namespace, models: Sequence[Colorizer], material: _Material) -> Section:
     colour = partial(colour_clip, models=models, commands=options.cmd)
-    keep = None if options.sheets is None else partial(write_sheet, options.sheets)
-    if options.no_truth:
-        footage = partial(read_footage, frames=options.frames)
-        return survey(folders, Survey(CLIP, footage, colour, measure_truthless, keep))
-    return survey(folders, Survey(CLIP, partial(read_truth, frames=options.frames), colour, measure_ab, keep))
+    titles = {GREY, TRUTH, *options.cmd, *(model.spec.name for model in models)}
+    with _pages(material, "clips") as pages:
+        keep = None
+        if pages is not None and material.sheets is not None:
+            keep = partial(_keep_clip, material.sheets, pages, titles)
+        if not material.known:
+            footage = partial(read_footage, frames=options.frames)
+            return survey(material.clips, Survey(CLIP, footage, colour, measure_truthless, keep))
+        truth = partial(read_truth, frames=options.frames)
+        return survey(material.clips, Survey(CLIP, truth, colour, measure_ab, keep))
 
 
-def _survey_photos(options: argparse.Namespace, models: Sequence[Colorizer], files: Sequence[Path]) -> Section:
+def _keep_clip(folder: Path, pages: Pages, titles: Collection[str], name: str, columns: Mapping[str, Picture]) -> None:
+    write_sheet(folder, name, columns)
+    pages.add(name, middle_frames(columns, titles))
+
+
+def _survey_photos(models: Sequence[Colorizer], material: _Material) -> Section:
     colour = partial(colour_photo, models=models)
-    with PhotoPages(options.sheets) if options.sheets is not None else nullcontext() as pages:
+    with _pages(material, "photos") as pages:
         keep = None if pages is None else pages.add
-        if options.no_truth:
-            return survey(files, Survey(PHOTO, read_footage, colour, measure_truthless_still, keep))
-        return survey(files, Survey(PHOTO, read_truth, colour, measure_still, keep))
+        if not material.known:
+            return survey(material.photos, Survey(PHOTO, read_footage, colour, measure_truthless_still, keep))
+        return survey(material.photos, Survey(PHOTO, read_truth, colour, measure_still, keep))
+
+
+def _pages(material: _Material, name: str) -> AbstractContextManager[Pages | None]:
+    return nullcontext() if material.sheets is None else Pages(material.sheets, name)
 
 
 def _add_to_card(path: Path, report: Report) -> None:

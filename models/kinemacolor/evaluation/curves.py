@@ -7,6 +7,7 @@ without memory: all are the frame network's own.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +58,8 @@ def _point(name: str, value: float, model: Colorizer) -> _Point:
         return _Point(model, int(value))
     if not isinstance(model, KinemaColorizer):
         raise EvaluationUsageError(f"--curve {name}: expected the model kinema, found {model.spec.name}")
-    decode: DecodeSettings = replace(model.decode_settings, **{name: value})
+    changed: dict[str, Any] = {name: value}
+    decode: DecodeSettings = replace(model.decode_settings, **changed)
     return _Point(model.with_decode(decode), None)
 
 

@@ -20,7 +20,9 @@ from kinemacolor.evaluation.metrics import (
     ab_warp_error,
     cdc,
     ciede2000,
+    colour_steps,
     colourfulness,
+    jumps,
     measure_motion,
     psnr,
     psnr_ab,
@@ -82,6 +84,8 @@ class Figures(StillFigures):
     """Warp error of RGB, times 1000; to be compared with the truth's."""
     warp_error_e3: float
     """Warp error of a*b*, times 1000; to be compared with the truth's."""
+    jumps_percent: float
+    """Percent of the pairs of frames whose colours jump; to be compared with the truth's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class TruthlessFigures(TruthlessStillFigures):
 
     warp_error_e3: float
     """Warp error of a*b*, times 1000."""
+    jumps_percent: float
+    """Percent of the pairs of frames whose colours jump."""
 
 
 class Footage:
@@ -148,6 +154,7 @@ def measure_ab(truth: Truth, ab: Tensor) -> Figures:
         cdc_e3=1000.0 * cdc(rgb),
         warp_error_rgb_e3=1000.0 * rgb_warp_error(rgb, truth.motion),
         warp_error_e3=_warp_error_e3(truth, ab),
+        jumps_percent=_jumps_percent(truth, ab),
     )
 
 
@@ -158,7 +165,7 @@ def measure_still(truth: Truth, ab: Tensor) -> StillFigures:
 
 def measure_truthless(footage: Footage, ab: Tensor) -> TruthlessFigures:
     """What a*b* planes (T, 2, H, W) for one clip show of themselves; the flow is that of the film's own luma."""
-    return TruthlessFigures(_mean_colourfulness(footage, ab), _warp_error_e3(footage, ab))
+    return TruthlessFigures(_mean_colourfulness(footage, ab), _warp_error_e3(footage, ab), _jumps_percent(footage, ab))
 
 
 def measure_truthless_still(footage: Footage, ab: Tensor) -> TruthlessStillFigures:
@@ -208,6 +215,10 @@ def _mean_colourfulness(footage: Footage, ab: Tensor) -> float:
 
 def _warp_error_e3(footage: Footage, ab: Tensor) -> float:
     return 1000.0 * ab_warp_error(_last(ab), footage.motion)
+
+
+def _jumps_percent(footage: Footage, ab: Tensor) -> float:
+    return 100.0 * jumps(colour_steps(_last(ab), footage.motion))
 
 
 def _frames(truth: Truth, ab: Tensor) -> Iterable[tuple[Tensor, Tensor]]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kinemacolor.evaluation.confidence import Sample, agreement, calibration, joined
 from kinemacolor.evaluation.measure import Measures, mean_figures
 from kinemacolor.evaluation.outside import LumaCheck
+from kinemacolor.evaluation.targets import Verdict, judge, verdict_lines
 
 __all__ = [
     "CLIP",
@@ -22,6 +24,7 @@ __all__ = [
     "curve_table",
     "json_text",
     "table",
+    "verdict_values",
 ]
 
 GREY, TRUTH = "grey", "truth"
@@ -38,13 +41,14 @@ _HEADS = {
     "cdc_e3": "CDC e3",
     "warp_error_rgb_e3": "warp RGB e3",
     "warp_error_e3": "warp ab e3",
+    "jumps_percent": "jumps %",
 }
 _ABOUT_CLIPS = (
-    "CDC and warp errors are to be read beside colourfulness only, and against the truth's: grey has no colour that "
-    "could flicker, so its are the lowest, and it does not win by that."
+    "CDC, warp errors and jumps are to be read beside colourfulness only, and against the truth's: grey has no colour "
+    "that could flicker, so its are the lowest, and it does not win by that."
 )
 _ABOUT_TRUTHLESS = "Nobody knows the true colours: whether these are right is for the eye (--sheets)."
-_ABOUT_CALM = "The warp error is to be read beside colourfulness only: the paler, the calmer."
+_ABOUT_CALM = "Warp error and jumps are to be read beside colourfulness only: the paler, the calmer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,18 @@ class Row:
     """In the order of the names, all of one class."""
     luma: tuple[LumaCheck, ...] = ()
     """The same, of a command; empty for the built-in rows, whose luma nobody touches."""
+    confidence: tuple[Sample, ...] = ()
+    """The same, of a model that says how sure it is, where the truth is known; else empty."""
 
     @property
     def mean(self) -> dict[str, float]:
         """Mean figures by name."""
         return asdict(mean_figures(self.figures))
+
+    @property
+    def agreement(self) -> float | None:
+        """Rank correlation of confidence and accuracy over the pixels of all; None if nothing was said."""
+        return agreement(joined(self.confidence)) if self.confidence else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +95,27 @@ class Report:
     """Of the frame networks."""
     clips: Section
     photos: Section
+    models: tuple[str, ...] = ()
+    """Titles of the rows that the targets are for."""
+    archive: tuple[Section, ...] = ()
+    """Black-and-white clips and photos that were looked at besides, or none."""
+
+    @property
+    def verdicts(self) -> dict[str, tuple[Verdict, ...]]:
+        """The targets of each model, by title; none where the colours of the clips are not known."""
+        rows = self.clips.rows
+        if TRUTH not in rows:
+            return {}
+        grey, truth = rows[GREY].mean, rows[TRUTH].mean
+        return {name: judge(rows[name].mean, grey, truth, rows[name].agreement) for name in self.models}
 
 
 def table(report: Report) -> str:
     """Markdown tables of the means, with what must be known to read them."""
-    sections = [section for section in (report.clips, report.photos) if section.names]
-    return "\n\n".join("\n".join(_section(section, report.dtype)) for section in sections)
+    every = (report.clips, report.photos, *report.archive)
+    sections = [_section(section, report.dtype) for section in every if section.names]
+    targets = [verdict_lines(name, verdicts) for name, verdicts in report.verdicts.items()]
+    return "\n\n".join("\n".join(lines) for lines in (*sections, *targets))
 
 
 def curve_table(name: str, points: Mapping[str, Mapping[str, float]]) -> str:
@@ -102,16 +128,15 @@ def curve_table(name: str, points: Mapping[str, Mapping[str, float]]) -> str:
 
 def json_text(report: Report) -> str:
     """Everything: the means and the figures of each clip and photo; an infinite PSNR is null."""
-    clips, photos = report.clips, report.photos
     values: dict[str, Any] = {
         "protocol": PROTOCOL,
-        "clips": len(clips.names),
-        "frames": clips.frames,
         "dtype": report.dtype,
-        "rows": _rows(clips),
+        **_material_values(report.clips, report.photos),
     }
-    if photos.names:
-        values["photos"] = {"count": len(photos.names), "rows": _rows(photos)}
+    if report.verdicts:
+        values["targets"] = {name: [verdict_values(one) for one in each] for name, each in report.verdicts.items()}
+    if report.archive:
+        values["archive"] = _material_values(*report.archive)
     return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
@@ -121,13 +146,31 @@ def card_values(section: Section, dtype: str) -> dict[str, Any]:
     return {"protocol": protocol, **{title: _rounded(row.mean) for title, row in section.rows.items()}}
 
 
+def verdict_values(verdict: Verdict) -> dict[str, Any]:
+    """One target, for JSON."""
+    numbers = _rounded({"limit": verdict.limit, "found": verdict.found})
+    return {"target": verdict.target, "aim": verdict.aim.value, **numbers, "met": verdict.met, "note": verdict.note}
+
+
+def _material_values(clips: Section, photos: Section) -> dict[str, Any]:
+    values: dict[str, Any] = {"clips": len(clips.names), "frames": clips.frames, "rows": _rows(clips)}
+    if photos.names:
+        values["photos"] = {"count": len(photos.names), "rows": _rows(photos)}
+    return values
+
+
 def _section(section: Section, dtype: str) -> list[str]:
     """One table and what belongs below it."""
     columns = list(section.rows[GREY].mean)
     commands = any(row.luma for row in section.rows.values())
-    heads = [_HEADS[name] for name in columns] + (["Y' equal"] if commands else [])
+    sure = any(row.confidence for row in section.rows.values())
+    heads = [
+        *(_HEADS[name] for name in columns),
+        *(["confidence"] if sure else []),
+        *(["Y' equal"] if commands else []),
+    ]
     lines = [_line("", heads), "| --- " * (len(heads) + 1) + "|"]
-    lines += [_line(title, _cells(row, columns, commands)) for title, row in section.rows.items()]
+    lines += [_line(title, _cells(row, columns, sure, commands)) for title, row in section.rows.items()]
     known = TRUTH in section.rows
     shown = "at the true L*" if known else "at the film's own L*"
     about = f"{_count(section)}, mean over {section.kind}s; colour shown {shown}; networks in {dtype}."
@@ -147,9 +190,11 @@ def _note(columns: Sequence[str], known: bool) -> list[str]:
     return [_ABOUT_CLIPS] if over_time else []
 
 
-def _cells(row: Row, columns: Sequence[str], commands: bool) -> list[str]:
-    mean = row.mean
-    return [f"{mean[name]:.2f}" for name in columns] + ([_luma_cell(row.luma)] if commands else [])
+def _cells(row: Row, columns: Sequence[str], sure: bool, commands: bool) -> list[str]:
+    mean, agrees = row.mean, row.agreement
+    figures = [f"{mean[name]:.2f}" for name in columns]
+    confidence = ["-" if agrees is None else f"{agrees:.2f}"] if sure else []
+    return [*figures, *confidence, *([_luma_cell(row.luma)] if commands else [])]
 
 
 def _luma_cell(checks: Sequence[LumaCheck]) -> str:
@@ -201,7 +246,16 @@ def _row_values(section: Section, row: Row) -> dict[str, Any]:
     if row.luma:
         largest = max(check.largest for check in row.luma)
         values["luma"] = {"equal": largest == 0, "equal_share": _equal_share(row.luma), "largest": largest}
+    if row.confidence:
+        values["confidence"] = _confidence_values(section, row.confidence)
     return values
+
+
+def _confidence_values(section: Section, samples: Sequence[Sample]) -> dict[str, Any]:
+    every = joined(samples)
+    each = {name: round(agreement(sample), 3) for name, sample in zip(section.names, samples, strict=True)}
+    deciles = [_rounded(asdict(decile)) for decile in calibration(every)]
+    return {"rank_correlation": round(agreement(every), 3), f"{section.kind}s": each, "deciles": deciles}
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,5 +1,6 @@
-"""The built-in rows of the table: colour of a clip without any, with one tint, and from a model three ways."""
+"""The built-in rows of the table: colour of a clip without any, with one tint, and from a model four ways."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Colorizer, Proposal
+from kinemacolor.models.flow import Motion, follow
 from kinemacolor.models.spatial import crop, pad_to_multiple
 
-__all__ = ["SMOOTHING", "TINT_AB", "ModelColours", "colorize", "constant", "resize_lightness", "smooth"]
+__all__ = ["SMOOTHING", "TINT_AB", "ModelColours", "carry", "colorize", "constant", "resize_lightness", "smooth"]
 
 TINT_AB = (1.696, 6.801)
 """Mean a*, b* of the training photos: mean over the 24,957 pictures of train_photos, each its mean over pixels
@@ -28,6 +30,8 @@ class ModelColours:
     """The frame network alone."""
     whole: Tensor
     """With the temporal network."""
+    confidence: Tensor | None = None
+    """(T, 1, H, W) in [0, 1]: how sure `whole` is; None if the model does not say."""
 
 
 def constant(frames: int, height: int, width: int, ab: tuple[float, float]) -> Tensor:
@@ -43,14 +47,16 @@ def colorize(model: Colorizer, lightness: Tensor) -> ModelColours:
         lightness: (T, 1, H, W) float32 L*, any size.
     """
     padded, padding = pad_to_multiple(lightness, model.spec.multiple_of)
-    state, alone, whole = model.init_state(), [], []
+    state, alone, whole, sure = model.init_state(), [], [], []
     for frame in padded:
         proposal = _propose(model, frame)
         result = model.step(state, proposal)
         state = result.state
         alone.append(crop(proposal.ab, padding).cpu())
         whole.append(crop(result.ab, padding).cpu())
-    return ModelColours(torch.stack(alone), torch.stack(whole))
+        confidence = proposal.confidence if result.confidence is None else result.confidence
+        sure.extend([] if confidence is None else [crop(confidence, padding).cpu()])
+    return ModelColours(torch.stack(alone), torch.stack(whole), torch.stack(sure) if sure else None)
 
 
 def smooth(ab: Tensor, keep: float = SMOOTHING) -> Tensor:
@@ -58,6 +64,24 @@ def smooth(ab: Tensor, keep: float = SMOOTHING) -> Tensor:
     planes = [ab[0]]
     for frame in ab[1:]:
         planes.append(keep * planes[-1] + (1.0 - keep) * frame)
+    return torch.stack(planes)
+
+
+def carry(ab: Tensor, motion: Sequence[Motion], keep: float = SMOOTHING) -> Tensor:
+    """What needs no training: the same smoothing along the optical flow, and a fresh start where a pixel was hidden.
+
+    Args:
+        ab: (T, 2, H, W).
+        motion: Of the film's luma, from `measure_motion`; none: nothing can be followed, and each frame stays alone.
+        keep: Share of the old colour.
+    """
+    if not motion:
+        return ab
+    planes = [ab[0]]
+    for own, step in zip(ab[1:], motion, strict=True):
+        before = planes[-1].permute(1, 2, 0).double().numpy()
+        old = torch.from_numpy(follow(before, step.back)).permute(2, 0, 1).to(own.dtype)
+        planes.append(torch.where(torch.from_numpy(step.seen), keep * old + (1.0 - keep) * own, own))
     return torch.stack(planes)
 
 

@@ -1,10 +1,11 @@
 """Contact sheets: the grey picture, each result and the truth, side by side.
 
 A clip has a sheet of its own, a line for each of a few frames, in the clip's size. Photos share pages, a line for each
-photo, reduced to one size of cell so that the columns stand below their titles.
+photo, reduced to one size of cell so that the columns stand below their titles; so do middle frames of clips, so that
+many are seen at a glance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,7 @@ from kinemacolor.evaluation.errors import EvaluationError
 from kinemacolor.evaluation.output import written
 from kinemacolor.evaluation.pictures import Picture
 
-__all__ = ["PHOTOS_A_PAGE", "PhotoPages", "write_sheet"]
+__all__ = ["PHOTOS_A_PAGE", "Pages", "middle_frames", "write_sheet"]
 
 PHOTOS_A_PAGE = 6
 """As many as are still seen without a lens on a screen."""
@@ -29,15 +30,17 @@ _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
 _PAPER = 224  # grey, so that a white sky has an edge, and no tint, which would change what is seen
 
 
-class PhotoPages:
-    """Pages of photos in a folder: photos_01.jpg and so on, each written when it is full, the last one at the end.
+class Pages:
+    """Pages of photos in a folder: NAME_01.jpg and so on, each written when it is full, the last one at the end.
 
     Args:
         folder: The folder; it must be there.
+        name: Of the pages.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "photos") -> None:
         self._folder = folder
+        self._name = name
         self._pages = 0
         self._waiting: dict[str, Mapping[str, Picture]] = {}
 
@@ -64,8 +67,14 @@ class PhotoPages:
 
     def _write_page(self) -> None:
         self._pages += 1
-        _write(self._folder / f"photos_{self._pages:02d}.jpg", _page(self._waiting))
+        _write(self._folder / f"{self._name}_{self._pages:02d}.jpg", _page(self._waiting))
         self._waiting = {}
+
+
+def middle_frames(columns: Mapping[str, Picture], titles: Collection[str]) -> dict[str, Picture]:
+    """The middle frames (1, H, W, 3) of the columns (T, H, W, 3) of these titles."""
+    chosen = {title: pictures for title, pictures in columns.items() if title in titles}
+    return {title: pictures[len(pictures) // 2][None] for title, pictures in chosen.items()}
 
 
 def write_sheet(folder: Path, name: str, columns: Mapping[str, Picture]) -> None:

@@ -9,11 +9,12 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from kinemacolor.evaluation.confidence import Sample, sampled
 from kinemacolor.evaluation.measure import Footage, Measures, Truth, show
 from kinemacolor.evaluation.outside import LumaCheck, run_command
 from kinemacolor.evaluation.pictures import Picture
 from kinemacolor.evaluation.report import GREY, TRUTH, Row, Section
-from kinemacolor.evaluation.rows import TINT_AB, colorize, constant, smooth
+from kinemacolor.evaluation.rows import TINT_AB, carry, colorize, constant, smooth
 from kinemacolor.models.api import Colorizer
 
 __all__ = ["Colours", "Survey", "colour_clip", "colour_photo", "survey"]
@@ -31,6 +32,8 @@ class Colours:
     """(T, 2, H, W) a*b*."""
     luma: LumaCheck | None = None
     """Of a command only."""
+    confidence: Tensor | None = None
+    """(T, 1, H, W) in [0, 1], of a whole model that says how sure it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def survey(paths: Sequence[Path], how: Survey[_Footage]) -> Section:
     """
     figures: dict[str, list[Measures]] = {}
     checks: dict[str, list[LumaCheck]] = {}
+    samples: dict[str, list[Sample]] = {}
     names, frames = [], 0
     for number, path in enumerate(paths, start=1):
         sys.stderr.write(f"{number}/{len(paths)} {path.name}\n")
@@ -67,9 +71,10 @@ def survey(paths: Sequence[Path], how: Survey[_Footage]) -> Section:
         for title, colours in found.items():
             figures.setdefault(title, []).append(how.measure(footage, colours.ab))
             checks.setdefault(title, []).extend([colours.luma] if colours.luma else [])
+            samples.setdefault(title, []).extend(_sample(footage, colours))
         if how.keep is not None:
             how.keep(footage.clip.name, _shown(footage, found))
-    rows = {title: Row(tuple(each), tuple(checks[title])) for title, each in figures.items()}
+    rows = {title: Row(tuple(each), tuple(checks[title]), tuple(samples[title])) for title, each in figures.items()}
     return Section(how.kind, tuple(names), frames, rows)
 
 
@@ -84,7 +89,8 @@ def colour_clip(footage: Footage, models: Sequence[Colorizer], commands: Sequenc
         name, colours = model.spec.name, colorize(model, footage.clip.lightness)
         found[f"{name}, frames alone"] = Colours(colours.alone)
         found[f"{name}, frames smoothed"] = Colours(smooth(colours.alone))
-        found[name] = Colours(colours.whole)
+        found[f"{name}, frames warped"] = Colours(carry(colours.alone, footage.motion))
+        found[name] = Colours(colours.whole, confidence=colours.confidence)
     for command in commands:
         outside = run_command(command, footage.clip)
         found[command] = Colours(outside.ab, outside.luma)
@@ -94,7 +100,9 @@ def colour_clip(footage: Footage, models: Sequence[Colorizer], commands: Sequenc
 def colour_photo(footage: Footage, models: Sequence[Colorizer]) -> dict[str, Colours]:
     """The same of one photo: without a past, a model is its frame network."""
     found = _without_model(footage)
-    found |= {model.spec.name: Colours(colorize(model, footage.clip.lightness).whole) for model in models}
+    for model in models:
+        colours = colorize(model, footage.clip.lightness)
+        found[model.spec.name] = Colours(colours.whole, confidence=colours.confidence)
     return found | _known(footage)
 
 
@@ -108,6 +116,12 @@ def _without_model(footage: Footage) -> dict[str, Colours]:
 
 def _known(footage: Footage) -> dict[str, Colours]:
     return {TRUTH: Colours(footage.lab[:, 1:])} if isinstance(footage, Truth) else {}
+
+
+def _sample(footage: Footage, colours: Colours) -> list[Sample]:
+    if colours.confidence is None or not isinstance(footage, Truth):
+        return []
+    return [sampled(colours.confidence, (colours.ab - footage.lab[:, 1:]).norm(dim=1, keepdim=True))]
 
 
 def _shown(footage: Footage, found: Mapping[str, Colours]) -> dict[str, Picture]:

@@ -56,12 +56,13 @@ class ComposedColorizer:
     def with_variant(self, variant: int) -> "ComposedColorizer":
         """See `Colorizer`."""
         check_variant(self._spec, variant)
-        return self
+        frames = self._frames.with_variant(variant)
+        return ComposedColorizer(self._spec, frames, self._steadying, self._device, self._dtype)
 
     def init_state(self, guides: Sequence[Guide] = ()) -> ModelState:
         """See `Colorizer`."""
         refuse_guides(self._spec, guides)
-        return self._steadying.init_state()
+        return self._steadying.init_state(guides)
 
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """See `Colorizer`."""

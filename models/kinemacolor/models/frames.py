@@ -19,6 +19,10 @@ class FrameNetwork(Protocol):
         """(B, 1, H, W) float32 L* to B proposals."""
         ...
 
+    def with_variant(self, variant: int) -> "FrameNetwork":
+        """Another of its colourings, by a number that it has."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlainFrames:
@@ -34,6 +38,10 @@ class PlainFrames:
         layout = torch.channels_last
         network = make().eval().requires_grad_(False)
         return cls(network.to(device=device, memory_format=layout), multiple_of, device)  # type: ignore[call-overload]
+
+    def with_variant(self, variant: int) -> "PlainFrames":
+        """See `FrameNetwork`: there is one."""
+        return self
 
     @torch.no_grad()
     def propose(self, lightness: Tensor) -> list[Proposal]:

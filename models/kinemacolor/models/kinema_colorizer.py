@@ -1,22 +1,44 @@
-"""`kinema`: the frame network of `networks.kinema` with the memory of `temporal`, as one Colorizer."""
+"""`kinema`: the frame network of `networks.kinema` with the memory of `shot_memory`, as one Colorizer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.api import Guide, ModelSpec, ModelState, Proposal, StepResult, check_variant, refuse_guides
-from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet
+from kinemacolor.models.api import (
+    Guide,
+    ModelSpec,
+    ModelState,
+    Proposal,
+    StepResult,
+    check_variant,
+    refuse_guides,
+)
+from kinemacolor.models.guides import guide_cells
+from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet, expected_error
 from kinemacolor.models.networks.memory import CELL, MemoryNet
-from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, observe
+from kinemacolor.models.networks.recall import RecallNet
+from kinemacolor.models.networks.spread import SpreadNet
+from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
+from kinemacolor.models.spreading import spread_hints
+from kinemacolor.models.temporal import Cells, TemporalSettings, observe
 
-__all__ = ["KINEMA_DTYPES", "KinemaColorizer", "KinemaWeights", "confidence_of_spread"]
+__all__ = ["KINEMA_DTYPES", "LOOKS_PX", "VARIANTS", "KinemaColorizer", "KinemaWeights", "confidence_of_spread"]
 
 KINEMA_DTYPES = (torch.float32, torch.bfloat16)
 """The dtypes the frame network was checked in."""
 
+VARIANTS: tuple[tuple[float, float], ...] = ((0.0, 0.0), (7.0, 35.0), (8.0, 265.0), (9.0, 145.0))
+"""Lean and its hue in degrees: the likeliest colours; warm, blue and green ones where the picture leaves it open."""
+
+LOOKS_PX = (128, 192)
+"""Short sides at which a picture is looked at, where it is not smaller: motifs then have the size that they had in
+training, and one look sees wider and the other finer (docs/experiments.md)."""
+
 _SPREAD_HALF = 20.0  # CIELAB units of spread at which the posterior is half as confident as at none
+_ERROR_HALF = 15.0  # CIELAB units of expected error at which a colour is half sure
 
 
 class KinemaWeights(nn.Module):
@@ -25,12 +47,27 @@ class KinemaWeights(nn.Module):
     Args:
         frame: The frame network, folded.
         memory: The learned parts of the memory.
+        recall: The learned parts of the bank.
+        spread: Spreads hints.
     """
 
-    def __init__(self, frame: KinemaNet | None = None, memory: MemoryNet | None = None) -> None:
+    def __init__(
+        self,
+        frame: KinemaNet | None = None,
+        memory: MemoryNet | None = None,
+        recall: RecallNet | None = None,
+        spread: SpreadNet | None = None,
+    ) -> None:
         super().__init__()
         self.frame = frame if frame is not None else KinemaNet(norm=False)
         self.memory = memory if memory is not None else MemoryNet()
+        self.recall = recall if recall is not None else RecallNet()
+        self.spread = spread if spread is not None else SpreadNet()
+
+    @property
+    def shot(self) -> ShotNets:
+        """The parts that remember."""
+        return ShotNets(self.memory, self.recall)
 
 
 class KinemaColorizer:
@@ -58,7 +95,8 @@ class KinemaColorizer:
         layout = torch.channels_last  # the convolutions' own order: a third faster than planes on a CPU
         self._weights = weights.eval().requires_grad_(False)
         self._net = weights.frame.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-        self._memory = weights.memory.to(device)
+        self._nets = weights.shot.to(device)
+        self._spread = weights.spread.to(device)
         for module in (self._net.encoder, *self._net.decoder_modules()):
             module.to(dtype)
         self._spec, self._device, self._dtype = spec, device, dtype
@@ -105,12 +143,22 @@ class KinemaColorizer:
     def with_variant(self, variant: int) -> "KinemaColorizer":
         """See `Colorizer`."""
         check_variant(self._spec, variant)
-        return self
+        lean, degrees = VARIANTS[variant - 1]
+        return self.with_decode(replace(self._decode, lean=lean, lean_degrees=degrees))
 
+    @torch.no_grad()
     def init_state(self, guides: Sequence[Guide] = ()) -> KinemaState:
         """See `Colorizer`."""
         refuse_guides(self._spec, guides)
-        return KinemaState()
+        return open_shot(self._nets.recall, [(guide.lightness, self._know(guide)) for guide in guides])
+
+    def _know(self, guide: Guide) -> Cells:
+        """What a guide says of its picture's cells."""
+        _check_shape(guide.lightness.unsqueeze(0))
+        spread = None
+        if guide.hints:
+            spread = spread_hints(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
+        return guide_cells(self._nets.memory, guide, spread)
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
@@ -124,20 +172,30 @@ class KinemaColorizer:
             raise TypeError(f"expected a KinemaState, found {type(state).__name__}")
         if proposal.features is None:
             raise ValueError("expected a proposal of kinema, found one without features")
-        after = advance(self._memory, state, Cells.unstack(proposal.features.unsqueeze(0)), self._temporal)
-        if after.memory is None:
-            raise RuntimeError("the memory gave no colour")
-        return StepResult(state=after, ab=_enlarge(Cells.unstack(after.memory.unsqueeze(0)).ab)[0])
+        observed = Cells.unstack(proposal.features.unsqueeze(0))
+        shot = advance(self._nets, state, observed, proposal.lightness, self._temporal)
+        return StepResult(state=shot.state, ab=_enlarge(shot.ab)[0], confidence=surer(proposal.confidence, shot.told))
 
     def _propose_at_once(self, lightness: Tensor) -> list[Proposal]:
-        logits, _ = self._net(lightness.to(self._dtype).contiguous(memory_format=torch.channels_last))
-        ab, spread = self._net.decode(logits, self._decode)
-        cells = observe(self._memory, lightness, ab, confidence_of_spread(spread))
-        full = _enlarge(torch.cat((cells.ab, cells.confidence), dim=1))
+        ab, spread, error = self._look(lightness)
+        cells = observe(self._nets.memory, lightness, ab, confidence_of_spread(spread))
+        full = _enlarge(torch.cat((cells.ab, confidence_of_error(error)), dim=1))
         return [
             Proposal(light.clone(), picture[:2].clone(), cell.clone(), picture[2:].clamp(0.0, 1.0))
             for light, picture, cell in zip(lightness, full, cells.stacked(), strict=True)
         ]
+
+    def _look(self, lightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Colour, spread and expected error by cells, (B, 2 or 1, h, w): the mean of what is seen at several sizes."""
+        size = [side // CELL for side in lightness.shape[-2:]]
+        seen = []
+        for short_side in LOOKS_PX:
+            answer = self._net(_reduced(lightness, short_side).to(self._dtype))
+            ab, spread = self._net.decode(answer, self._decode)
+            planes = torch.cat((ab, spread, expected_error(answer)), dim=1)
+            seen.append(F.interpolate(planes, size=size, mode="bicubic", align_corners=False))
+        ab, spread, error = torch.split(torch.stack(seen).mean(dim=0), [2, 1, 1], dim=1)
+        return ab, spread.clamp_min(0.0), error.clamp_min(0.0)
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
         """The state that `KinemaState.tensors` gave, on this model's device."""
@@ -145,14 +203,37 @@ class KinemaColorizer:
 
 
 def confidence_of_spread(spread: Tensor) -> Tensor:
-    """How sure the frame network is, in (0, 1], from the spread of its posterior in CIELAB units."""
+    """The evidence of the frame network for the memory, in (0, 1], from its posterior's spread in CIELAB units."""
     return 1.0 / (1.0 + (spread / _SPREAD_HALF) ** 2)
+
+
+def confidence_of_error(error: Tensor) -> Tensor:
+    """How sure a colour is, in (0, 1], from the expected distance from the truth in CIELAB units."""
+    return 1.0 / (1.0 + (error.clamp_min(0.0) / _ERROR_HALF) ** 2)
+
+
+def surer(confidence: Tensor | None, told: Tensor) -> Tensor | None:
+    """A confidence (1, H, W) where a share of the colour, (1, h, w) by cells, is a person's word."""
+    if confidence is None:
+        return None
+    share = F.interpolate(told.unsqueeze(0), size=confidence.shape[-2:], mode="bilinear", align_corners=False)[0]
+    return (confidence + (1.0 - confidence) * share).clamp(0.0, 1.0)
 
 
 def _check_shape(lightness: Tensor) -> None:
     shape = tuple(lightness.shape)
     if len(shape) != 4 or shape[1] != 1 or shape[2] % STRIDE_IN or shape[3] % STRIDE_IN or 0 in shape:
         raise ValueError(f"expected lightness (B, 1, H, W) with sides in multiples of {STRIDE_IN}, found {shape}")
+
+
+def _reduced(lightness: Tensor, short_side: int) -> Tensor:
+    """Pictures reduced to a short side, both sides rounded to multiples of the network's; never enlarged."""
+    height, width = lightness.shape[-2:]
+    scale = min(1.0, short_side / min(height, width))
+    size = [max(STRIDE_IN, round(side * scale / STRIDE_IN) * STRIDE_IN) for side in (height, width)]
+    if size == [height, width]:
+        return lightness
+    return F.interpolate(lightness, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def _enlarge(cells: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
 from kinemacolor.models.frames import PlainFrames
-from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, KinemaColorizer, KinemaWeights
+from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, VARIANTS, KinemaColorizer, KinemaWeights
 from kinemacolor.models.library import installed_card, load_installed
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
 from kinemacolor.models.networks.lai import Lai
@@ -137,6 +137,8 @@ def describe_model(name: str) -> ModelSpec:
         weights_sha256=hashlib.sha256(both.encode()).hexdigest() if spec.weights_sha256 else "",
         licence=_both(spec.licence, card.licence),
         terms=_both(spec.terms, card.terms),
+        takes_references=temporal == "memory",
+        takes_hints=False,
     )
 
 
@@ -279,6 +281,10 @@ def _kinema_spec() -> ModelSpec:
         terms=card.terms,
         multiple_of=STRIDE_IN,
         dtypes=KINEMA_DTYPES,
+        takes_references=True,
+        takes_hints=True,
+        has_confidence=True,
+        variants=len(VARIANTS),
     )
 
 
@@ -314,7 +320,7 @@ def _load_kinema(device: torch.device, dtype: torch.dtype) -> Colorizer:
 
 
 def _make_memory(device: torch.device) -> Steadying:
-    return MemorySteadying(_kinema_weights().memory, device, TemporalSettings())
+    return MemorySteadying(_kinema_weights().shot, device, TemporalSettings())
 
 
 def _make_lai(device: torch.device) -> Steadying:

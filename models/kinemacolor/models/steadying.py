@@ -1,6 +1,6 @@
 """Temporal networks that go with any frame network: none, that of Lai et al., the memory of `kinema`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.models.api import ModelState, Proposal, StepResult
+from kinemacolor.models.api import Guide, ModelState, Proposal, StepResult
 from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
 from kinemacolor.models.frames import cells_like
+from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.lai import Lai, LaiMemory
-from kinemacolor.models.networks.memory import CELL, MemoryNet
-from kinemacolor.models.temporal import Cells, KinemaState, TemporalSettings, advance, observe
+from kinemacolor.models.networks.memory import CELL
+from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
+from kinemacolor.models.temporal import TemporalSettings, observe
 
 __all__ = ["EmptyState", "LaiState", "LaiSteadying", "MemorySteadying", "NoSteadying", "Steadying"]
 
@@ -21,8 +23,11 @@ __all__ = ["EmptyState", "LaiState", "LaiSteadying", "MemorySteadying", "NoStead
 class Steadying(Protocol):
     """The second half of a `Colorizer`; its methods are the Colorizer's."""
 
-    def init_state(self) -> ModelState:
-        """The state at the start of a shot."""
+    takes_references: bool
+    """Whether guides with a colour picture are taken."""
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> ModelState:
+        """The state at the start of a shot, for guides that it takes."""
         ...
 
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
@@ -54,7 +59,9 @@ class EmptyState:
 class NoSteadying:
     """Each frame as the frame network has it."""
 
-    def init_state(self) -> EmptyState:
+    takes_references = False
+
+    def init_state(self, guides: Sequence[Guide] = ()) -> EmptyState:
         """See `Steadying`."""
         return EmptyState()
 
@@ -105,12 +112,14 @@ class LaiSteadying:
         device: Where it runs.
     """
 
+    takes_references = False
+
     def __init__(self, network: Lai, device: torch.device) -> None:
         layout = torch.channels_last
         self._network = network.eval().requires_grad_(False).to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self._device = device
 
-    def init_state(self) -> LaiState:
+    def init_state(self, guides: Sequence[Guide] = ()) -> LaiState:
         """See `Steadying`."""
         return LaiState()
 
@@ -160,17 +169,22 @@ class MemorySteadying:
     """The memory of `temporal` for a frame network that does not give its features.
 
     Args:
-        network: Its learned parts.
+        networks: Its learned parts.
         device: Where it runs.
         settings: Its constants.
     """
 
-    def __init__(self, network: MemoryNet, device: torch.device, settings: TemporalSettings) -> None:
-        self._network, self._device, self._settings = network.eval().requires_grad_(False).to(device), device, settings
+    takes_references = True
 
-    def init_state(self) -> KinemaState:
+    def __init__(self, networks: ShotNets, device: torch.device, settings: TemporalSettings) -> None:
+        self._networks, self._device = networks.eval().requires_grad_(False).to(device), device
+        self._settings = settings
+
+    @torch.no_grad()
+    def init_state(self, guides: Sequence[Guide] = ()) -> KinemaState:
         """See `Steadying`."""
-        return KinemaState()
+        nets = self._networks
+        return open_shot(nets.recall, [(guide.lightness, guide_cells(nets.memory, guide, None)) for guide in guides])
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
@@ -183,14 +197,12 @@ class MemorySteadying:
         if not isinstance(state, KinemaState):
             raise TypeError(f"expected a KinemaState, found {type(state).__name__}")
         cells, sure = cells_like(proposal, CELL)
-        observed = observe(self._network, proposal.lightness.unsqueeze(0), cells, sure)
-        after = advance(self._network, state, observed, self._settings)
-        if after.memory is None:
-            raise RuntimeError("the memory gave no colour")
+        observed = observe(self._networks.memory, proposal.lightness.unsqueeze(0), cells, sure)
+        shot = advance(self._networks, state, observed, proposal.lightness, self._settings)
         # What the memory changes is changed in the full picture: the frame network may be sharper than a cell.
-        change = Cells.unstack(after.memory.unsqueeze(0)).ab - cells
+        change = shot.ab - cells
         ab = proposal.ab + F.interpolate(change, scale_factor=float(CELL), mode="bilinear", align_corners=False)[0]
-        return StepResult(after, ab)
+        return StepResult(shot.state, ab)
 
     def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
         """See `Steadying`."""

@@ -6,11 +6,10 @@ is averaged with what the frame network says now, each with its confidence (a sc
 memory): where the match is good the colour stays calm, where something new appears the frame network's word counts.
 What is compared and whom to believe is learned (`networks.memory`).
 
-No optical flow, no memory of more than one frame's size.
+No optical flow. This file knows of the previous frame only; `bank` of pictures that are kept, `shot_memory` of both.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from kinemacolor.models.networks.memory import CELL, DESCRIPTOR, MemoryNet
 
-__all__ = ["Cells", "KinemaState", "TemporalSettings", "advance", "fuse", "gather", "match", "observe", "remember"]
+__all__ = ["Cells", "TemporalSettings", "carry", "fuse", "gather", "match", "observe", "remember"]
 
 # To numbers of about 1 for the judge: a clear difference of L*, of a*b*, and what is as good as infinite.
 _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
@@ -59,34 +58,6 @@ class Cells:
         return cls(*torch.split(stacked, [DESCRIPTOR, 1, 2, 1], dim=1))
 
 
-@dataclass(frozen=True, slots=True)
-class KinemaState:
-    """What `kinema` remembers of a shot; None before its first frame."""
-
-    memory: Tensor | None = None
-    """(12, h, w) float32: description, lightness, colour and confidence of the previous frame's cells."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of device memory that the state holds."""
-        return 0 if self.memory is None else self.memory.nbytes
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors, for a snapshot; empty before the first frame."""
-        return {} if self.memory is None else {"memory": self.memory}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "KinemaState":
-        """The state that `tensors` gave.
-
-        Raises:
-            ValueError: They are another state's.
-        """
-        if set(tensors) - {"memory"}:
-            raise ValueError(f"expected the tensor memory, found {', '.join(sorted(tensors))}")
-        return cls(tensors.get("memory"))
-
-
 def observe(net: MemoryNet, lightness: Tensor, ab: Tensor, confidence: Tensor) -> Cells:
     """The cells of frames as the frame network sees them.
 
@@ -97,30 +68,6 @@ def observe(net: MemoryNet, lightness: Tensor, ab: Tensor, confidence: Tensor) -
         confidence: (B, 1, H / 4, W / 4) its confidence, in (0, 1].
     """
     return Cells(net.describe(lightness), F.avg_pool2d(lightness, CELL), ab, confidence)
-
-
-def advance(net: MemoryNet, state: KinemaState, observed: Cells, settings: TemporalSettings) -> KinemaState:
-    """Advance the memory of one shot by one frame; pure.
-
-    Args:
-        net: The learned parts.
-        state: Memory of the shot so far.
-        observed: The frame's cells, B = 1.
-        settings: Constants.
-
-    Returns:
-        The new memory; its colour is the colour of the frame.
-
-    Raises:
-        ValueError: The state is of a frame of another size.
-    """
-    if state.memory is None:
-        return KinemaState(observed.stacked()[0].clone())  # the state owns its tensor
-    before = Cells.unstack(state.memory.unsqueeze(0))
-    if before.ab.shape != observed.ab.shape:
-        expected, found = tuple(before.ab.shape[-2:]), tuple(observed.ab.shape[-2:])
-        raise ValueError(f"expected a frame of {expected} cells like the state's, found {found}")
-    return KinemaState(remember(net, before, observed, settings).stacked()[0])
 
 
 def remember(net: MemoryNet, before: Cells, observed: Cells, settings: TemporalSettings) -> Cells:
@@ -141,13 +88,20 @@ def remember(net: MemoryNet, before: Cells, observed: Cells, settings: TemporalS
 
 def fuse(net: MemoryNet, before: Cells, observed: Cells, share: Tensor, settings: TemporalSettings) -> Cells:
     """The second half of `remember`: average with what was found at the places of `share`, as `match` gave it."""
+    return carry(net, before, observed, share, settings)[0]
+
+
+def carry(
+    net: MemoryNet, before: Cells, observed: Cells, share: Tensor, settings: TemporalSettings
+) -> tuple[Cells, Tensor]:
+    """As `fuse`; gives besides how far what was carried is believed, (B, 1, h, w) in (0, 1)."""
     planes = torch.cat((before.ab, before.confidence, before.lightness), dim=1)
     ab, confidence, lightness = torch.split(gather(planes, share, settings.radius), [2, 1, 1], dim=1)
     trust, belief = net.judge(_clues(share, observed, ab, confidence, lightness))
     old, new = confidence * trust, observed.confidence * belief
     total = old + new
     mixed = (ab * old + observed.ab * new) / total
-    return Cells(observed.descriptor, observed.lightness, mixed, total.clamp_max(settings.limit))
+    return Cells(observed.descriptor, observed.lightness, mixed, total.clamp_max(settings.limit)), trust
 
 
 def match(previous: Tensor, present: Tensor, radius: int) -> Tensor:

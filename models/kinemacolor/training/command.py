@@ -1,11 +1,17 @@
-"""`kinemacolor train RECIPE [--resume]` and `kinemacolor train --export RUN`."""
+"""`kinemacolor train RECIPE [--start WEIGHTS] [--resume]` and `kinemacolor train --export RUN`."""
 
 import argparse
+import hashlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kinemacolor.training.recipe import StartSource
 
 __all__ = ["main"]
 
@@ -36,6 +42,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="TOML or JSON file, or `kinema`, the shipped one")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the run's folder")
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="begin with a weights file of kinema")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/NAME), or of the exported weights")
     parser.add_argument("--data", default=os.environ.get("KINEMACOLOR_DATA"), help="data folder (KINEMACOLOR_DATA)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if there is one)")
@@ -58,10 +65,23 @@ def _train(options: argparse.Namespace) -> int:
     from kinemacolor.training.recipe import read_recipe
 
     plan = read_recipe(options.recipe)
+    if options.start is not None:
+        plan = replace(plan, start=_start(options.start))
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     out = options.out or Path("runs") / plan.name
     train(plan, Path(options.data), out, resume=options.resume, device=device)
     return 0
+
+
+def _start(path: Path) -> "StartSource":
+    """A file anywhere, as a recipe would name it; the run keeps a copy."""
+    from kinemacolor.training.errors import TrainingError
+    from kinemacolor.training.recipe import StartSource
+
+    if not path.is_file():
+        raise TrainingError(f"--start {path}: no such file")
+    # An absolute path stands for itself below any data folder.
+    return StartSource(file=str(path.resolve()), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -16,9 +16,10 @@ from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.photos import Picture, is_held_out, read_photos
 from kinemacolor.training.recipe import ClipSource, EncoderSource, PhotoSource, Plan
 
-__all__ = ["TrainingData", "read_data"]
+__all__ = ["TrainingData", "check_file", "read_data"]
 
 _SHEET_PICTURES = 8
+_FRAMES_APART = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,12 @@ class TrainingData:
     """A few pictures that no step sees; the sharper ones if there are any."""
     trunk: dict[str, Tensor] | None
     clips: list[NDArray[np.uint8]]
-    """(T, H, W, 3) sRGB each; empty if the recipe trains no memory."""
+    """(T, H, W, 3) sRGB each; empty if the recipe names none."""
+
+    @property
+    def frames(self) -> list[Picture]:
+        """Single frames of the clips, not the same picture again and again."""
+        return [frame for clip in self.clips for frame in clip[::_FRAMES_APART]]
 
 
 def read_data(plan: Plan, folder: Path, limit: int | None = None, held_out: int = _SHEET_PICTURES) -> TrainingData:
@@ -54,7 +60,7 @@ def read_data(plan: Plan, folder: Path, limit: int | None = None, held_out: int 
     if not sets[0]:
         raise RecipeError(f"{folder / sources[0].folder}: expected colourful photos, found none")
     kept = read_photos(tars[-1], 4 * held_out, lambda name: is_held_out(name, one_in))
-    clips = _read_clips(plan.memory.clips, folder, limit) if plan.memory is not None else []
+    clips = _read_clips(plan.clips, folder, limit) if plan.clips is not None else []
     return TrainingData(sets[0], sets[1] if len(sets) > 1 else [], kept[:held_out], trunk, clips)
 
 
@@ -73,7 +79,7 @@ def _tars(source: PhotoSource, folder: Path) -> list[Path]:
     if source.manifest is not None:
         manifest = folder / source.manifest
         if source.manifest_sha256 is not None:
-            _check(manifest, source.manifest_sha256)
+            check_file(manifest, source.manifest_sha256)
         missing = sorted(_listed_tars(manifest) - {path.name for path in tars})
         if missing:
             raise RecipeError(f"{folder}: the manifest lists tars that are not there: {', '.join(missing)}")
@@ -88,12 +94,17 @@ def _listed_tars(manifest: Path) -> set[str]:
 
 def _read_trunk(source: EncoderSource, folder: Path) -> dict[str, Tensor]:
     path = folder / source.file
-    _check(path, source.sha256)
+    check_file(path, source.sha256)
     state: dict[str, Tensor] = torch.load(path, weights_only=True)["state"]
     return state
 
 
-def _check(path: Path, sha256: str) -> None:
+def check_file(path: Path, sha256: str) -> None:
+    """Make sure that a file is the one that a recipe was made for.
+
+    Raises:
+        RecipeError: It is missing, or another.
+    """
     if not path.is_file():
         raise RecipeError(f"no file {path}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -40,7 +40,13 @@ def _train(arguments: argparse.Namespace) -> None:
     if path.is_file() and (found := _width(torch.load(path, weights_only=True)["net"])) != arguments.width:
         raise RecipeError(f"{arguments.out}: expected a run of width {arguments.width}, found one of width {found}")
     plan = replace(
-        read_recipe("kinema"), large_photos=None, encoder=None, memory=None, held_out_one_in=_HELD_OUT_ONE_IN
+        read_recipe("kinema"),
+        large_photos=None,
+        clips=None,
+        encoder=None,
+        memory=None,
+        recall=None,
+        held_out_one_in=_HELD_OUT_ONE_IN,
     )
     data = read_data(plan, Path(arguments.data), arguments.limit, _HELD_OUT)
     recipe = Eccv16Recipe(

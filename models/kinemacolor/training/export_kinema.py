@@ -1,4 +1,4 @@
-"""Export a run's frame network: `kinemacolor train --export RUN --out FOLDER`.
+"""Export a run's networks: `kinemacolor train --export RUN --out FOLDER`.
 
 The same as `python -m kinemacolor.training.export_kinema --run RUN --out FOLDER`. Folds batch norm, stores half
 precision safetensors and writes the model card and LICENSE-WEIGHTS beside it. Figures are added by
@@ -6,15 +6,15 @@ precision safetensors and writes the model card and LICENSE-WEIGHTS beside it. F
 """
 
 import argparse
+import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.card import write_weights
-from kinemacolor.training.finished import load_checkpoint, load_memory_run, load_run
-from kinemacolor.training.launch import MEMORY_FOLDER
+from kinemacolor.training.finished import START_FILE, load_checkpoint, load_weights_of, parts_of
 from kinemacolor.training.terms import licence_text
 
 __all__ = ["export", "main"]
@@ -35,31 +35,38 @@ def export(run: Path, out: Path) -> Path:
     Raises:
         FileNotFoundError: The run has no checkpoint of its frame network.
     """
-    content = load_checkpoint(run)
-    memory_run = run / MEMORY_FOLDER
-    has_memory = (memory_run / "run.pt").exists()
-    memory = load_memory_run(memory_run) if has_memory else None
-    if memory is None:
-        _log.warning("%s: no run of the memory; its weights are those of an untrained one", run)
-    more = {**({"memory": _memory_part(memory_run)} if has_memory else {}), **_data_of(run)}
-    path = write_weights(out, "kinema", KinemaWeights(load_run(run), memory), run, content, **more)
+    content, origins = load_checkpoint(run), parts_of(run)
+    new = [name for name, origin in origins.items() if origin == "new"]
+    if new:
+        _log.warning("%s: nobody has trained %s; such weights are as they are made", run, ", ".join(new))
+    trained = {name: _part(run / name) for name, origin in origins.items() if origin == "trained"}
+    more = {**trained, **_start_of(run, origins), **_data_of(run)}
+    path = write_weights(out, "kinema", load_weights_of(run), run, content, **more)
     (out / "LICENSE-WEIGHTS").write_text(licence_text(), encoding="utf-8")
     return path
 
 
-def _memory_part(run: Path) -> dict[str, Any]:
+def _part(run: Path) -> dict[str, Any]:
     content = load_checkpoint(run)
     recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     return {"steps": content["step"], "minutes": round(content["minutes"], 1), "recipe": recipe}
 
 
+def _start_of(run: Path, origins: Mapping[str, str]) -> dict[str, Any]:
+    """Which weights the run began with, and which parts are still as they were there."""
+    path = run / START_FILE
+    if not path.exists():
+        return {}
+    kept = [name for name, origin in origins.items() if origin == "start"]
+    return {"start": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "kept": kept}}
+
+
 def _data_of(run: Path) -> dict[str, Any]:
-    """Hashes of photos and encoder; a run without a recipe file has none."""
+    """Hashes of photos, clips and encoder; a run without a recipe file has none."""
     path = run / "plan.json"
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    names = ("small_photos", "large_photos", "held_out_one_in", "encoder")
-    clips = {"clips": plan["memory"]["clips"]} if plan.get("memory") else {}
-    return {"data": {**{name: plan[name] for name in names}, **clips}} if plan else {}
+    names = ("small_photos", "large_photos", "held_out_one_in", "encoder", "clips")
+    return {"data": {name: plan[name] for name in names if plan.get(name) is not None}} if plan else {}
 
 
 def main() -> None:

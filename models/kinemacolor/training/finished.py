@@ -1,14 +1,18 @@
-"""The networks of a run's checkpoint, as they are used: averaged weights, batch norm folded."""
+"""The networks of a run's checkpoints, as they are used: averaged weights, batch norm folded."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.models.networks.kinema import KinemaNet, fold_batch_norm
-from kinemacolor.models.networks.memory import MemoryNet
+from kinemacolor.training.start import PARTS, Start, read_start
 
-__all__ = ["load_checkpoint", "load_memory_run", "load_run"]
+__all__ = ["START_FILE", "load_checkpoint", "load_run", "load_start", "load_weights_of", "parts_of"]
+
+START_FILE = "start.safetensors"
+"""The weights that a run began with, inside its folder."""
 
 
 def load_checkpoint(run: Path) -> dict[str, Any]:
@@ -28,8 +32,28 @@ def load_run(run: Path) -> KinemaNet:
     return fold_batch_norm(net.eval())
 
 
-def load_memory_run(run: Path) -> MemoryNet:
-    """The memory of a run."""
-    net = MemoryNet()
-    net.load_state_dict(load_checkpoint(run)["average"])
-    return net.eval()
+def load_start(run: Path) -> Start | None:
+    """What a run began with; None: not with weights."""
+    path = run / START_FILE
+    return read_start(path) if path.exists() else None
+
+
+def parts_of(run: Path) -> dict[str, str]:
+    """Where each of `PARTS` of a run comes from: it was `trained`, is that of the `start`, or is `new`."""
+    start = load_start(run)
+    given = start.parts if start is not None else {}
+    return {
+        name: "trained" if (run / name / "run.pt").exists() else "start" if name in given else "new" for name in PARTS
+    }
+
+
+def load_weights_of(run: Path) -> KinemaWeights:
+    """All networks of a run: each part as far as it was trained, else as the run began with it."""
+    torch.manual_seed(0)  # a part that nobody has trained is the same at every call
+    weights, start = KinemaWeights(load_run(run)), load_start(run)
+    for name, origin in parts_of(run).items():
+        if origin == "trained":
+            weights.get_submodule(name).load_state_dict(load_checkpoint(run / name)["average"])
+        elif origin == "start" and start is not None:
+            weights.get_submodule(name).load_state_dict(start.parts[name])
+    return weights.eval()

@@ -1,7 +1,8 @@
 """Train the frame network without a recipe file: `python -m kinemacolor.training.kinema_frame --out DIR --minutes N`.
 
-The same as `kinemacolor train kinema --resume`, with the schedule on the wall clock and nothing held out or checked:
-for trials on other data. A run whose folder has a checkpoint goes on from there.
+The same as the first part of `kinemacolor train kinema --resume`, with the schedule on the wall clock, from the encoder
+instead of from weights, and with no photo held out: for trials on other data. A run whose folder has a checkpoint goes
+on from there.
 
 The pictures come from the folder that the environment variable KINEMACOLOR_DATA names (or --data).
 """
@@ -54,6 +55,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         small_photos=shipped.small_photos,
         large_photos=shipped.large_photos,
         held_out_one_in=0,
+        clips=shipped.clips,
         encoder=shipped.encoder,
         numbers=Recipe(minutes=arguments.minutes, steps=arguments.steps, seed=arguments.seed),
         watch=Watch(workers=arguments.workers, early_steps=0),

@@ -126,8 +126,8 @@ class LaiTrainer(TrainingLoop):
     def _colour(self, lightness: Tensor) -> Tensor:
         """(B, 2, H, W) a*, b* of the frame network, each frame alone."""
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits, _ = self._frame(lightness.contiguous(memory_format=torch.channels_last))
-        ab, _ = self._frame.decode(logits, DecodeSettings())
+            answer = self._frame(lightness.contiguous(memory_format=torch.channels_last))
+        ab, _ = self._frame.decode(answer, DecodeSettings())
         return _enlarged(ab, lightness.shape[-2:], "bicubic")
 
     def _features(self, rgb: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Carries out a plan: folder of the run, data, workers; first the frame network, then the memory on top of it."""
+"""Carries out a plan: folder of the run, data, workers; first the frame network, then the parts on top of it."""
 
 import json
 import logging
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -15,27 +16,25 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessException, start_processes
 
-from kinemacolor.training.data import TrainingData, read_data
+from kinemacolor.training.data import TrainingData, check_file, read_data
 from kinemacolor.training.errors import RecipeError, TrainingError, TrainingFailed
-from kinemacolor.training.finished import load_checkpoint, load_run
+from kinemacolor.training.finished import START_FILE
 from kinemacolor.training.loop import TrainingLoop
-from kinemacolor.training.memory_trainer import MemoryTrainer
+from kinemacolor.training.parts import Part, Resources, later_parts
 from kinemacolor.training.photos import Picture
-from kinemacolor.training.recipe import MemoryPlan, Plan, Watch
+from kinemacolor.training.recipe import PartPlan, Plan, StartSource, Watch
 from kinemacolor.training.sheets import draw_sheet
+from kinemacolor.training.start import PARTS, Start, read_start
 from kinemacolor.training.trainer import Trainer
 from kinemacolor.training.watch import Watcher
 
-__all__ = ["MEMORY_FOLDER", "train"]
+__all__ = ["train"]
 
 _log = logging.getLogger(__name__)
 
 _MAY_CHANGE = ("minutes", "steps")
 _PLAN_FILE = "plan.json"
 _PARENT_SECONDS = 0.2
-
-MEMORY_FOLDER = "memory"
-"""Folder of the memory's run inside the run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +69,60 @@ def train(
         RecipeError: The data are missing or not the recipe's.
         TrainingFailed: The run does not learn.
     """
-    _check_folder(asdict(plan), out, resume)
+    values = asdict(plan)
+    _check_folder(values, out, resume)
+    start = _take_start(plan.start, data, out)
     loaded = read_data(plan, data, limit)
     counts = len(loaded.small), len(loaded.large), len(loaded.clips), len(loaded.held_out)
     _log.info("%s: %d small and %d large photos, %d clips, %d held out for the sample sheets", plan.name, *counts)
-    if loaded.trunk is None:
+    if start is not None:
+        _log.info("the run begins with weights; it keeps them as %s", out / START_FILE)
+    elif loaded.trunk is None:
         _log.info("the recipe names no encoder: the trunk starts from noise")
-    _train_frame(plan, loaded, out, device)
-    if plan.memory is not None:
-        _check_folder(_memory_values(plan.memory, out), out / MEMORY_FOLDER, resume)
-        _train_memory(plan.memory, loaded, out, device)
+    _train_frame(plan, loaded, start, out, device)
+    for part in later_parts(plan, Resources(out, loaded, start, device)):
+        _train_part(part, resume, device)
     _log.info("done; kinemacolor train --export %s makes weights of it", out)
 
 
-def _train_frame(plan: Plan, data: TrainingData, out: Path, device: str) -> None:
+def _take_start(source: StartSource | None, data: Path, out: Path) -> Start | None:
+    """Read the weights to begin with, and keep them in the run's folder: its export may need parts of them."""
+    if source is None:
+        return None
+    kept = out / START_FILE
+    path = kept if kept.exists() else data / source.file
+    check_file(path, source.sha256)
+    start = read_start(path)
+    if not kept.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+    return start
+
+
+def _train_frame(plan: Plan, data: TrainingData, start: Start | None, out: Path, device: str) -> None:
+    workers, resumed = _workers(plan.watch, device), (out / "run.pt").exists()
+    frames = data.frames
+
     def make(rank: int) -> TrainingLoop:
         photos = (data.small, data.large)
-        return Trainer(out, plan.numbers, photos, data.trunk, rank=rank, workers=workers, device=device)
+        # A run that is gone on with has its weights in its checkpoint.
+        begun = start.frame if start is not None and not resumed else None
+        return Trainer(
+            out, plan.numbers, photos, data.trunk, frames=frames, start=begun, rank=rank, workers=workers, device=device
+        )
 
     def draw(trainer: TrainingLoop) -> Picture:
         return draw_sheet(cast(Trainer, trainer).net, data.held_out, plan.numbers.film)
 
-    workers = _workers(plan.watch, device)
     _write_plan(asdict(plan), out)
     _run(out, plan.watch, workers, make, draw if data.held_out else None)
 
 
-def _train_memory(plan: MemoryPlan, data: TrainingData, run: Path, device: str) -> None:
-    def make(rank: int) -> TrainingLoop:
-        photos = data.large or data.small
-        frame = load_run(run)
-        return MemoryTrainer(out, plan.numbers, frame, data.clips, photos, rank=rank, workers=workers, device=device)
-
-    out, workers = run / MEMORY_FOLDER, _workers(plan.watch, device)
-    _write_plan(_memory_values(plan, run), out)
-    _run(out, plan.watch, workers, make, None)
-
-
-def _memory_values(plan: MemoryPlan, run: Path) -> dict[str, object]:
-    """The plan, and the frame network that the memory is for: another one, trained further, needs another memory."""
-    return {**asdict(plan), "frame_network_steps": int(load_checkpoint(run)["step"])}
+def _train_part(part: Part[PartPlan], resume: bool, device: str) -> None:
+    values, workers = part.values(), _workers(part.plan.watch, device)
+    _check_folder(values, part.out, resume)
+    _write_plan(values, part.out)
+    _run(part.out, part.plan.watch, workers, lambda rank: part.trainer(rank, workers), None)
 
 
 def _workers(watch: Watch, device: str) -> int:
@@ -127,8 +140,8 @@ def _check_folder(plan: dict[str, object], out: Path, resume: bool) -> None:
 
 
 def _check_same(before: dict[str, object], now: dict[str, object], out: Path) -> None:
-    """Only the budget and the way of watching may change; the memory's part has a folder and a check of its own."""
-    free = ("name", "watch", "numbers", "memory")
+    """Only the budget and the way of watching may change; later parts have folders and checks of their own."""
+    free = ("name", "watch", "numbers", *PARTS)
     differing = [key for key in now if key not in free and now[key] != before.get(key)]
     old, new = before.get("numbers"), now["numbers"]
     if isinstance(old, dict) and isinstance(new, dict):

@@ -13,7 +13,7 @@ import math
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from kinemacolor.training.errors import TrainingFailed
 from kinemacolor.training.weight_average import WeightAverage
 
-__all__ = ["LogLine", "ParameterGroup", "Schedule", "TrainingLoop", "learning_rate_factor"]
+__all__ = ["LogLine", "ParameterGroup", "Schedule", "Tally", "TrainingLoop", "learning_rate_factor"]
 
 LogLine = dict[str, float]
 """Values of one line of the run's log."""
@@ -104,6 +104,26 @@ class ParameterGroup:
     """Learning rate after the warm-up."""
 
 
+class Tally:
+    """Means of what a loss is made of, from one line of the log to the next."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, parts: Mapping[str, Tensor]) -> None:
+        """Take in the parts of one step's loss, scalars."""
+        for name, value in parts.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def take(self) -> LogLine:
+        """The means since the last call."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+
 class TrainingLoop(ABC):
     """One run: network, optimiser and log, with its folder. What a step looks at is the subclass's.
 
@@ -140,14 +160,15 @@ class TrainingLoop(ABC):
         )
         self.average = WeightAverage(net, schedule.average)
         self.step, self.minutes = 0, 0.0
+        self.parts = Tally()
 
     @abstractmethod
     def draw_loss(self) -> Tensor:
         """Draw the batch of step `self.step` and return its loss, a scalar; the same for the same step and rank."""
 
     def measure(self) -> LogLine:
-        """What else goes into a line of the log, such as a loss on pictures that no step sees; nothing by itself."""
-        return {}
+        """What else goes into a line of the log: the parts of the loss, or a loss on pictures that no step sees."""
+        return self.parts.take()
 
     def train_step(self) -> float:
         """Draw one batch and take one step; returns the loss.
@@ -249,12 +270,14 @@ class TrainingLoop(ABC):
     def _average_gradients(self) -> None:
         if self.workers == 1:
             return
-        gradients = [parameter.grad for parameter in self._trained.parameters() if parameter.grad is not None]
+        learned = [parameter for parameter in self._trained.parameters() if parameter.requires_grad]
+        # What one worker's draw did not need another's may have: all must send the same numbers.
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in learned]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
         parts = torch.split(flat / self.workers, [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for parameter, gradient, part in zip(learned, gradients, parts, strict=True):
+            parameter.grad = gradient.copy_(part.view_as(gradient))  # in the layout that the optimiser expects
 
     def _agree(self, minutes: float) -> float:
         """The first worker's clock, so that all follow one schedule and stop at the same step."""

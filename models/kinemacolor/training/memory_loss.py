@@ -9,7 +9,7 @@ from torch import Tensor
 from kinemacolor.models.networks.memory import MemoryNet
 from kinemacolor.models.temporal import Cells, TemporalSettings, fuse, gather, match
 
-__all__ = ["MemoryLoss", "Shots", "memory_loss"]
+__all__ = ["MemoryLoss", "Shots", "distance", "masked_mean", "memory_loss"]
 
 _UNIT = 10.0  # CIELAB units that count as 1
 _SOFT = 0.1  # where the absolute value turns into a square, in these units
@@ -54,17 +54,18 @@ def memory_loss(net: MemoryNet, shots: Shots, settings: TemporalSettings, weight
         origin, seen = shots.origin[t - 1], shots.seen[t - 1]
         found = gather(shots.lab[t - 1], share, settings.radius)
         moved = F.grid_sample(before.ab, origin, mode="bilinear", padding_mode="border", align_corners=False)
-        total = total + weights.find * _mean(_distance(found, shots.lab[t]), seen)
-        total = total + weights.right * _distance(after.ab, shots.lab[t][:, 1:]).mean()
-        total = total + weights.calm * _mean(_distance(after.ab, moved), seen)
+        total = total + weights.find * masked_mean(distance(found, shots.lab[t]), seen)
+        total = total + weights.right * distance(after.ab, shots.lab[t][:, 1:]).mean()
+        total = total + weights.calm * masked_mean(distance(after.ab, moved), seen)
         before = after
     return total / (len(shots.observed) - 1)
 
 
-def _distance(a: Tensor, b: Tensor) -> Tensor:
-    """(B, 1, h, w) mean distance over channels: an absolute value, rounded near 0."""
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """(B, 1, h, w) mean distance over the channels of (B, C, h, w) in tens: an absolute value, rounded near 0."""
     return ((((a - b) / _UNIT).square() + _SOFT**2).sqrt() - _SOFT).mean(dim=1, keepdim=True)
 
 
-def _mean(distance: Tensor, mask: Tensor) -> Tensor:
-    return (distance * mask).sum() / mask.sum().clamp_min(1.0)
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of (B, 1, h, w) over where the mask is 1; 0 if it is nowhere."""
+    return (values * mask).sum() / mask.sum().clamp_min(1.0)

@@ -4,6 +4,7 @@ Half of the shots are pieces of clips, half are made of photos (`training.motion
 model of old film, one film a shot, with fresh grain and sometimes flicker.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class MemoryTrainer(TrainingLoop):
         frame: The trained frame network, folded.
         clips: (T, H, W, 3) uint8 sRGB each.
         photos: (H, W, 3) uint8 sRGB each.
+        start: State to begin with; None: as it is made.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
         device: Where the networks run; pictures are always drawn on the CPU.
@@ -62,6 +64,7 @@ class MemoryTrainer(TrainingLoop):
         clips: list[NDArray[np.uint8]],
         photos: list[Picture],
         *,
+        start: Mapping[str, Tensor] | None = None,
         rank: int = 0,
         workers: int = 1,
         device: torch.device | str = "cpu",
@@ -70,6 +73,8 @@ class MemoryTrainer(TrainingLoop):
         self._shooting = Shooting(recipe, clips, photos, rank=rank, workers=workers)
         torch.manual_seed(recipe.seed)
         self.net = MemoryNet().to(device)
+        if start is not None:
+            self.net.load_state_dict(start)
         layout = torch.channels_last
         self._frame = frame.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
         group = ParameterGroup("memory", list(self.net.parameters()), recipe.rate)
@@ -98,8 +103,8 @@ class MemoryTrainer(TrainingLoop):
     def _propose(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
         """The frame network's colour and its confidence."""
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits, _ = self._frame(lightness.contiguous(memory_format=torch.channels_last))
-        ab, spread = self._frame.decode(logits, DecodeSettings())
+            answer = self._frame(lightness.contiguous(memory_format=torch.channels_last))
+        ab, spread = self._frame.decode(answer, DecodeSettings())
         return ab, confidence_of_spread(spread)
 
 

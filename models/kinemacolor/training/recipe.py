@@ -15,14 +15,20 @@ from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.memory_trainer import MemoryRecipe
+from kinemacolor.training.recall_trainer import RecallRecipe
+from kinemacolor.training.spread_trainer import SpreadRecipe
 from kinemacolor.training.trainer import Recipe
 
 __all__ = [
     "ClipSource",
     "EncoderSource",
     "MemoryPlan",
+    "PartPlan",
     "PhotoSource",
     "Plan",
+    "RecallPlan",
+    "SpreadPlan",
+    "StartSource",
     "Watch",
     "read_recipe",
     "shipped_recipes",
@@ -66,6 +72,18 @@ class EncoderSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartSource:
+    """Weights that all parts of the run begin with."""
+
+    file: str
+    """Path relative to the data folder: a weights file of `kinema`, of this version or of the first one."""
+    sha256: str
+    """SHA-256 of that file."""
+    origin: str = ""
+    """Where it came from, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """How a run is carried out and looked at; changes no result of a run by steps, apart from `workers`."""
 
@@ -84,15 +102,35 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryPlan:
-    """The second part of a run: the memory, on top of the frame network of the first."""
+class PartPlan:
+    """A later part of a run, on top of the frame network; photos and clips are those of the recipe."""
 
-    clips: ClipSource
-    """Moving pictures; the photos are those of the first part, the sharper ones if there are any."""
-    numbers: MemoryRecipe
-    """Schedule, rate, shots, loss, film, seed."""
     watch: Watch = field(default_factory=lambda: Watch(early_steps=0))
     """Log, checkpoints, early look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan(PartPlan):
+    """The memory."""
+
+    numbers: MemoryRecipe
+    """Schedule, rate, shots, loss, film, seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallPlan(PartPlan):
+    """The bank, on top of the memory."""
+
+    numbers: RecallRecipe
+    """Schedule, rate, shots, banks, loss, film, seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadPlan(PartPlan):
+    """The network that spreads hints."""
+
+    numbers: SpreadRecipe
+    """Schedule, rate, crops, examples, film, seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +145,26 @@ class Plan:
     """Sharper photos."""
     held_out_one_in: int = 300
     """One photo in so many is kept from training, for the sample sheets."""
+    clips: ClipSource | None = None
+    """Moving pictures: for the memory and the bank, and single frames of them for the frame network."""
     encoder: EncoderSource | None = None
     """The pretrained trunk; None starts it from noise."""
+    start: StartSource | None = None
+    """Weights to begin with, in place of the trunk; a part that has no table below is taken from there."""
     numbers: Recipe
     """Schedule, rates, crops, loss, film, seed."""
     watch: Watch = field(default_factory=Watch)
     """Log, checkpoints, sheets, early look."""
     memory: MemoryPlan | None = None
     """Trained after the frame network; None leaves the memory as it starts."""
+    recall: RecallPlan | None = None
+    """Trained after the memory; None leaves the bank as it starts."""
+    spread: SpreadPlan | None = None
+    """Trained last; None leaves the spreading of hints as it starts."""
+
+    def __post_init__(self) -> None:
+        if self.clips is None and (self.memory is not None or self.recall is not None):
+            raise RecipeError("memory and recall learn from moving pictures: expected a table clips, found none")
 
 
 def shipped_recipes() -> list[str]:

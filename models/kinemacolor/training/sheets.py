@@ -51,7 +51,6 @@ def _grey(lightness: Tensor) -> Tensor:
 
 
 def _colour(net: KinemaNet, lightness: Tensor) -> Tensor:
-    logits, _ = net.eval()(lightness.to(net.bins.device))
-    ab = net.decode(logits, DecodeSettings())[0].cpu()
+    ab = net.decode(net.eval()(lightness.to(net.bins.device)), DecodeSettings())[0].cpu()
     full = F.interpolate(ab, scale_factor=float(STRIDE_OUT), mode="bicubic", align_corners=False)
     return lab_to_srgb(torch.cat((lightness, full), dim=1))

@@ -44,18 +44,18 @@ SOURCES = (
         "elementary/wallpapers"
     ),
     (
-        "clips, for memory and lai only (MIT stated by the repository, the clips are often from DAVIS 2017, the web or "
+        "clips (MIT stated by the repository, the clips are often from DAVIS 2017, the web or "
         "other sets), from KwaiVGI/LivePortrait, YBYBZhang/ControlVideo, aharley/pips, ali-vilab/videocomposer, "
         "andrewssobral/bgslibrary, finite-infinity/tensorflow-serving-yolov3, gaomingqi/Track-Anything, "
         "lixirui142/VidToMe, researchmm/STTN, udacity/CarND-LaneLines-P1"
     ),
     (
-        "clips, for memory and lai only (Apache-2.0 stated; samples of Kinetics, UCF101, NTU, DAVIS 2017 among them), "
+        "clips (Apache-2.0 stated; samples of Kinetics, UCF101, NTU, DAVIS 2017 among them), "
         "from open-mmlab/mmaction2, showlab/Tune-A-Video, google-ai-edge/mediapipe-samples, tensorflow/tfjs-models, "
         "PaddlePaddle/PaddleVideo, DepthAnything/Video-Depth-Anything, LiheYoung/Depth-Anything, dmlc/decord"
     ),
     (
-        "clips, for memory and lai only: intel-iot-devkit/sample-videos (CC BY 4.0), mdn/learning-area (CC0), "
+        "clips: intel-iot-devkit/sample-videos (CC BY 4.0), mdn/learning-area (CC0), "
         "facebookresearch/co-tracker (CC BY-NC 4.0), sczhou/ProPainter (S-Lab 1.0, non-commercial), "
         "martin-danelljan/ECO (GPL-3.0; OTB), hyeonseobnam/py-MDNet (research licence; OTB), "
         "baaivision/vid2vid-zero, ChenyangLEI/deep-video-prior and imageio/imageio-binaries (none stated)"

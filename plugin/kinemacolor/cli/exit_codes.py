@@ -12,7 +12,11 @@ SERVER = 3
 INPUT = 4
 OUT_OF_MEMORY = 5
 
-_BY_REASON = {ErrorReason.UNKNOWN_MODEL: USAGE, ErrorReason.OUT_OF_MEMORY: OUT_OF_MEMORY}
+_BY_REASON = {
+    ErrorReason.UNKNOWN_MODEL: USAGE,
+    ErrorReason.UNSUPPORTED: USAGE,
+    ErrorReason.OUT_OF_MEMORY: OUT_OF_MEMORY,
+}
 
 
 def explain(error: Exception) -> tuple[str, int]:

@@ -50,6 +50,7 @@ def model_values(model: ModelInfo) -> dict[str, object]:
         "takes_references": model.takes_references,
         "takes_hints": model.takes_hints,
         "has_confidence": model.has_confidence,
+        "variants": model.variants,
     }
 
 
@@ -58,11 +59,19 @@ def model_lines(models: tuple[ModelInfo, ...]) -> list[str]:
     width = max((len(model.name) for model in models), default=0)
     lines = [
         f"{'*' if model.is_default else ' '} {model.name:<{width}}  {_state(model)}  "
-        f"{model.description} [{model.licence}]"
+        f"{model.description}{_abilities(model)} [{model.licence}]"
         for model in models
     ]
     terms = {model.terms: model.licence for model in models if model.terms}
     return lines + [f"{licence}: {sentence}" for sentence, licence in terms.items()]
+
+
+def _abilities(model: ModelInfo) -> str:
+    takes = {"references": model.takes_references, "hints": model.takes_hints}
+    words = [f"takes {' and '.join(name for name, does in takes.items() if does)}"] if any(takes.values()) else []
+    words += [f"{model.variants} variants"] if model.variants > 1 else []
+    words += ["says how sure it is"] if model.has_confidence else []
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _state(model: ModelInfo) -> str:

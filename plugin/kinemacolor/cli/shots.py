@@ -17,15 +17,15 @@ from kinemacolor.media.shot_list import (
 )
 from kinemacolor.media.shots import Counting, FilmExtent, Shot, ShotList
 from kinemacolor.media.timecode import parse_timecode, timecode_of_frame
-from kinemacolor.media.types import SourceFrame
-from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX, Proxy
+from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX
 from kinemacolor.render import console
 from kinemacolor.render.arguments import OneLineParser, checked, parse_rate
+from kinemacolor.render.cuts import look_through
 from kinemacolor.render.errors import UsageError
-from kinemacolor.render.options import Quality
-from kinemacolor.render.proxies import network_geometry, proxy_of
+from kinemacolor.render.options import Quality, ToneUse
+from kinemacolor.render.proxies import network_geometry, proxy_maker
 from kinemacolor.render.report import plural
-from kinemacolor.wire.shots import is_cut
+from kinemacolor.render.tone import read_tone
 
 _Add = Callable[..., argparse.Action]
 
@@ -128,16 +128,14 @@ def detect(path: Path, short_side_px: int) -> list[Shot]:
         SourceError: The film cannot be read to its end.
     """
     starts: list[int] = []
-    previous: Proxy | None = None
     last = -1
     with open_source(path, tracks=False) as source:
-        geometry = network_geometry(source.info, short_side_px)
-        for item in source:
-            if isinstance(item, SourceFrame):
-                proxy = proxy_of(source.info, geometry, item)
-                if previous is None or is_cut(previous, proxy):
-                    starts.append(item.number)
-                previous, last = proxy, item.number
+        tone = read_tone(path, source.info, ToneUse.REMOVE)
+        make_proxy = proxy_maker(source.info, network_geometry(source.info, short_side_px), tone)
+        for look in look_through(source, make_proxy):
+            if look.begins_shot:
+                starts.append(look.number)
+            last = look.number
     ends = [start - 1 for start in starts[1:]] + [last]
     return [Shot(first, end) for first, end in zip(starts, ends, strict=True)]
 

@@ -48,6 +48,8 @@ class ModelInfo:
     frame: str
     temporal: str
     terms: str
+    variants: int
+    """1 or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class ColorizeClient:
                 frame=model.frame,
                 temporal=model.temporal,
                 terms=model.terms,
+                variants=max(1, model.variants),
             )
             for model in answer.models
         )

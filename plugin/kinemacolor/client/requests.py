@@ -1,10 +1,14 @@
 """What a caller asks for when it opens a clip, and what it gets told."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 from kinemacolor.v1 import colorize_pb2 as pb
-from kinemacolor.wire.frame import FrameNumber, Geometry
+from kinemacolor.wire.codec import encode_guide
+from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame
+from kinemacolor.wire.limits import MAX_GUIDE_HINTS, MAX_GUIDES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,31 @@ class OpenRequest:
     want_confidence: bool = False
     shot_starts: tuple[int, ...] | None = None
     """None: the server detects the cuts."""
+    guides: tuple[GuideFrame, ...] = ()
+    """In the order of their frames; only with `shot_starts`."""
+    variant: int = 1
+    """Which of the model's distinct colourings, from 1, the likeliest."""
     client_name: str = "kinemacolor"
+
+    def __post_init__(self) -> None:
+        """Refuse guides that no server takes: they are encoded where nobody could be told of an error any more."""
+        numbers = [guide.frame_number for guide in self.guides]
+        shape = (self.geometry.height_px, self.geometry.width_px)
+        if numbers and self.shot_starts is None:
+            raise ValueError("guides need shot_starts")
+        if len(numbers) > MAX_GUIDES or any(later <= earlier for earlier, later in pairwise(numbers)):
+            raise ValueError(f"expected at most {MAX_GUIDES} guides in the order of their frames, found {numbers}")
+        for guide in self.guides:
+            if guide.luma.shape != shape or (guide.ab is not None and guide.ab.shape != (2, *shape)):
+                raise ValueError(f"the planes of a guide must be {shape}, found {guide.luma.shape}")
+            if len(guide.hints) > MAX_GUIDE_HINTS:
+                raise ValueError(f"expected at most {MAX_GUIDE_HINTS} hints, found {len(guide.hints)}")
+
+    def messages(self) -> Iterator[pb.StreamFramesRequest]:
+        """What a stream of this clip begins with: the OpenClip, and the guides."""
+        yield pb.StreamFramesRequest(open_clip=self.message())
+        for guide in self.guides:
+            yield pb.StreamFramesRequest(guide=encode_guide(guide))
 
     def message(self) -> pb.OpenClip:
         """The OpenClip of this request."""
@@ -60,6 +88,8 @@ class OpenRequest:
             shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,
             edit_list=pb.EditList(shot_starts=self.shot_starts) if self.shot_starts is not None else None,
             client_name=self.client_name,
+            guide_count=len(self.guides),
+            variant=self.variant,
         )
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from types import TracebackType
 from typing import Protocol, Self, cast
 
@@ -76,8 +77,7 @@ class ClipStream:
         self._end_sent = False
         self._answered = 0
         self._heard_at = time.monotonic()
-        self._outgoing.put(pb.StreamFramesRequest(open_clip=request.message()))
-        self._call = start(iter(self._outgoing.get, None))
+        self._call = start(chain(request.messages(), iter(self._outgoing.get, None)))
         self._reader = threading.Thread(target=self._read, name="kinemacolor-answers", daemon=True)
         self._reader.start()
         self._info = self._wait_opened(request)

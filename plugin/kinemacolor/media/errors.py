@@ -35,3 +35,7 @@ class DamagedPartError(OutputError):
 
 class ShotListError(SourceError):
     """A list of shots cannot be read, or does not fit the film."""
+
+
+class ProjectFileError(SourceError):
+    """A project file cannot be read, or does not fit the film."""

@@ -22,6 +22,7 @@ __all__ = [
     "REFERENCES",
     "TEXT_LIMIT",
     "VALUED",
+    "VARIANTS",
     "Choice",
     "Kind",
     "Parameter",
@@ -41,6 +42,8 @@ HINTS = 4
 """Places a user can give at once."""
 REFERENCES = 2
 """Pictures a user can give at once."""
+VARIANTS = 4
+"""As many as the model with the most has."""
 
 Value = bool | int | float | str | tuple[float, ...]
 _T = TypeVar("_T")
@@ -319,8 +322,9 @@ def _analyse() -> Iterator[Parameter]:
 
 
 def _hints() -> Iterator[Parameter]:
-    yield _group("hints", "Hints", "Places whose colour you know.")
+    yield _group("hints", "Hints", "Places whose colour you know. Each acts on the whole shot of its frame.")
     for number in range(1, HINTS + 1):
+        # A hint is one fact about one frame; if it were animated, frames of one shot would have different hints.
         yield Parameter(
             name=f"hint{number}On",
             kind=Kind.BOOLEAN,
@@ -328,7 +332,16 @@ def _hints() -> Iterator[Parameter]:
             hint="Whether this hint is used.",
             group="hints",
             default=False,
-            animates=True,
+        )
+        yield Parameter(
+            name=f"hint{number}Frame",
+            kind=Kind.INTEGER,
+            label=f"Hint {number} frame",
+            hint="The frame of the clip that shows the place. The hint acts on its whole shot. -1: not said.",
+            group="hints",
+            default=-1,
+            minimum=-1,
+            maximum=2**31 - 1,
         )
         yield Parameter(
             name=f"hint{number}Point",
@@ -338,7 +351,6 @@ def _hints() -> Iterator[Parameter]:
             group="hints",
             default=(0.5, 0.5),
             maximum=1.0,
-            animates=True,
         )
         yield Parameter(
             name=f"hint{number}Colour",
@@ -348,22 +360,24 @@ def _hints() -> Iterator[Parameter]:
             group="hints",
             default=(0.5, 0.5, 0.5),
             maximum=1.0,
-            animates=True,
         )
         yield Parameter(
             name=f"hint{number}Radius",
             kind=Kind.DOUBLE,
             label=f"Hint {number} radius",
-            hint="How far the hint reaches, as a part of the picture's height.",
+            hint="Of the spot that certainly has the colour, as a part of the picture's shorter side.",
             group="hints",
             default=0.05,
             maximum=0.5,
-            animates=True,
         )
 
 
 def _references() -> Iterator[Parameter]:
-    yield _group("references", "References", "Pictures whose colours the clip should have.")
+    yield _group(
+        "references",
+        "References",
+        "Pictures whose colours a shot should have: the whole shot of a frame.",
+    )
     for number in range(1, REFERENCES + 1):
         yield Parameter(
             name=f"reference{number}On",
@@ -385,7 +399,7 @@ def _references() -> Iterator[Parameter]:
             name=f"reference{number}Frame",
             kind=Kind.INTEGER,
             label=f"Reference {number} frame",
-            hint="The frame of the clip that the picture belongs to.",
+            hint="The frame of the clip that the picture belongs to; its whole shot takes the picture's colours.",
             group="references",
             default=0,
             minimum=0,
@@ -411,6 +425,15 @@ def _server() -> Iterator[Parameter]:
         hint="Name of the model that colours. Empty: the server's own choice.",
         group="service",
         default="",
+    )
+    yield Parameter(
+        name="variant",
+        kind=Kind.CHOICE,
+        label="Variant",
+        hint="Other plausible colours for all that nobody knows. 1 is the likeliest; some models have no other.",
+        group="service",
+        default="1",
+        choices=_choices(*((str(number), f"Variant {number}") for number in range(1, VARIANTS + 1))),
     )
     yield Parameter(
         name="temporal",

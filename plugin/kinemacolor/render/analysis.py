@@ -8,11 +8,12 @@ What the store has already is not coloured again, so an analysis that was interr
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kinemacolor.client.errors import ServerFaultError, StateLostError
 from kinemacolor.client.lasting_stream import Recovery
 from kinemacolor.media.errors import SourceError
+from kinemacolor.media.output_file import DiskFullPolicy
 from kinemacolor.media.reader import Source
 from kinemacolor.media.types import SourceFrame
 from kinemacolor.render.colour_source import ColourSource
@@ -21,13 +22,17 @@ from kinemacolor.render.edit_list import read_edit_list
 from kinemacolor.render.film import Film
 from kinemacolor.render.film_pipeline import DECODED_FRAMES, Span, Tally
 from kinemacolor.render.footage import Footage
+from kinemacolor.render.guide_frames import read_guides
+from kinemacolor.render.guided import guide_film
 from kinemacolor.render.options import ColourOptions
 from kinemacolor.render.pipeline import BoundedQueue, Stages
 from kinemacolor.render.progress import Display
 from kinemacolor.render.proxies import network_geometry, proxy_maker
-from kinemacolor.render.report import plural, source_notes
+from kinemacolor.render.report import ReviewReport, plural, review_values
+from kinemacolor.render.review_list import FilmReview, check_review_output, seconds_of
 from kinemacolor.render.server_streams import Watch
 from kinemacolor.render.stored_stream import ColourStream
+from kinemacolor.render.tone import read_tone
 from kinemacolor.wire.limits import MAX_WINDOW_FRAMES
 
 __all__ = ["AnalysisReport", "analyse", "read_footage"]
@@ -45,6 +50,8 @@ class AnalysisReport:
     """That were there already."""
     breaks: int
     seconds: float
+    review: ReviewReport | None = None
+    """None: no list was wanted."""
 
     @property
     def fps(self) -> float:
@@ -59,6 +66,7 @@ class AnalysisReport:
             "breaks": self.breaks,
             "fps": round(self.fps, 3),
             "elapsed_seconds": round(self.seconds, 3),
+            **review_values(self.review),
         }
 
     def line(self, name: str) -> str:
@@ -72,18 +80,24 @@ def read_footage(options: ColourOptions, purpose: str = "analyse") -> Footage:
 
     Raises:
         SourceError: It cannot be read or honestly coloured.
+        OutputError: The list that is wanted of it cannot be written.
         UsageError: The options do not fit it.
     """
+    check_review_output(options)
     film = Film(options)
     edit_list = read_edit_list(options.shots, film, options.shots_start) if options.shots is not None else None
     geometry = network_geometry(film.info, options.quality.short_side_px)
+    tone = read_tone(options.source, film.info, options.tone)
+    asked = read_guides(options.guides, film, geometry)
     return Footage(
         purpose=purpose,
         options=options,
         film=film,
         geometry=geometry,
-        make_proxy=proxy_maker(film.info, geometry),
+        make_proxy=proxy_maker(film.info, geometry, tone),
         edit_list=edit_list,
+        tone=tone,
+        asked=asked,
     )
 
 
@@ -100,6 +114,7 @@ def analyse(footage: Footage, open_session: OpenSession, display: Display, *, pr
         ValueError: The options name no store.
         ClientError: The server's side; what was coloured before is stored.
         SourceError: The film cannot be read to its end; as before.
+        OutputError: The list that is wanted of it cannot be written; as before.
     """
     if footage.options.store is None:
         raise ValueError("an analysis needs a store")
@@ -114,11 +129,14 @@ class _Analysis:
         self._tally = Tally(started=time.monotonic())
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Notes of other threads."""
+        wanted, film = footage.options.review, footage.film
+        self._review = FilmReview(wanted, film, film.first_number) if wanted is not None else None
 
     def run(self, open_session: OpenSession, *, private: bool) -> AnalysisReport:
         """All of it."""
         for note in self._notes():
             self._display.note(note)
+        self._find_shots()
         watch = Watch(self._said.put, self._note_recovery)
         try:
             with open_colours(self._footage, open_session, watch, private=private) as colours:
@@ -126,12 +144,36 @@ class _Analysis:
                 known = colours.frames_from_store
         finally:
             self._look_up()
-        tally = self._tally
-        return AnalysisReport(tally.encoded, known, tally.breaks, time.monotonic() - tally.started)
+        tally, listed = self._tally, self._write_review()
+        return AnalysisReport(tally.encoded, known, tally.breaks, time.monotonic() - tally.started, listed)
+
+    def _write_review(self) -> ReviewReport | None:
+        if self._review is None:
+            return None
+        last = self._footage.film.first_number + self._tally.encoded - 1
+        file, report = self._review.write(last, DiskFullPolicy())
+        try:
+            file.commit()
+        finally:
+            file.discard()
+        return report
+
+    def _find_shots(self) -> None:
+        footage = self._footage
+        guided = guide_film(
+            footage.asked,
+            footage.film,
+            footage.make_proxy,
+            edit_list=footage.edit_list,
+            frames=None,
+            display=self._display,
+        )
+        self._footage = replace(footage, edit_list=guided.edit_list, guidance=guided.guidance)
+        self._tally.started = time.monotonic()
 
     def _notes(self) -> tuple[str, ...]:
         by_list = self._footage.edit_list
-        return (*source_notes(self._footage.film.info), *([by_list.note] if by_list is not None else []))
+        return (*self._footage.tone.notes, *([by_list.note] if by_list is not None else []))
 
     def _pass_again(self, colours: ColourSource) -> None:
         in_vain = 0
@@ -151,8 +193,10 @@ class _Analysis:
         first = film.first_number
         span = Span(first=first, last=None, feed_from=first)
         tally.sent = tally.coloured = tally.encoded = 0
+        if self._review is not None:
+            self._review.begin_pass(first)
         with film.open(first) as source, colours.open(span) as opened:
-            _Pass(self._footage, source, opened.stream, tally).run(self._look_up)
+            _Pass(self._footage, source, opened.stream, tally, self._review).run(self._look_up)
         if not tally.encoded:
             raise SourceError(f"{film.path}: has no frame")
         colours.note_extent(first, first + tally.encoded - 1)
@@ -168,14 +212,26 @@ class _Analysis:
         self._said.put(f"the server is back after {recovery.seconds:.1f} s")
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A frame whose colour is awaited."""
+
+    number: int
+    seconds: float
+    """As `seconds_of` says."""
+
+
 class _Pass:
     """The threads of one run through the film."""
 
-    def __init__(self, footage: Footage, source: Source, stream: ColourStream, tally: Tally) -> None:
+    def __init__(
+        self, footage: Footage, source: Source, stream: ColourStream, tally: Tally, review: FilmReview | None
+    ) -> None:
         self._footage, self._source, self._stream, self._tally = footage, source, stream, tally
+        self._review = review
         self._stages = Stages()
         self._decoded: BoundedQueue[SourceFrame] = BoundedQueue(DECODED_FRAMES, self._stages.abort)
-        self._sent: BoundedQueue[int] = BoundedQueue(MAX_WINDOW_FRAMES, self._stages.abort)
+        self._sent: BoundedQueue[_Sent] = BoundedQueue(MAX_WINDOW_FRAMES, self._stages.abort)
 
     def run(self, look_up: Callable[[], None]) -> None:
         """Until the film has ended or something fails."""
@@ -199,15 +255,17 @@ class _Pass:
         for frame in self._decoded:
             self._stream.send(frame.number, self._footage.make_proxy(frame))
             self._tally.sent += 1
-            self._sent.put(frame.number)
+            self._sent.put(_Sent(frame.number, seconds_of(frame)))
         self._stream.send_end()
         self._sent.close()
 
     def _receive(self) -> None:
-        for number in self._sent:
+        for sent in self._sent:
             colour = self._stream.receive()
-            if colour is None or colour.frame_number != number or colour.provisional:
-                raise ServerFaultError(f"the server did not answer frame {number} with its final colour")
+            if colour is None or colour.frame_number != sent.number or colour.provisional:
+                raise ServerFaultError(f"the server did not answer frame {sent.number} with its final colour")
+            if self._review is not None:
+                self._review.take(sent.number, sent.seconds, colour)
             self._tally.coloured += 1
             self._tally.shots += colour.shot_start
             self._tally.encoded += 1

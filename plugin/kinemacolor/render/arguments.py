@@ -3,7 +3,7 @@
 import argparse
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -17,16 +17,21 @@ from kinemacolor.media.timecode import parse_timecode
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.picture.upsampling import Upsampling
 from kinemacolor.render.errors import UsageError
+from kinemacolor.render.guides import GuideOptions, parse_hint, parse_reference
 from kinemacolor.render.options import (
     FrameRange,
     ProgressStyle,
     Quality,
     RenderOptions,
+    ReviewOptions,
     ServerOptions,
     TimeRange,
+    ToneUse,
 )
+from kinemacolor.render.project_file import Project, read_project
 from kinemacolor.store.folder import DEFAULT_MAX_BYTES, default_folder
 from kinemacolor.store.sizes import parse_bytes
+from kinemacolor.wire.limits import MAX_VARIANT
 
 _Value = TypeVar("_Value")
 Add = Callable[..., argparse.Action]
@@ -54,9 +59,12 @@ _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 
   started   input, output, encoder, pixel_format, model, weights_sha256, licence, terms, device_class, width_px,
             height_px, network_width_px, network_height_px, frames_total
   note      text
+  searching frames_done, frames_total
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
   done      frames, frames_resumed, frames_from_store, breaks, frames_recomputed, shots, fps, elapsed_seconds,
-            limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames, complete, output, output_bytes
+            limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames, complete, output, output_bytes,
+            review, review_places, review_left_out, review_unknown_frames
+A film with references or hints and without --shots is searched for cuts first; `started` comes after that.
 A failure is one line on stderr and the exit code. Unknown values are null."""
 
 
@@ -103,7 +111,13 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
 
 
 def colour_fields(source: Path, values: argparse.Namespace) -> dict[str, Any]:
-    """The fields of `ColourOptions`, from what `add_reading`, `add_model`, `add_server` and `add_store` read."""
+    """The fields of `ColourOptions`, from what `add_reading`, `add_model`, `add_tone` and so on read.
+
+    Raises:
+        UsageError: The arguments make no sense.
+        ProjectFileError: The project file does not.
+    """
+    project = read_project(values.project) if values.project is not None else Project()
     return {
         "source": source,
         "bob": values.field == "bob",
@@ -111,12 +125,15 @@ def colour_fields(source: Path, values: argparse.Namespace) -> dict[str, Any]:
         "sequence_rate": values.rate,
         "missing": Missing(values.missing),
         "server": _server(values),
-        "model": _model(values),
-        "quality": Quality(values.quality),
+        "model": _model(values, project),
+        "variant": values.variant or project.variant or 1,
+        "guides": _guides(values, project),
+        "quality": Quality(values.quality or project.quality or Quality.STANDARD.value),
+        "tone": ToneUse(values.tone),
         "store": values.store,
         "store_bytes": DEFAULT_MAX_BYTES if values.store_size is None else int(values.store_size),
-        "shots": values.shots,
-        "shots_start": _shots_start(values),
+        "review": ReviewOptions(values.review, values.overwrite) if values.review is not None else None,
+        **_shots(values, project),
     }
 
 
@@ -141,7 +158,7 @@ def _add_files(parser: OneLineParser) -> None:
     add("inputs", nargs="*", metavar="IN OUT", help="film or image sequence (scan.%%04d.png)")
     add("-i", dest="input", metavar="IN", help="the same as the first argument")
     add("-o", dest="output", metavar="OUT", help="the same as the second argument")
-    add("-y", dest="overwrite", action="store_true", help="replace OUT, but only by a complete film")
+    add("-y", dest="overwrite", action="store_true", help="replace OUT and the list, but only by complete ones")
     add("--resume", action="store_true", help="go on with what an earlier run of this command had finished")
     add("--frames", type=checked(_frame_range), metavar="A-B", help="only these frames, both included")
     add("-ss", dest="start", type=checked(parse_time), metavar="TIME", help="from this time ([HH:]MM:SS[.mmm] or s)")
@@ -164,12 +181,42 @@ def add_model(add: Add) -> None:
     """What makes the colours."""
     add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
     add("--temporal", default="", metavar="NAME", help="network that steadies the colours: none, lai, memory")
-    add("--quality", choices=[item.value for item in Quality], default="standard", help="(%(default)s)")
+    add("--quality", choices=[item.value for item in Quality], help="(standard)")
+    add("--variant", type=checked(_variant), metavar="1..N", help="other colours that are plausible, too (1)")
+    add(
+        "--reference",
+        type=checked(parse_reference),
+        action="append",
+        default=[],
+        metavar="FRAME=PICTURE",
+        help="a colour picture for the shot of FRAME; may be repeated",
+    )
+    add(
+        "--hint",
+        type=checked(parse_hint),
+        action="append",
+        default=[],
+        metavar="FRAME:X,Y=#rrggbb[,RADIUS]",
+        help="the colour at a point of FRAME, for its shot; fractions, or pixels (320px); may be repeated",
+    )
+    add("--project", type=Path, metavar="FILE", help="a file that says these (TOML); options add to it")
+
+
+def add_review(add: Add) -> None:
+    """What is said about the colours."""
+    add("--review", type=Path, metavar="FILE", help="write a list of the frames where a person should help (NAME.csv)")
+
+
+def add_tone(add: Add, uses: Iterable[ToneUse]) -> None:
+    """What becomes of a print's tone."""
+    add("--tone", choices=[use.value for use in uses], default="remove", help="of sepia or tinted prints (remove)")
 
 
 def _add_colour(parser: OneLineParser) -> None:
     add = parser.add_argument_group("colour").add_argument
     add_model(add)
+    add_review(add)
+    add_tone(add, ToneUse)
     add("--amount", type=checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
     add("--upsampling", choices=[item.value for item in Upsampling], default="guided", help="to full size (guided)")
 
@@ -236,9 +283,9 @@ def _server(values: argparse.Namespace) -> ServerOptions:
     )
 
 
-def _model(values: argparse.Namespace) -> str:
+def _model(values: argparse.Namespace, project: Project) -> str:
     try:
-        return with_temporal(values.model, values.temporal)
+        return with_temporal(values.model or project.model, values.temporal)
     except ValueError as error:
         raise UsageError(f"--model {error}") from error
 
@@ -253,11 +300,18 @@ def _range(values: argparse.Namespace) -> FrameRange | TimeRange | None:
     return TimeRange(values.start, values.end) if by_time else frames
 
 
-def _shots_start(values: argparse.Namespace) -> str | None:
-    if values.shots_start is not None and values.shots is None:
+def _shots(values: argparse.Namespace, project: Project) -> dict[str, Any]:
+    """The list of the project and its start belong together."""
+    shots, start = values.shots, values.shots_start
+    if shots is None:
+        shots, start = project.shots, start or project.shots_start
+    if start is not None and shots is None:
         raise UsageError("--shots-start is for a list of shots (--shots)")
-    start: str | None = values.shots_start
-    return start
+    return {"shots": shots, "shots_start": start}
+
+
+def _guides(values: argparse.Namespace, project: Project) -> GuideOptions:
+    return project.guides.with_more(GuideOptions(tuple(values.reference), tuple(values.hint)))
 
 
 # ---- words to values: each raises ValueError with one line ----
@@ -299,6 +353,13 @@ def _amount(text: str) -> float:
     if not 0.0 <= amount <= 2.0:
         raise ValueError(f"the amount is 0 to 2, found {text}")
     return amount
+
+
+def _variant(text: str) -> int:
+    variant = _number(text, int)
+    if not 1 <= variant <= MAX_VARIANT:
+        raise ValueError(f"variants are 1 to {MAX_VARIANT}, found {text}")
+    return variant
 
 
 def _threads(text: str) -> int:

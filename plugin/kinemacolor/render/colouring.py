@@ -12,6 +12,7 @@ the output has another kind of sample:
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ from kinemacolor.picture.merge import ChromaMerger, requantise_luma
 from kinemacolor.picture.pixel import Family, PixelFormat, Samples
 from kinemacolor.picture.proxy import luma_of_rgb
 from kinemacolor.picture.upsampling import Upsampling
-from kinemacolor.render.proxies import network_geometry, proxy_of
+from kinemacolor.render.proxies import network_geometry, neutral_proxy_of, proxy_of
+from kinemacolor.render.tone import NO_TONE, FilmTone
 from kinemacolor.wire.frame import ColorPlanes
 
 _WIDE_RGB = PixelFormat(name="gbrp16le", family=Family.RGB, bits=16)
@@ -49,6 +51,7 @@ class Colouring:
         short_side_px: Of the luma that the network sees.
         amount: Factor on the chroma.
         upsampling: The way from the network's size to the film's.
+        tone: Of the film's print.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Colouring:
         short_side_px: int,
         amount: float,
         upsampling: Upsampling = Upsampling.GUIDED,
+        tone: FilmTone = NO_TONE,
     ) -> None:
+        self.tone = tone
         self.geometry = network_geometry(info, short_side_px)
         size = (self.geometry.width_px, self.geometry.height_px)
         self._info, self._plan, self._amount, self._upsampling = info, plan, amount, upsampling
@@ -68,11 +73,12 @@ class Colouring:
 
     def make_proxy(self, frame: SourceFrame) -> NDArray[np.uint16]:
         """(H, W) luma for the network, 0 = black, 65535 = white."""
-        return proxy_of(self._info, self.geometry, frame)
+        return neutral_proxy_of(self._info, self.geometry, self.tone, frame)
 
     def merge(self, frame: SourceFrame, color: ColorPlanes) -> Merged:
         """The frame in colour, in the plan's pixel format. Its Y' is the film's."""
-        planes, limited = self._joiner().join(frame, color.ab, self._amount)
+        ab, amount = self.tone.toned(color.ab, self._amount, partial(proxy_of, self._info, self.geometry, frame))
+        planes, limited = self._joiner().join(frame, ab, amount)
         merged = OutputFrame(
             number=frame.number,
             pts=frame.pts,

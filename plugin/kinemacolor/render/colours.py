@@ -45,7 +45,7 @@ def open_colours(footage: Footage, open_session: OpenSession, watch: Watch, *, p
         label = str(options.source.absolute())
         store = stack.enter_context(ClipStore(folder, clip_key(options), label, watch.say))
         server_print = private_server_print(options.server, options.model) if private else None
-        yield StoredColours(footage, open_streams, store, server_print)
+        yield StoredColours(footage, open_streams, store, server_print, watch.say)
 
 
 class _ServerColours:

@@ -24,6 +24,11 @@ class EditList:
         """The first frame of the shot that contains `number`."""
         return self.starts[bisect_right(self.starts, number) - 1]
 
+    def end_of(self, number: int) -> int | None:
+        """The frame behind the shot that contains `number`; None: it is the last shot."""
+        behind = bisect_right(self.starts, number)
+        return self.starts[behind] if behind < len(self.starts) else None
+
 
 def read_edit_list(path: Path, film: Film, start: str | None) -> EditList:
     """The shots of a film by a list; frames of the list are those of the file, also if the film is deinterlaced.

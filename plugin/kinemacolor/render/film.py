@@ -98,6 +98,11 @@ class Film:
         return self._timeline.last
 
     @property
+    def start_seconds(self) -> Fraction:
+        """When the first frame is shown, in the film's own time; reads the file through once."""
+        return self._timeline.time(self._timeline.first)
+
+    @property
     def extent(self) -> FilmExtent:
         """Frames of the file, before deinterlacing makes two of each."""
         timeline, coded = self._timeline, self._coded

@@ -22,6 +22,7 @@ from kinemacolor.render.colouring import Colouring, Merged
 from kinemacolor.render.manifest import Record
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.pipeline import BoundedQueue, StageClock, Stages
+from kinemacolor.render.review_list import FilmReview, seconds_of
 from kinemacolor.render.stored_stream import ColourStream
 from kinemacolor.wire.frame import ColorPlanes
 from kinemacolor.wire.limits import MAX_WINDOW_FRAMES
@@ -96,6 +97,7 @@ class FilmPipeline:
         tally: Counts on.
         record: Takes every finished part, in the encoding thread.
         clock: Counts on.
+        review: Is shown every colour; None: nobody wants a list.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class FilmPipeline:
         tally: Tally,
         record: Callable[[Record], None],
         clock: StageClock,
+        review: FilmReview | None = None,
     ) -> None:
         self._source = source
         self._colouring = colouring
@@ -120,6 +123,7 @@ class FilmPipeline:
         self._output_first = output_first
         self._piece = piece
         self._record = record
+        self._review = review
         self.stages = Stages()
         self.clock = clock
         self.tally = tally
@@ -201,6 +205,8 @@ class FilmPipeline:
     def _receive(self) -> None:
         for item in self._pending:
             color = self._color_of(item)
+            if self._review is not None:
+                self._review.take(item.number, seconds_of(item), color)
             # A piece may begin inside a shot, which is its first one all the same.
             begins_shot = color.shot_start or item.number == self._output_first
             self.tally.shots += begins_shot

@@ -17,8 +17,10 @@ from kinemacolor.media.errors import SourceError
 from kinemacolor.media.frame_numbers import expand, sequence_pattern
 from kinemacolor.media.types import OutputPlan
 from kinemacolor.render.edit_list import EditList
+from kinemacolor.render.guidance import Guidance
 from kinemacolor.render.manifest import MadeOf
 from kinemacolor.render.options import FrameRange, RenderOptions
+from kinemacolor.render.tone import FilmTone
 from kinemacolor.store.clip_file import ServerIdentity
 from kinemacolor.wire.frame import Geometry
 
@@ -34,6 +36,8 @@ def made_of(
     geometry: Geometry,
     frames: FrameRange | None,
     edit_list: EditList | None,
+    tone: FilmTone,
+    guidance: Guidance,
 ) -> MadeOf:
     """What is known before the server is asked.
 
@@ -43,11 +47,14 @@ def made_of(
     return {
         **source_values(options.source),
         "the frames": "all" if frames is None else f"{frames.first}-{frames.last}",
+        "the variant": str(options.variant),
+        "the references and hints": guidance.hash or "none",
         "--shots": "none" if edit_list is None else _digest([repr(edit_list.starts).encode()]),
         "--field": "bob" if options.bob else "none",
         "--missing": options.missing.value,
         "the network's picture": f"{geometry.width_px}x{geometry.height_px}",
         "--amount": repr(options.amount),
+        "--tone": tone.identity,
         "--upsampling": options.upsampling.value,
         **_plan_values(plan),
         "the software": build(),

@@ -24,9 +24,10 @@ from kinemacolor.render.manifest import End, differences
 from kinemacolor.render.partial import partial_path
 from kinemacolor.render.parts import Parts, kept_note
 from kinemacolor.render.pipeline import StageClock
-from kinemacolor.render.prepare import Prepared, why_not_resumable
+from kinemacolor.render.prepare import Prepared, find_shots, why_not_resumable
 from kinemacolor.render.progress import Display
-from kinemacolor.render.report import RenderReport, is_luma_exact, plural, started_values
+from kinemacolor.render.report import RenderReport, ReviewReport, is_luma_exact, plural, started_values
+from kinemacolor.render.review_list import FilmReview
 from kinemacolor.render.runs import Run
 from kinemacolor.render.server_choice import ServerSession, open_server
 from kinemacolor.render.server_streams import Watch
@@ -69,6 +70,7 @@ def render_on(prepared: Prepared, session: ServerSession, display: Display) -> R
 
 
 def _render(prepared: Prepared, open_session: OpenSession, display: Display, *, private: bool) -> Rendered:
+    prepared = find_shots(prepared, display)
     job = _Job(prepared, display)
     with job.parts:
         try:
@@ -101,11 +103,21 @@ class _Job:
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         """Notes of other threads."""
         options, plan = prepared.options, prepared.plan
+        wanted = options.review
+        self._review = FilmReview(wanted, prepared.film, prepared.first_number) if wanted is not None else None
         self.parts = Parts(
             plan,
             first_number=prepared.first_number,
             frames_total=prepared.frames_certain,
-            made_of=made_of(options, plan, prepared.colouring.geometry, prepared.frames, prepared.edit_list),
+            made_of=made_of(
+                options,
+                plan,
+                prepared.colouring.geometry,
+                prepared.frames,
+                prepared.edit_list,
+                prepared.colouring.tone,
+                prepared.guidance,
+            ),
             resume=options.resume,
             is_kept=why_not_resumable(options.encode) is None,
             policy=self._policy,
@@ -157,6 +169,8 @@ class _Job:
     def _pass(self, run: Run, colours: ColourSource) -> None:
         prepared, parts = self._prepared, self.parts
         span = self._span(run)
+        if self._review is not None:
+            self._review.begin_pass(span.feed_from)
         with (
             prepared.film.open(span.feed_from) as source,
             open_sink(prepared.plan, parts.folder, self._policy, parts.before(run.first), parts.replaceable) as sink,
@@ -175,6 +189,7 @@ class _Job:
                 tally=self._tally,
                 record=parts.add,
                 clock=self._clock,
+                review=self._review,
             )
             with self._waiter.woken_by(pipeline.stages.abort.sleep):
                 pipeline.run(self._look_up)
@@ -231,11 +246,29 @@ class _Job:
             raise TruncatedSourceError(f"{broken}; --keep-going keeps the film up to there")
         if broken is not None:
             plan = replace(plan, path=partial_path(plan.path), overwrite=True)
-        size = self._join(plan, is_broken=broken is not None)
-        parts.finish()
+        with self._listing() as listed:
+            size = self._join(plan, is_broken=broken is not None)
+            parts.finish()
         if broken is not None:
             raise TruncatedSourceError(f"{broken}; the {parts.totals.frames} frames before are in {plan.path}")
-        return Rendered(self._report(size), self._tally, self._clock)
+        return Rendered(self._report(size, listed), self._tally, self._clock)
+
+    @contextmanager
+    def _listing(self) -> Iterator[ReviewReport | None]:
+        """Write the list, if one is wanted, and let it appear when the body has made the film.
+
+        So a full disk is found before the film has its name, and there is no list of a film that was not made.
+        """
+        if self._review is None:
+            yield None
+            return
+        last = self._prepared.first_number + self.parts.totals.frames - 1
+        file, report = self._review.write(last, self._policy)
+        try:
+            yield report
+            file.commit()
+        finally:
+            file.discard()
 
     def _check_source(self) -> None:
         source, begin = self._prepared.options.source, self.parts.begin
@@ -284,7 +317,7 @@ class _Job:
         self.say_notes()
         self._display.update(self._tally, self._prepared.frames_total)
 
-    def _report(self, size: int) -> RenderReport:
+    def _report(self, size: int, listed: ReviewReport | None) -> RenderReport:
         prepared, totals = self._prepared, self.parts.totals
         quality = totals.luma.quality(prepared.plan)
         return RenderReport(
@@ -302,6 +335,7 @@ class _Job:
             luma_psnr_frames=totals.luma.frames,
             output_bytes=size,
             frames_from_store=self._from_store,
+            review=listed,
         )
 
 

@@ -12,6 +12,7 @@ from kinemacolor.media.sequence_reader import Missing
 from kinemacolor.media.types import EncodeOptions
 from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX
 from kinemacolor.picture.upsampling import Upsampling
+from kinemacolor.render.guides import GuideOptions
 from kinemacolor.store.folder import DEFAULT_MAX_BYTES
 
 
@@ -36,6 +37,17 @@ class ProgressStyle(Enum):
     JSON = "json"
     """One JSON object per line on stdout."""
     NONE = "none"
+
+
+class ToneUse(Enum):
+    """What becomes of the tone of a sepia, toned or tinted print."""
+
+    REMOVE = "remove"
+    """The network sees the luma before it; the picture has the network's colours only."""
+    KEEP = "keep"
+    """The same, and the picture has the print's own tone beside the colours."""
+    IGNORE = "ignore"
+    """The network sees the film's luma as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,15 @@ class ServerOptions:
     """How long the server may be gone before a render gives up."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """Of the list of frames where a person should help."""
+
+    path: Path
+    overwrite: bool = False
+    """True: a file of that name is replaced."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmOptions:
     """Which film, and how its frames are read."""
@@ -87,7 +108,12 @@ class ColourOptions(FilmOptions):
     server: ServerOptions = ServerOptions()
     model: str = ""
     """Empty: the server's default."""
+    variant: int = 1
+    """Which of the model's distinct colourings, from 1, the likeliest."""
+    guides: GuideOptions = field(default_factory=GuideOptions)
+    """References and hints."""
     quality: Quality = Quality.STANDARD
+    tone: ToneUse = ToneUse.REMOVE
     store: Path | None = None
     """Folder of the chroma store; None: it is not used."""
     store_bytes: int = DEFAULT_MAX_BYTES
@@ -96,6 +122,8 @@ class ColourOptions(FilmOptions):
     """A list of shots instead of detected cuts: an EDL or comma-separated values."""
     shots_start: str | None = None
     """Timecode of the film's first frame in an EDL; None: the film's own."""
+    review: ReviewOptions | None = None
+    """None: no list is wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Before a render: what the input is, what the output will be, and everything that can be refused by then."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kinemacolor.media.frame_numbers import expand, parse_pattern, sequence_pattern
@@ -13,9 +13,15 @@ from kinemacolor.render.errors import UsageError
 from kinemacolor.render.film import Film
 from kinemacolor.render.film_pipeline import DECODED_FRAMES, MERGED_FRAMES, merge_threads
 from kinemacolor.render.footage import Footage
+from kinemacolor.render.guidance import UNGUIDED, Guidance
+from kinemacolor.render.guide_frames import AskedGuides, read_guides
+from kinemacolor.render.guided import guide_film
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.render.piece import Piece
-from kinemacolor.render.report import memory_estimate, plan_lines, plan_values, source_notes
+from kinemacolor.render.progress import Display
+from kinemacolor.render.report import memory_estimate, plan_lines, plan_values, plural
+from kinemacolor.render.review_list import check_review_output
+from kinemacolor.render.tone import read_tone
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES
 
 _BITRATE_KEYS = frozenset(("b", "ab", "bitrate", "tbr", "pass", "passes", "passlogfile", "stats"))
@@ -38,12 +44,16 @@ class Prepared:
     colouring: Colouring
     edit_list: EditList | None
     """None: the server detects the cuts."""
+    asked: AskedGuides
+    """References and hints whose shots have to be found before the film is coloured."""
+    guidance: Guidance = UNGUIDED
+    """References and hints in their shots; with some, there is an edit list."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said once before it begins."""
         by_list = [self.edit_list.note] if self.edit_list is not None else []
-        return (*source_notes(self.film.info), *self.plan.notes, *by_list)
+        return (*self.colouring.tone.notes, *self.plan.notes, *by_list)
 
     @property
     def footage(self) -> Footage:
@@ -55,6 +65,8 @@ class Prepared:
             geometry=self.colouring.geometry,
             make_proxy=self.colouring.make_proxy,
             edit_list=self.edit_list,
+            tone=self.colouring.tone,
+            guidance=self.guidance,
         )
 
     @property
@@ -84,10 +96,11 @@ def prepare(options: RenderOptions) -> Prepared:
 
     Raises:
         SourceError: The input cannot be read or honestly coloured.
-        OutputError: The output cannot be written as asked.
+        OutputError: The output or the list cannot be written as asked.
         UsageError: The options do not fit the input.
     """
     _check_not_the_same(options.source, options.output)
+    check_review_output(options)
     film = Film(options)
     frames = film.select(options.range) if options.range is not None else None
     piece = film.piece(frames) if frames is not None else None
@@ -97,8 +110,28 @@ def prepare(options: RenderOptions) -> Prepared:
     if options.resume and reason is not None:
         raise UsageError(f"--resume: {reason}")
     plan = plan_output(info, options.output, options.encode)
-    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount, options.upsampling)
-    return Prepared(options, film, frames, piece, info, plan, colouring, edit_list)
+    tone = read_tone(options.source, film.info, options.tone)
+    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount, options.upsampling, tone)
+    asked = read_guides(options.guides, film, colouring.geometry)
+    return Prepared(options, film, frames, piece, info, plan, colouring, edit_list, asked)
+
+
+def find_shots(prepared: Prepared, display: Display) -> Prepared:
+    """The render with its references and hints in their shots, which are found unless a list says them.
+
+    Raises:
+        SourceError: The input cannot be read.
+        UsageError: The references and hints do not fit the frames that are wanted.
+    """
+    guided = guide_film(
+        prepared.asked,
+        prepared.film,
+        prepared.colouring.make_proxy,
+        edit_list=prepared.edit_list,
+        frames=prepared.frames,
+        display=display,
+    )
+    return replace(prepared, edit_list=guided.edit_list, guidance=guided.guidance)
 
 
 def why_not_resumable(encode: EncodeOptions) -> str | None:
@@ -123,7 +156,9 @@ def dry_run(prepared: Prepared) -> tuple[list[str], dict[str, object]]:
         prepared.frames_total,
         prepared.memory_bytes,
     )
-    notes = [f"note:    {note}" for note in prepared.notes]
+    guided = plural(len(prepared.asked.origins), "frame")
+    guides = [f"references and hints for {guided}"] if prepared.asked else []
+    notes = [f"note:    {note}" for note in (*prepared.notes, *guides)]
     return [*plan_lines(*arguments), *notes], plan_values(*arguments)
 
 

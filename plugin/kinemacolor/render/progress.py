@@ -3,11 +3,14 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Never, Protocol
+from typing import TYPE_CHECKING, Never, Protocol
 
 from kinemacolor.render import console
 from kinemacolor.render.film_pipeline import Tally
 from kinemacolor.render.options import ProgressStyle
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _JSON_SECONDS = 1.0
 _BAR_SECONDS = 0.1
@@ -21,6 +24,9 @@ class Display(Protocol):
 
     def event(self, values: Mapping[str, object]) -> None:
         """A machine-readable event."""
+
+    def searched(self, frames: int, total: int | None) -> None:
+        """Called for each frame of a film that is looked through for cuts before it is coloured."""
 
     def update(self, tally: Tally, total: int | None) -> None:
         """Called many times a second."""
@@ -47,6 +53,9 @@ class QuietDisplay:
         """Nothing."""
 
     def event(self, values: Mapping[str, object]) -> None:
+        """Nothing."""
+
+    def searched(self, frames: int, total: int | None) -> None:
         """Nothing."""
 
     def update(self, tally: Tally, total: int | None) -> None:
@@ -78,13 +87,22 @@ class JsonDisplay(QuietDisplay):
         """As given."""
         console.put_json_line(values)
 
+    def searched(self, frames: int, total: int | None) -> None:
+        """An event `searching` each second."""
+        if self._is_time(time.monotonic()):
+            self.event({"event": "searching", "frames_done": frames, "frames_total": total})
+
     def update(self, tally: Tally, total: int | None) -> None:
         """An event `progress` each second."""
         now = time.monotonic()
+        if self._is_time(now):
+            self.event(progress_values(tally, total, now))
+
+    def _is_time(self, now: float) -> bool:
         if now < self._next:
-            return
+            return False
         self._next = now + _JSON_SECONDS
-        self.event(progress_values(tally, total, now))
+        return True
 
 
 class BarDisplay(QuietDisplay):
@@ -96,24 +114,46 @@ class BarDisplay(QuietDisplay):
 
         self._tqdm = tqdm
         self._bar: tqdm[Never] | None = None
+        self._search: tqdm[Never] | None = None
 
     def note(self, text: str) -> None:
         """One line above the bar."""
         self._tqdm.write(text, file=sys.stderr)
 
+    def searched(self, frames: int, total: int | None) -> None:
+        """Move a bar of its own."""
+        if self._search is None:
+            self._search = self._open_bar(total, "cuts")
+        self._search.update(frames - self._search.n)
+
     def update(self, tally: Tally, total: int | None) -> None:
         """Move the bar."""
+        self._close_search()
         if self._bar is None:
-            self._bar = self._tqdm(
-                total=total, unit=" frames", dynamic_ncols=True, mininterval=_BAR_SECONDS, file=sys.stderr
-            )
+            self._bar = self._open_bar(total)
         self._bar.set_postfix_str(_bar_words(tally), refresh=False)
         self._bar.update(tally.encoded - self._bar.n)
 
     def close(self) -> None:
         """End the bar's line."""
+        self._close_search()
         if self._bar is not None:
             self._bar.close()
+
+    def _open_bar(self, total: int | None, words: str | None = None) -> "tqdm[Never]":
+        return self._tqdm(
+            desc=words,
+            total=total,
+            unit=" frames",
+            dynamic_ncols=True,
+            mininterval=_BAR_SECONDS,
+            file=sys.stderr,
+        )
+
+    def _close_search(self) -> None:
+        if self._search is not None:
+            self._search.close()
+            self._search = None
 
 
 def progress_values(tally: Tally, total: int | None, now: float) -> dict[str, object]:

@@ -11,6 +11,40 @@ from kinemacolor.wire.frame import Geometry
 _MEGABYTE = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewReport:
+    """What a list of frames where a person should help says."""
+
+    path: Path
+    places: int
+    shots: int
+    """In which they are."""
+    left_out: int
+    """Places that the longest list does not hold."""
+    unknown_frames: int
+    """Frames of which this run does not know how sure their colours are."""
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        where = f" in {plural(self.shots, 'shot')}" if self.places else ""
+        more = f", and {self.left_out} that need it less are left out" if self.left_out else ""
+        lines = [f"{self.path}: {plural(self.places, 'place')} where a person should help{where}{more}"]
+        if self.unknown_frames:
+            unknown = plural(self.unknown_frames, "frame")
+            lines.append(f"{self.path}: {unknown} coloured by an earlier run are unknown; kinemacolor analyse sees all")
+        return lines
+
+
+def review_values(report: ReviewReport | None) -> dict[str, object]:
+    """For a machine."""
+    return {
+        "review": None if report is None else str(report.path),
+        "review_places": None if report is None else report.places,
+        "review_left_out": None if report is None else report.left_out,
+        "review_unknown_frames": None if report is None else report.unknown_frames,
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderReport:
     """What a render did."""
@@ -37,6 +71,8 @@ class RenderReport:
     output_bytes: int
     frames_from_store: int = 0
     """Whose colour was there, so that no server was asked."""
+    review: ReviewReport | None = None
+    """None: no list was wanted."""
 
     @property
     def fps(self) -> float:
@@ -61,6 +97,7 @@ class RenderReport:
             "complete": self.complete,
             "output": str(self.output),
             "output_bytes": self.output_bytes,
+            **review_values(self.review),
         }
 
     def lines(self, plan: OutputPlan) -> list[str]:
@@ -77,7 +114,7 @@ class RenderReport:
         if self.limited_samples:
             lines.append(f"{self.limited_samples} chroma samples lost saturation to fit the gamut")
         lines.append(self._luma_line(plan))
-        return lines
+        return [*lines, *(self.review.lines() if self.review is not None else [])]
 
     def _luma_line(self, plan: OutputPlan) -> str:
         if self.luma_exact:

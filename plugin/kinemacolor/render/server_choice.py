@@ -1,12 +1,12 @@
 """The server of a render: the one the user names, or a private one for as long as it takes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Protocol
 
 from kinemacolor.client.address import ServerAddress
-from kinemacolor.client.connection import ColorizeClient, connect
+from kinemacolor.client.connection import ColorizeClient, ModelInfo, connect
 from kinemacolor.client.errors import (
     ClientError,
     ServerFaultError,
@@ -20,6 +20,8 @@ from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
+from kinemacolor.render.report import plural
+from kinemacolor.wire.frame import GuideFrame
 
 _IDLE_SECONDS = 86_400
 _END_SECONDS = 2.0
@@ -123,8 +125,8 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
             raise ServerFaultError(f"the private server ended: {private.last_words(status)}") from error
 
 
-def check_model(client: ColorizeClient, model: str) -> str:
-    """The name of the model that will run, the server's default for an empty one.
+def check_model(client: ColorizeClient, model: str) -> ModelInfo:
+    """The model that will run, the server's default for an empty name.
 
     Raises:
         UsageError: The server has no such model; lists those it has.
@@ -134,7 +136,25 @@ def check_model(client: ColorizeClient, model: str) -> str:
     found = find_model(models, model)
     if found is None:
         raise UsageError(f"no model named {model!r}; the server has: {', '.join(known.name for known in models)}")
-    return found.name
+    return found
+
+
+def refuse_unable(
+    model: ModelInfo, guides: Sequence[GuideFrame], variant: int, *, wants_confidence: bool = False
+) -> None:
+    """Say what the server would refuse.
+
+    Raises:
+        UsageError: The model does not take the guides, does not have the variant, or does not say how sure it is.
+    """
+    if not model.takes_references and any(guide.ab is not None for guide in guides):
+        raise UsageError(f"{model.name} takes no references; kinemacolor models list says which models do")
+    if not model.takes_hints and any(guide.hints for guide in guides):
+        raise UsageError(f"{model.name} takes no hints; kinemacolor models list says which models do")
+    if variant > model.variants:
+        raise UsageError(f"{model.name} has {plural(model.variants, 'variant')}, found variant {variant}")
+    if wants_confidence and not model.has_confidence:
+        raise UsageError(f"{model.name} does not say how sure it is (--review); kinemacolor models list says which do")
 
 
 def _ready(private: PrivateServer) -> ServerAddress:

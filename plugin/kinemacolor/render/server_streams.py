@@ -13,7 +13,7 @@ from kinemacolor.client.reconnect import ReconnectPolicy, may_pass
 from kinemacolor.client.requests import OpenedClip, OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.render.footage import Footage
-from kinemacolor.render.server_choice import Session, check_model
+from kinemacolor.render.server_choice import Session, check_model, refuse_unable
 from kinemacolor.store.clip_file import ServerIdentity, Terms
 
 __all__ = ["ServerStreams", "Watch", "identity_of"]
@@ -38,13 +38,16 @@ class ServerStreams:
         watch: Is told of breaks.
 
     Raises:
-        UsageError: The server does not have the model.
+        UsageError: The server does not have the model, or the model does not do what is wanted.
         ClientError: No answer.
     """
 
     def __init__(self, footage: Footage, session: Session, watch: Watch) -> None:
         self._footage, self._session, self._watch = footage, session, watch
-        self._model = check_model(session.client, footage.options.model)
+        model = check_model(session.client, footage.options.model)
+        guides, variant = footage.guidance.guides, footage.options.variant
+        refuse_unable(model, guides, variant, wants_confidence=footage.wants_confidence)
+        self._model = model.name
         self._policy = ReconnectPolicy(patience_seconds=footage.options.server.patience_seconds)
         self._random = Random()
 
@@ -106,7 +109,10 @@ class ServerStreams:
             transfer=footage.transfer,
             model=self._model,
             first_frame=first_frame,
+            want_confidence=footage.wants_confidence,
             shot_starts=footage.edit_list.starts if footage.edit_list is not None else None,
+            guides=footage.guidance.guides,
+            variant=footage.options.variant,
             client_name=footage.client_name,
         )
 

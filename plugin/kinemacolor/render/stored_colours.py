@@ -47,6 +47,7 @@ class StoredColours:
         open_streams: Connects to the server, or starts one; called once at most.
         store: Of the film.
         server_print: Names the private server that would be started; None: the server has to be asked who it is.
+        say: Takes one line, in whatever thread.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class StoredColours:
         open_streams: Callable[[], ServerStreams],
         store: ClipStore,
         server_print: bytes | None,
+        say: Callable[[str], None],
     ) -> None:
         self._footage, self._open_streams = footage, open_streams
-        self._store, self._print = store, server_print
+        self._store, self._print, self._say = store, server_print, say
+        self._has_said = False
         self._streams: ServerStreams | None = None
         self._identity: ServerIdentity | None = None
         self._is_used = False
@@ -88,7 +91,15 @@ class StoredColours:
             return self._open_clip(first, sleep)
 
         tracker = ShotTracker(self._footage.edit_list)
-        stream = StoredStream(self._store, self._settings(identity), tracker, open_stream, self._replay)
+        stream = StoredStream(
+            self._store,
+            self._settings(identity),
+            tracker,
+            open_stream,
+            self._replay,
+            self._footage.guidance.hash_of,
+            self._say_unsaid if self._footage.wants_confidence else None,
+        )
         try:
             self._is_used = True
             yield Opened(stream, identity)
@@ -108,7 +119,8 @@ class StoredColours:
         known = self._identity
         if known is None and self._print is not None:
             known = self._store.server(self._print)
-        if known is not None and self._store.covers(self._settings(known), span.first, span.last):
+        guided = self._footage.guidance.shots
+        if known is not None and self._store.covers(self._settings(known), span.first, span.last, guided):
             self._identity = known
             return None
         return self._open_clip(span.feed_from)
@@ -136,6 +148,11 @@ class StoredColours:
             )
         self._identity = found
 
+    def _say_unsaid(self) -> None:
+        if not self._has_said:
+            self._has_said = True
+            self._say("stored colours that do not say how sure they are are coloured again, for the list")
+
     def _settings(self, identity: ServerIdentity) -> ColourSettings:
         geometry = self._footage.geometry
         return ColourSettings(
@@ -145,6 +162,7 @@ class StoredColours:
             transfer=self._footage.transfer,
             width_px=geometry.width_px,
             height_px=geometry.height_px,
+            variant=self._footage.options.variant,
         )
 
     def _replay(self, first: int, last: int) -> Iterator[tuple[int, NDArray[np.uint16]]]:

@@ -113,6 +113,9 @@ class StoredStream:
         tracker: At the first frame that will be sent.
         open_stream: Opens a stream whose first frame is the one given; is given a way to wait, too, which `close` ends.
         replay: The frames from one number to another, both included.
+        guides_of: Hash of the guides of the shot that begins with a frame; empty: it has none.
+        on_unsaid: Colours must say how sure they are. Called for a stored one that does not; it is coloured again.
+            None: it does not matter.
     """
 
     def __init__(
@@ -122,9 +125,12 @@ class StoredStream:
         tracker: ShotTracker,
         open_stream: Callable[[int, Callable[[float], None]], ColourStream],
         replay: Callable[[int, int], Iterable[tuple[int, Proxy]]],
+        guides_of: Callable[[int], str] = lambda shot_start: "",
+        on_unsaid: Callable[[], None] | None = None,
     ) -> None:
         self._store, self._settings, self._tracker = store, settings, tracker
-        self._open_stream, self._replay = open_stream, replay
+        self._open_stream, self._replay, self._guides_of = open_stream, replay, guides_of
+        self._on_unsaid = on_unsaid
         self._changed = threading.Condition()
         self._tickets: deque[_Ticket] = deque()
         self._is_closed = False
@@ -164,8 +170,11 @@ class StoredStream:
             self._changed.notify_all()
 
     def _stored(self, number: int, place: Place) -> _Ticket | None:
-        found = self._store.exact(Dependency(self._settings, place.shot_start), number, place.prints)
+        found = self._store.exact(self._dependency(place), number, place.prints)
         if found is None:
+            return None
+        if found.confidence is None and self._on_unsaid is not None:
+            self._on_unsaid()
             return None
         begins_shot = number == place.shot_start
         planes = ColorPlanes(
@@ -181,6 +190,9 @@ class StoredStream:
         )
         self.from_store.add(number)
         return _Ticket(number, planes, None, None, begins_shot)
+
+    def _dependency(self, place: Place) -> Dependency:
+        return Dependency(self._settings, place.shot_start, self._guides_of(place.shot_start))
 
     def _begin_shot(self, shot_start: int, number: int) -> None:
         if self._stream is None or number != self._next_streamed or number != shot_start:
@@ -210,7 +222,7 @@ class StoredStream:
         stream = self._stream
         if stream is None:
             raise ClipLostError("the stream was closed")
-        dependency = Dependency(self._settings, place.shot_start)
+        dependency = self._dependency(place)
 
         def new(planes: ColorPlanes) -> NewColour:
             return NewColour(

@@ -103,7 +103,7 @@ class Contents:
     frames: int
     shots: int
     settings: int
-    """Different models, devices and sizes."""
+    """Different models, variants, devices and sizes; a shot with guides has settings of its own."""
 
 
 class ClipFile:
@@ -221,7 +221,7 @@ class ClipFile:
         dependency, settings = colour.dependency, colour.dependency.settings
         database.execute(
             "INSERT INTO dependency (hash, settings, shot_start, used) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (dependency.hash, settings.hash, dependency.shot_start, now),
+            (dependency.hash, dependency.settings_hash, dependency.shot_start, now),
         )
         luma, history = colour.prints.luma, colour.prints.history or b""
         picture = Picture(colour.number, luma, colour.look)

@@ -7,13 +7,13 @@ give is coloured again.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
 from kinemacolor.store.clip_file import BadRowError, ClipFile, NewColour, ServerIdentity, StoredColour
-from kinemacolor.store.dependency import ColourSettings, Dependency, DependencyHash
+from kinemacolor.store.dependency import ColourSettings, Dependency, DependencyHash, GuidedShot, SettingsHash
 from kinemacolor.store.errors import RefusedFileError, StoreError, UnusableStoreError
 from kinemacolor.store.folder import OpenClip, StoreFolder
 from kinemacolor.store.lookup import ClipIndex, Query, Rule, locate
@@ -101,7 +101,11 @@ class ClipStore:
         return found
 
     def find(
-        self, settings: ColourSettings, query: Query, start_of: Callable[[int], int] | None = None
+        self,
+        settings: ColourSettings,
+        query: Query,
+        start_of: Callable[[int], int] | None = None,
+        guided: Sequence[GuidedShot] = (),
     ) -> Found | None:
         """The colour of a picture whose place in the clip is not certain, by the rules of `lookup`.
 
@@ -109,6 +113,7 @@ class ClipStore:
             settings: With which it was coloured.
             query: The picture.
             start_of: The first frame of a frame's shot, where the user says it; None: cuts were detected.
+            guided: The shots that have guides: theirs are the colours that were made with these guides.
         """
         index = self._index_for(settings, query)
         located = locate(index, query, lambda numbers: self._thumbs(settings, numbers))
@@ -117,13 +122,15 @@ class ClipStore:
             return None
         nothing: list[StoredColour] = []
         start = start_of(located.number) if start_of is not None else None
-        colours = self._read(
-            lambda file: file.colours_of(settings.hash, located.number, luma, start), nothing, located.number
-        )
+        name = settings.hash
+        shot = next((shot for shot in guided if shot.has(located.number)), None)
+        if shot is not None:
+            name, start = settings.with_guides(shot.guides), shot.first
+        colours = self._read(lambda file: file.colours_of(name, located.number, luma, start), nothing, located.number)
         if not colours:
             return None
         # Under two lists of shots a frame has two colours; without knowing which list is meant, neither is final.
-        provisional = not located.rule.is_final or len({colour.planes for colour in colours}) > 1
+        provisional = not located.rule.is_final or len({colour.ab.tobytes() for colour in colours}) > 1
         self.provisional += provisional
         return Found(colours[0], located.number, located.rule, provisional)
 
@@ -137,12 +144,22 @@ class ClipStore:
             if len(self._batch) >= _BATCH_FRAMES:
                 self._write()
 
-    def covers(self, settings: ColourSettings, first: int, last: int | None) -> bool:
-        """Whether every one of these frames seems to be there; last None: to the clip's end, if that is known."""
+    def covers(self, settings: ColourSettings, first: int, last: int | None, guided: Sequence[GuidedShot] = ()) -> bool:
+        """Whether every one of these frames seems to be there.
+
+        Args:
+            settings: With which they were coloured.
+            first: The first frame.
+            last: The last one; None: to the clip's end, if that is known.
+            guided: The shots that have guides, in order.
+        """
 
         def look(file: ClipFile) -> bool:
             extent = file.extent(settings.width_px, settings.height_px) if last is None else (first, last)
-            return extent is not None and file.frames_of(settings.hash, first, extent[1]) == extent[1] - first + 1
+            if extent is None:
+                return False
+            pieces = _pieces(settings, first, extent[1], guided)
+            return all(file.frames_of(name, start, end) == end - start + 1 for name, start, end in pieces)
 
         return self._read(look, False)
 
@@ -286,3 +303,18 @@ class ClipStore:
         if self._index is None or self._index[0] != state:
             self._index = (state, ClipIndex(file.pictures(*size), file.extent(*size)))
         return self._index[1]
+
+
+def _pieces(
+    settings: ColourSettings, first: int, last: int, guided: Sequence[GuidedShot]
+) -> Iterator[tuple[SettingsHash, int, int]]:
+    """The frames from `first` to `last`, both included, in pieces that are kept under one name each."""
+    for shot in guided:
+        start, end = max(first, shot.first), last if shot.last is None else min(last, shot.last)
+        if start <= end:
+            if first < start:
+                yield settings.hash, first, start - 1
+            yield settings.with_guides(shot.guides), start, end
+            first = end + 1
+    if first <= last:
+        yield settings.hash, first, last

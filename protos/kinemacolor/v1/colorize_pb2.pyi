@@ -107,7 +107,7 @@ class StreamFramesRequest(_message.Message):
     def __init__(self, open_clip: _Optional[_Union[OpenClip, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., seek: _Optional[_Union[Seek, _Mapping]] = ..., shot_boundary: _Optional[_Union[ShotBoundary, _Mapping]] = ..., end_clip: _Optional[_Union[EndClip, _Mapping]] = ..., guide: _Optional[_Union[Guide, _Mapping]] = ...) -> None: ...
 
 class OpenClip(_message.Message):
-    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame")
+    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame", "guide_count", "variant")
     CLIP_KEY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GEOMETRY_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,8 @@ class OpenClip(_message.Message):
     EDIT_LIST_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
     EARLIEST_FRAME_FIELD_NUMBER: _ClassVar[int]
+    GUIDE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
     clip_key: str
     model: str
     geometry: PlaneGeometry
@@ -130,7 +132,9 @@ class OpenClip(_message.Message):
     edit_list: EditList
     client_name: str
     earliest_frame: int
-    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ...) -> None: ...
+    guide_count: int
+    variant: int
+    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ..., guide_count: _Optional[int] = ..., variant: _Optional[int] = ...) -> None: ...
 
 class PlaneGeometry(_message.Message):
     __slots__ = ("width_px", "height_px")

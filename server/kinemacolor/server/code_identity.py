@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kinemacolor import colour, models
-from kinemacolor.server import engine
-from kinemacolor.wire import shots
+from kinemacolor.server import engine, guided_shots
+from kinemacolor.wire import guides, shots
 
 
 def code_sha256() -> str:
-    """SHA-256, hexadecimal, over the sources of the networks, the lightness tables, the cut detector and the engine."""
+    """SHA-256, hexadecimal, over all sources that turn luma and guides into colour."""
     digest = hashlib.sha256()
     for path in _sources():
         data = path.read_bytes()
@@ -27,5 +27,5 @@ def _sources() -> Iterator[Path]:
     for package in (models, colour):
         for folder in sorted(package.__path__):
             yield from sorted(Path(folder).rglob("*.py"))
-    for module in (shots, engine):
+    for module in (shots, guides, guided_shots, engine):
         yield Path(str(module.__file__))

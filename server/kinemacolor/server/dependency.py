@@ -1,8 +1,7 @@
 """What the colours of a shot depend on besides its luma, as one hash. Pure.
 
 States, snapshots and stored chroma are keyed by it, so a change of one shot's dependencies leaves the other shots'
-alone. Whatever may change a byte of a colour has a field here; what is no field cannot be told apart. References and
-hints of a shot join the fields of `shot_hash` when a model takes them.
+alone. Whatever may change a byte of a colour has a field here; what is no field cannot be told apart.
 """
 
 import hashlib
@@ -10,6 +9,7 @@ import json
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from kinemacolor.server.guided_shots import GuidedShot, guided_shot_at
 from kinemacolor.wire.frame import FrameNumber, Geometry
 
 
@@ -28,9 +28,12 @@ class ClipDependencies:
     """Code point of ITU-T H.273 table 3."""
     shot_starts: tuple[FrameNumber, ...] | None
     """The edit list, strictly increasing; None: cuts are detected."""
+    variant: int = 1
+    """Which of the model's colourings."""
+    guided_shots: tuple[GuidedShot, ...] = ()
 
     def clip_hash(self) -> str:
-        """SHA-256, hexadecimal, of what all shots share: without the edit list, which says nothing of a shot alone."""
+        """SHA-256, hexadecimal, of what all shots share: neither edit list nor guides, which belong to single shots."""
         return _sha256(self._shared())
 
     def shot_hash(self, shot_start: FrameNumber) -> str:
@@ -38,7 +41,13 @@ class ClipDependencies:
 
         The end of a shot is known from an edit list only; a detected one lasts until its cut comes.
         """
-        return _sha256({**self._shared(), "shot_start": shot_start, "shot_end": self._end_of(shot_start)})
+        guided = guided_shot_at(self.guided_shots, shot_start)
+        own = {
+            "shot_start": shot_start,
+            "shot_end": self._end_of(shot_start),
+            "guides": "" if guided is None else guided.guide_hash,
+        }
+        return _sha256({**self._shared(), **own})
 
     def _shared(self) -> dict[str, object]:
         return {
@@ -49,6 +58,7 @@ class ClipDependencies:
             "width_px": self.geometry.width_px,
             "height_px": self.geometry.height_px,
             "transfer": self.transfer,
+            "variant": self.variant,
             "shot_source": "detect" if self.shot_starts is None else "edit_list",
         }
 

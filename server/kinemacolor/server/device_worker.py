@@ -173,7 +173,7 @@ class DeviceWorker:
         proposal = cast(TimedProposal, job.instruction.proposal)
         try:
             state = self._tiers.load(kept) if isinstance(kept, KeptState) else kept
-            after, chroma = self._engine.step(job.setup, state, proposal)
+            after, chroma = self._engine.step(job.setup, number, state, proposal)
             new_state = self._tiers.keep(after, job.setup.model.restore_state)
         except Exception as error:  # noqa: BLE001 - as above
             job.reply(_failure(number, generation, error))

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
-from kinemacolor.models.api import Colorizer, ModelSpec, ModelState, Proposal
+from kinemacolor.models.api import Colorizer, Guide, HintSpot, ModelSpec, ModelState, Proposal, StepResult
 from kinemacolor.models.registry import describe_model, list_models, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.guided_shots import GuidedShot, guided_shot_at
+from kinemacolor.server.open_request import ClipSettings
 from kinemacolor.wire.codec import decode_luma, encode_ab
-from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, Geometry
+from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, FrameNumber, Geometry, GuideFrame
 from kinemacolor.wire.shots import is_cut
 
 _AB_LIMIT = 32767
@@ -30,15 +32,21 @@ class NonFiniteColorError(Exception):
     """A network returned NaN or infinity: the frame fails aloud instead of coming back grey."""
 
 
+class UnsupportedError(Exception):
+    """The model has not what a clip asks for; the text is one line for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClipSetup:
     """What the work of one clip needs besides its frames."""
 
     model: Colorizer
+    """In the clip's variant."""
     geometry: Geometry
     lightness: NDArray[np.float32]
     """(65536,) L* by luma code."""
     want_confidence: bool
+    guided_shots: tuple[GuidedShot, ...] = ()
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -86,8 +94,9 @@ class Engine:
         # Batches gain nothing on a CPU (measured), so the self-test is not paid for there.
         self._max_batch = config.max_batch if self._device.type == "cuda" else 1
         self._models: dict[str, Colorizer] = {}
+        self._variants: dict[tuple[str, int], Colorizer] = {}
         self._tables: dict[Transfer, NDArray[np.float32]] = {}
-        self._batch_sizes: dict[tuple[str, tuple[int, int]], tuple[int, ...]] = {}
+        self._batch_sizes: dict[tuple[Colorizer, tuple[int, int]], tuple[int, ...]] = {}
 
     @property
     def device(self) -> torch.device:
@@ -120,6 +129,15 @@ class Engine:
             self._models[name] = self._load(name)
         return self._models[name]
 
+    def _variant(self, name: str, variant: int) -> Colorizer:
+        """One object for all clips of a variant, so that they share batches; the first variant is the model itself."""
+        model = self.model(name)
+        if variant == 1:
+            return model
+        if (name, variant) not in self._variants:
+            self._variants[name, variant] = model.with_variant(variant)
+        return self._variants[name, variant]
+
     def _load(self, name: str) -> Colorizer:
         """Load in the dtype that was asked for, if the model was checked in it; else in its reference dtype."""
         if self._wants_bf16() and torch.bfloat16 in describe_model(name).dtypes:
@@ -138,17 +156,27 @@ class Engine:
         batches = f"batch<={self._max_batch}"
         return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}"
 
-    def setup(self, name: str, geometry: Geometry, transfer: Transfer, want_confidence: bool) -> ClipSetup:
-        """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry."""
-        model = self.model(name)
-        table = self._tables.setdefault(transfer, lightness_table(transfer))
-        setup = ClipSetup(model, geometry, table, want_confidence)
+    def setup(self, settings: ClipSettings) -> ClipSetup:
+        """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry.
+
+        Raises:
+            ModelError: as `model`.
+            UnsupportedError: the model takes no guides of that kind, or has no such variant.
+        """
+        _refuse_unsupported(self.model(settings.model).spec, settings)
+        setup = ClipSetup(
+            model=self._variant(settings.model, settings.variant),
+            geometry=settings.geometry,
+            lightness=self._tables.setdefault(settings.transfer, lightness_table(settings.transfer)),
+            want_confidence=settings.want_confidence,
+            guided_shots=settings.guided_shots,
+        )
         self.batch_sizes(setup)
         return setup
 
     def batch_sizes(self, setup: ClipSetup) -> tuple[int, ...]:
         """Batch sizes whose results equal batch 1 byte for byte at this clip's size."""
-        key = (setup.model.spec.name, setup.padded)
+        key = (setup.model, setup.padded)
         if key not in self._batch_sizes:
             sizes = tuple(size for size in (1, 2, 4, 8, 16, 32, 64) if size <= self._max_batch)
             allowed = batch_sizes_equal(setup.model, *setup.padded, sizes) if len(sizes) > 1 else sizes
@@ -166,19 +194,38 @@ class Engine:
             TimedProposal(proposal, waited, share_us) for proposal, waited in zip(proposals, waited_us, strict=True)
         ]
 
-    def step(self, setup: ClipSetup, state: ModelState | None, timed: TimedProposal) -> tuple[ModelState, Chroma]:
-        """Advance a clip by one frame; `state` None starts a shot.
+    def step(
+        self, setup: ClipSetup, number: FrameNumber, state: ModelState | None, timed: TimedProposal
+    ) -> tuple[ModelState, Chroma]:
+        """Advance a clip by frame `number`; `state` None starts a shot, with the guides of the shot it is in.
 
         Raises:
             NonFiniteColorError: the result is no colour.
         """
         started = time.perf_counter_ns()
-        result = setup.model.step(state if state is not None else setup.model.init_state(), timed.proposal)
+        before = state if state is not None else setup.model.init_state(self._guides_at(setup, number))
+        result = setup.model.step(before, timed.proposal)
         height, width = setup.geometry.height_px, setup.geometry.width_px
         ab = _quantise(result.ab[:, :height, :width])
-        confidence = _confidence_bytes(timed.proposal, setup) if setup.want_confidence else b""
+        confidence = _confidence_bytes(result, timed.proposal, setup) if setup.want_confidence else b""
         took_us = (time.perf_counter_ns() - started) // 1000
         return result.state, Chroma(encode_ab(ab), confidence, timed.queue_us, timed.network_us, took_us)
+
+    def _guides_at(self, setup: ClipSetup, number: FrameNumber) -> tuple[Guide, ...]:
+        shot = guided_shot_at(setup.guided_shots, number)
+        return () if shot is None else tuple(_model_guide(setup, guide, self._device) for guide in shot.guides)
+
+
+def _refuse_unsupported(spec: ModelSpec, settings: ClipSettings) -> None:
+    guides = [guide for shot in settings.guided_shots for guide in shot.guides]
+    if not spec.takes_references and any(guide.ab is not None for guide in guides):
+        raise UnsupportedError(f"model {spec.name} takes no references")
+    if not spec.takes_hints and any(guide.hints for guide in guides):
+        raise UnsupportedError(f"model {spec.name} takes no hints")
+    if settings.variant > spec.variants:
+        raise UnsupportedError(
+            f"model {spec.name}: expected a variant of 1 to {spec.variants}, found {settings.variant}"
+        )
 
 
 def cut_between(geometry: Geometry, previous: bytes | None, present: bytes) -> bool:
@@ -189,11 +236,30 @@ def cut_between(geometry: Geometry, previous: bytes | None, present: bytes) -> b
 
 
 def _lightness_plane(setup: ClipSetup, luma: bytes) -> NDArray[np.float32]:
-    """(H, W) float32 L*, sides padded to the network's multiple by edge replication."""
-    plane = setup.lightness[decode_luma(luma, setup.geometry)]
+    """(H, W) float32 L* as the network sees it."""
+    return _padded(setup, setup.lightness[decode_luma(luma, setup.geometry)])
+
+
+def _padded(setup: ClipSetup, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., H, W), sides padded to the network's multiple by edge replication."""
     height, width = setup.padded
     bottom, right = height - setup.geometry.height_px, width - setup.geometry.width_px
-    return np.pad(plane, ((0, bottom), (0, right)), mode="edge")
+    return np.pad(planes, (*[(0, 0)] * (planes.ndim - 2), (0, bottom), (0, right)), mode="edge")
+
+
+def _model_guide(setup: ClipSetup, guide: GuideFrame, device: torch.device) -> Guide:
+    """A guide as the model takes it. Padding is at the right and bottom, so positions are those of the picture."""
+    width, height = setup.geometry.width_px, setup.geometry.height_px
+    lightness = _padded(setup, setup.lightness[guide.luma])[np.newaxis]
+    ab = None if guide.ab is None else _padded(setup, np.divide(guide.ab, AB_STEPS_PER_UNIT, dtype=np.float32))
+    return Guide(
+        lightness=torch.from_numpy(lightness).to(device),
+        ab=None if ab is None else torch.from_numpy(ab).to(device),
+        hints=tuple(
+            HintSpot(hint.x * width, hint.y * height, hint.radius * min(width, height), hint.a, hint.b)
+            for hint in guide.hints
+        ),
+    )
 
 
 def _quantise(ab: torch.Tensor) -> NDArray[np.int16]:
@@ -203,10 +269,11 @@ def _quantise(ab: torch.Tensor) -> NDArray[np.int16]:
     return codes.clamp(-_AB_LIMIT - 1, _AB_LIMIT).to(torch.int16).cpu().numpy()
 
 
-def _confidence_bytes(proposal: Proposal, setup: ClipSetup) -> bytes:
-    if proposal.confidence is None:
+def _confidence_bytes(result: StepResult, proposal: Proposal, setup: ClipSetup) -> bytes:
+    confidence = proposal.confidence if result.confidence is None else result.confidence
+    if confidence is None:
         return b""
-    plane = proposal.confidence[0, : setup.geometry.height_px, : setup.geometry.width_px]
+    plane = confidence[0, : setup.geometry.height_px, : setup.geometry.width_px]
     return bytes((plane.float() * 255).round().clamp(0, 255).to(torch.uint8).cpu().contiguous().numpy().tobytes())
 
 

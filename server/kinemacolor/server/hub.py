@@ -18,7 +18,7 @@ from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
-from kinemacolor.server.engine import ClipSetup
+from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
@@ -119,7 +119,7 @@ class ClipHub:
         """Attach a stream to a new or a waiting clip and answer with ClipOpened.
 
         Raises:
-            WireError: unknown model, other settings, too many clips, draining.
+            WireError: unknown model, one that has not what is asked for, other settings, too many clips, draining.
         """
         request = self._with_model_named(request)
         self._refuse_if_draining()
@@ -150,19 +150,16 @@ class ClipHub:
 
     async def _prepare(self, request: OpenRequest) -> tuple[ClipSetup, SnapshotClip]:
         """Load the model in the device thread; most of the time it is there already."""
-        settings = request.settings
-        name = settings.model
-
+        name = request.settings.model
         future = self._worker.call(
-            lambda engine: (
-                engine.setup(name, settings.geometry, settings.transfer, settings.want_confidence),
-                engine.device_class(engine.model(name)),
-            )
+            lambda engine: (engine.setup(request.settings), engine.device_class(engine.model(name)))
         )
         try:
             setup, device_class = await asyncio.wrap_future(future)
         except UnknownModelError as error:
             raise WireError(ErrorReason.UNKNOWN_MODEL, str(error)) from error
+        except UnsupportedError as error:
+            raise WireError(ErrorReason.UNSUPPORTED, str(error)) from error
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
@@ -178,6 +175,8 @@ class ClipHub:
             geometry=settings.geometry,
             transfer=settings.transfer.value,
             shot_starts=settings.shot_starts,
+            variant=settings.variant,
+            guided_shots=settings.guided_shots,
         )
 
     async def _find_restored(

@@ -21,12 +21,12 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
-from kinemacolor.server.open_request import check_open
+from kinemacolor.server.open_request import OpenRequest, check_guide, check_open, with_guides
 from kinemacolor.server.session import Session
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire import codec, limits
 from kinemacolor.wire.errors import WireError, status_code
-from kinemacolor.wire.frame import Geometry
+from kinemacolor.wire.frame import Geometry, GuideFrame
 from kinemacolor.wire.reasons import ErrorReason
 
 _log = logging.getLogger(__name__)
@@ -134,20 +134,39 @@ class ColorizeService:
         return await context.read()
 
     async def _open(self, session: Session, context: Context) -> Clip | None:
-        try:
-            async with asyncio.timeout(self._config.idle_seconds):
-                data = await context.read()
-        except TimeoutError as error:
-            raise WireError(ErrorReason.EVICTED, "the stream opened no clip in time") from error
+        data = await self._next_in_time(context)
         if data is _EOF:
             session.fail(WireError(ErrorReason.FIRST_MESSAGE, "the stream ended before open_clip"))
             return None
         request = codec.parse_request(data)
         if request.WhichOneof("message") != "open_clip":
             raise WireError(ErrorReason.FIRST_MESSAGE, "the first message must be open_clip")
-        return await self._hub.open(check_open(request.open_clip), session)
+        opening = check_open(request.open_clip)
+        if guides := await self._guides_of(opening, context):
+            opening = await asyncio.to_thread(with_guides, opening, guides)  # it hashes 44 MB and more
+        return await self._hub.open(opening, session)
+
+    async def _guides_of(self, opening: OpenRequest, context: Context) -> list[GuideFrame]:
+        guides: list[GuideFrame] = []
+        while len(guides) < opening.guide_count:
+            data = await self._next_in_time(context)
+            if data is _EOF:
+                raise WireError(ErrorReason.OUT_OF_ORDER, f"the stream ended before guide {len(guides) + 1}")
+            guides.append(check_guide(codec.parse_request(data), opening, guides[-1] if guides else None))
+        return guides
+
+    async def _next_in_time(self, context: Context) -> Any:
+        """The next message of a stream that has no clip yet, which nobody else would ever end."""
+        try:
+            async with asyncio.timeout(self._config.idle_seconds):
+                return await context.read()
+        except TimeoutError as error:
+            raise WireError(ErrorReason.EVICTED, "the stream opened no clip in time") from error
 
     def _feed(self, clip: Clip, request: pb.StreamFramesRequest) -> None:
+        is_late = clip.machine.phase is ClipPhase.ENDING
+        if is_late and request.WhichOneof("message") in ("open_clip", "guide"):  # the machine knows all others
+            raise WireError(ErrorReason.AFTER_END, "a message after end_clip")
         self._hub.feed(clip, _event(request, clip.setup.geometry))
 
     # ---- the rest ----
@@ -164,9 +183,13 @@ class ColorizeService:
                     weights_sha256=spec.weights_sha256,
                     is_default=spec.name == self._hub.default_model,
                     is_loaded=spec.name in loaded,
+                    takes_references=spec.takes_references,
+                    takes_hints=spec.takes_hints,
+                    has_confidence=spec.has_confidence,
                     frame=spec.frame,
                     temporal=spec.temporal,
                     terms=spec.terms,
+                    variants=spec.variants,
                 )
                 for spec in self._engine.specs
             ]
@@ -207,7 +230,7 @@ def _event(request: pb.StreamFramesRequest, geometry: Geometry) -> ev.Event:
     """The event that a message after open_clip stands for.
 
     Raises:
-        WireError: a field breaks the contract, or nothing here can serve it.
+        WireError: a field breaks the contract, or the message is not allowed after the clip is open.
     """
     kind = request.WhichOneof("message")
     if kind == "frame":
@@ -222,7 +245,7 @@ def _event(request: pb.StreamFramesRequest, geometry: Geometry) -> ev.Event:
         return ev.EndRequested()
     if kind == "open_clip":
         raise WireError(ErrorReason.ALREADY_OPEN, "this stream has opened its clip already")
-    raise WireError(ErrorReason.UNSUPPORTED, f"no model of this server takes a {kind}")
+    raise WireError(ErrorReason.OUT_OF_ORDER, f"a {kind} comes right after open_clip, and is announced there")
 
 
 def _unary(kind: type[Request], method: Callable[[Request], Awaitable[Message]]) -> Unary:

@@ -215,8 +215,17 @@ class Instance:
             self.params[name].value = value
         return self
 
-    def change(self, name: str, value: ParamValue | None = None, reason: str = "OfxChangeUserEdited") -> int:
-        """Set a parameter and tell the effect; without a value, press the button."""
+    def change(
+        self, name: str, value: ParamValue | None = None, reason: str = "OfxChangeUserEdited", time: float = 0.0
+    ) -> int:
+        """Set a parameter and tell the effect; without a value, press the button.
+
+        Args:
+            name: Of the parameter.
+            value: The new one.
+            reason: The host's word for who did it.
+            time: Of the frame that the user sees.
+        """
         if value is not None:
             self.params[name].value = value
         given = self._host.property_set(
@@ -224,7 +233,7 @@ class Instance:
                 "OfxPropType": ("OfxTypeParameter",),
                 "OfxPropName": (name,),
                 "OfxPropChangeReason": (reason,),
-                "OfxPropTime": (0.0,),
+                "OfxPropTime": (time,),
                 "OfxImageEffectPropRenderScale": (1.0, 1.0),
             }
         )

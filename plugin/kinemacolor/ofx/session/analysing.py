@@ -12,6 +12,7 @@ from kinemacolor.ofx.session.settings import MediaSettings
 from kinemacolor.ofx.session.worker import AbortedError, Workers
 from kinemacolor.render.analysis import AnalysisReport, analyse
 from kinemacolor.render.film_pipeline import Tally
+from kinemacolor.render.guides import GuideOptions
 
 __all__ = ["Analyses"]
 
@@ -36,6 +37,11 @@ class _Told:
     def event(self, values: Mapping[str, object]) -> None:
         """Nobody reads them here."""
 
+    def searched(self, frames: int, total: int | None) -> None:
+        """How far a search for cuts is. Raises if it was cancelled."""
+        if self._is_cancelled.is_set():
+            raise AbortedError
+
     def update(self, tally: Tally, total: int | None) -> None:
         """How far it is. Raises if it was cancelled."""
         if self._is_cancelled.is_set():
@@ -57,14 +63,20 @@ class Analyses:
 
     def __init__(self, workers: Workers, say: Callable[[str], None]) -> None:
         self._workers, self._say = workers, say
-        self._done: set[MediaSettings] = set()
+        self._done: set[tuple[MediaSettings, GuideOptions]] = set()
 
-    def is_done(self, media: MediaSettings) -> bool:
+    def is_done(self, media: MediaSettings, guides: GuideOptions) -> bool:
         """Whether this file was analysed with these settings."""
-        return media in self._done
+        return (media, guides) in self._done
 
-    def run(self, media: MediaSettings, server: Server, host: HostAccess) -> AnalysisReport:
+    def run(self, media: MediaSettings, guides: GuideOptions, server: Server, host: HostAccess) -> AnalysisReport:
         """Colour what the store does not have.
+
+        Args:
+            media: The file.
+            guides: What is said of it, by the numbers of the clip.
+            server: Colours.
+            host: Waits.
 
         Raises:
             AbortedError: The user has cancelled; what is coloured is stored.
@@ -74,7 +86,7 @@ class Analyses:
         told = _Told(self._say)
 
         def work(_: object) -> AnalysisReport:
-            footage = footage_of(media, server, "analyse")
+            footage = footage_of(media, server, "analyse", guides)
             return analyse(footage, lambda: _shared(server.connection), told, private=False)
 
         errand = self._workers.start(work)
@@ -83,7 +95,7 @@ class Analyses:
         except BaseException:
             told.cancel()
             raise
-        self._done.add(media)
+        self._done.add((media, guides))
         return report
 
 

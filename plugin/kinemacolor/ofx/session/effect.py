@@ -15,6 +15,7 @@ from kinemacolor.ofx.pixels.painter import HostPainter
 from kinemacolor.ofx.session.analysing import Analyses
 from kinemacolor.ofx.session.clip import ClipColours, Wanted
 from kinemacolor.ofx.session.film_tags import FilmTags, Tags
+from kinemacolor.ofx.session.hints import guide_options, guides_line
 from kinemacolor.ofx.session.media import footage_of
 from kinemacolor.ofx.session.painters import Painters
 from kinemacolor.ofx.session.servers import Server, Servers
@@ -22,6 +23,7 @@ from kinemacolor.ofx.session.settings import FrameSettings, MediaSettings, frame
 from kinemacolor.ofx.session.values import Asked, Colour
 from kinemacolor.ofx.session.worker import AbortedError, Workers
 from kinemacolor.picture.proxy import Proxy
+from kinemacolor.render.guides import GuideOptions
 from kinemacolor.render.report import plural
 
 __all__ = ["ColourEffect"]
@@ -32,6 +34,7 @@ _WORKERS = 4
 _LARGE_PIXELS = 6 << 20
 """Painting more can take seconds on a busy machine; handing work to a thread costs a fraction of a millisecond."""
 _CHOOSE_MODEL = frozenset(("model", "temporal", "server"))
+_SAY_COLOURS = ("hint", "reference", "variant")
 _ANSWER_SECONDS = 5.0
 """For a server that is asked because somebody chose a model; without an answer the render says what is wrong."""
 _T = TypeVar("_T")
@@ -69,7 +72,7 @@ class ColourEffect:
                 tags = self._tags_of(media, host)
                 settings, media = settings.with_film(tags.encoding), replace(media, version=tags.version)
             if request.values.flag("analyseNow") and request.purpose is Purpose.FINAL:
-                self._analyse_once(media, server, host)
+                self._analyse_once(media, settings.guides, server, host)
             return self._rendered(request, settings, media, picture, host)
         except AbortedError:
             return Outcome.aborted()
@@ -108,11 +111,14 @@ class ColourEffect:
             other = host.fetch(float(number))
             return None if other is None else painter.read(other).proxy
 
+        is_thumbnail = request.purpose is Purpose.THUMBNAIL
         return Wanted(
             Asked(settings.number, luma, settings.first_number),
             is_between=settings.is_between,
             needs_confidence=settings.controls.output is Output.CONFIDENCE,
-            fetch=fetch if request.has_temporal_access and request.purpose is not Purpose.THUMBNAIL else None,
+            guides=settings.guides,
+            # A thumbnail is worth no search for its past, but hints are honoured or refused.
+            fetch=fetch if request.has_temporal_access and (settings.guides or not is_thumbnail) else None,
         )
 
     def _clip(self, key: _Key, settings: FrameSettings) -> ClipColours:
@@ -140,16 +146,18 @@ class ColourEffect:
             raise EffectError("Analyse: name the Media file first")
         try:
             media = replace(media, version=self._tags_of(media, host).version)
-            report = self._analyses.run(media, self._servers.named(media.server), host)
+            report = self._analyses.run(media, guide_options(request.values), self._servers.named(media.server), host)
         except AbortedError:
             return Outcome.aborted()
         return Outcome.final(report.line(media.path.name))
 
-    def _analyse_once(self, media: MediaSettings | None, server: Server, host: HostAccess) -> None:
+    def _analyse_once(
+        self, media: MediaSettings | None, guides: GuideOptions, server: Server, host: HostAccess
+    ) -> None:
         if media is None:
             raise EffectError("Analyse now: name the Media file first")
-        if not self._analyses.is_done(media):
-            _LOG.info("%s", self._analyses.run(media, server, host).line(media.path.name))
+        if not self._analyses.is_done(media, guides):
+            _LOG.info("%s", self._analyses.run(media, guides, server, host).line(media.path.name))
 
     # ---- what the user does ----
 
@@ -157,7 +165,11 @@ class ColourEffect:
         """Say what the new values mean, or what is wrong with them."""
         server = self._servers.named(request.values.text("server"))
         try:
-            told = [self._media_line(request, server, host), self._model_line(request, server, host)]
+            told = [
+                self._media_line(request, server, host),
+                self._model_line(request, server, host),
+                self._guides_line(request, server, host),
+            ]
         except AbortedError:
             return Outcome.aborted()
         return Outcome.final("; ".join(line for line in told if line))
@@ -180,6 +192,17 @@ class ColourEffect:
             return ""
         said = f"{identity.model}: weights under {identity.terms.licence}"
         return f"{said}. {identity.terms.sentence}" if identity.terms.sentence else said
+
+    def _guides_line(self, request: Changed, server: Server, host: HostAccess) -> str:
+        """Which hints are honoured; only who changes one, or the model, makes the server be asked."""
+        guides, variant = guide_options(request.values, request.time), int(request.values.choice("variant"))
+        if not guides and variant == 1:
+            return ""
+        name = model_name(request.values)
+        model = server.known_model(name)
+        if model is None and (request.name in _CHOOSE_MODEL or request.name.startswith(_SAY_COLOURS)):
+            model = self._workers.start(lambda _: server.model(name, _ANSWER_SECONDS)).wait(host)
+        return "" if model is None else guides_line(guides, variant, model)
 
     def gone(self, instance: int) -> None:
         """Forget an instance."""

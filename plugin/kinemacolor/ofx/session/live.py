@@ -12,7 +12,7 @@ clip, or a list of shots. Only then is it that of a render in order.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ from kinemacolor.ofx.session.runs import Run, Runs
 from kinemacolor.ofx.session.values import FINAL, Asked, Colour, Verdict
 from kinemacolor.picture.proxy import Proxy
 from kinemacolor.store.prints import luma_hash
-from kinemacolor.wire.frame import ColorPlanes, Geometry
+from kinemacolor.wire.frame import ColorPlanes, FrameNumber, Geometry, GuideFrame
 
 __all__ = ["Connection", "LiveColours", "LiveSettings"]
 
@@ -67,9 +67,12 @@ class LiveSettings:
     """Code point of ITU-T H.273 table 3."""
     model: str
     """Empty: the server's default."""
+    variant: int = 1
     want_confidence: bool = False
     shot_starts: tuple[int, ...] | None = None
     """By the host's numbers; None: cuts are detected."""
+    guides: tuple[GuideFrame, ...] = ()
+    """By the same numbers, in order; only with `shot_starts`."""
     alone: bool = False
     """True: every frame is a shot of its own."""
     client_name: str
@@ -131,6 +134,10 @@ class LiveColours:
         """Remember a picture whose colour nobody wants: what comes after it may depend on it."""
         if not self._seen.add(asked.number, luma_hash(asked.luma), asked.luma):
             self._begin_anew()
+
+    def learn(self, other: "LiveColours") -> None:
+        """Know the pictures that another one was shown of the same clip."""
+        self._seen.learn(other._seen)
 
     def close(self) -> None:
         """Leave the server. May be called while another thread is in `colour`, which then fails."""
@@ -271,14 +278,20 @@ class LiveColours:
                 geometry=settings.geometry,
                 transfer=settings.transfer,
                 model=settings.model,
+                variant=settings.variant,
                 first_frame=first + WIRE_ZERO,
                 earliest_frame=None if earliest is None else earliest + WIRE_ZERO,
                 restart=earliest is None,
                 want_confidence=settings.want_confidence,
                 shot_starts=None if starts is None else tuple(start + WIRE_ZERO for start in starts),
+                guides=tuple(_on_the_wire(guide) for guide in settings.guides),
                 client_name=settings.client_name,
             )
         )
+
+
+def _on_the_wire(guide: GuideFrame) -> GuideFrame:
+    return replace(guide, frame_number=FrameNumber(guide.frame_number + WIRE_ZERO))
 
 
 def _colour_of(planes: ColorPlanes, verdict: Verdict) -> Colour:

@@ -55,6 +55,11 @@ class SeenPictures(_Bounded[Proxy]):
         self._put(number, luma_hash, luma, luma.nbytes)
         return known is None or known[0] == luma_hash
 
+    def learn(self, other: "SeenPictures") -> None:
+        """Note what another one has seen, as if it had been seen here."""
+        for number, (luma_hash, luma, _) in other._values.items():
+            self.add(number, luma_hash, luma)
+
     def at(self, number: int) -> Proxy | None:
         """The picture of a frame, if it was seen and is not forgotten."""
         known = self._get(number)

@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable
 
 from kinemacolor.client.address import ServerAddress
-from kinemacolor.client.connection import ColorizeClient
+from kinemacolor.client.connection import ColorizeClient, ModelInfo
 from kinemacolor.client.errors import ClientError
 from kinemacolor.client.model_names import find_model
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.ofx.helper.effect import EffectError
 from kinemacolor.ofx.session.connection import ServerConnection, server_address
+from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
+from kinemacolor.render.server_choice import refuse_unable
 from kinemacolor.render.server_streams import identity_of
 from kinemacolor.store.clip_file import ServerIdentity, Terms
 
@@ -51,6 +53,7 @@ class Server:
         self.connection = ServerConnection(options, say)
         self._lock = threading.Lock()
         self._identities: dict[str, ServerIdentity] = {}
+        self._models: dict[str, ModelInfo] = {}
 
     def known(self, model: str) -> ServerIdentity | None:
         """Who answered last, whether it is there now or not."""
@@ -75,16 +78,50 @@ class Server:
                 self._identities[model] = known
         return known
 
+    def known_model(self, name: str) -> ModelInfo | None:
+        """What a model was last said to be able to do."""
+        with self._lock:
+            return self._models.get(name)
+
+    def model(self, name: str, patience: float) -> ModelInfo:
+        """What a model can do; it is asked once.
+
+        Args:
+            name: Empty: the server's default.
+            patience: Seconds to wait for a server that is gone.
+
+        Raises:
+            EffectError: The server has no such model.
+            ClientError: No answer.
+        """
+        known = self.known_model(name)
+        if known is None:
+            known = self.connection.patiently(lambda client: _model_of(client, name), patience)
+            with self._lock:
+                self._models[name] = known
+        return known
+
     def open_clip(self, request: OpenRequest) -> ClipStream:
         """Open a clip, and learn who answers now.
 
         Raises:
+            UsageError: The model does not take its guides, or does not have its variant.
             ClientError: It cannot be opened now.
         """
+        if request.guides or request.variant > 1:
+            self._refuse_unable(request)
         stream = self.connection.open_clip(request)
         with self._lock:
             self._identities[request.model] = identity_of(stream.info)
         return stream
+
+    def _refuse_unable(self, request: OpenRequest) -> None:
+        try:
+            refuse_unable(self.model(request.model, 0.0), request.guides, request.variant)
+        except UsageError:
+            with self._lock:
+                self._models.pop(request.model, None)  # another server may stand there the next time
+            raise
 
     def recover(self, error: ClientError, patience: float) -> None:
         """Wait before the next try.
@@ -133,11 +170,16 @@ class Servers:
 
 
 def _identity_of(client: ColorizeClient, model: str) -> ServerIdentity:
-    models = client.list_models()
-    found = find_model(models, model)
-    if found is None:
-        names = ", ".join(each.name for each in models)
-        raise EffectError(f"Model: the server has no {model or 'default'}; it has {names}")
+    found = _model_of(client, model)
     return ServerIdentity(
         found.name, found.weights_sha256, client.server_info().device_class, Terms(found.licence, found.terms)
     )
+
+
+def _model_of(client: ColorizeClient, name: str) -> ModelInfo:
+    models = client.list_models()
+    found = find_model(models, name)
+    if found is None:
+        names = ", ".join(each.name for each in models)
+        raise EffectError(f"Model: the server has no {name or 'default'}; it has {names}")
+    return found

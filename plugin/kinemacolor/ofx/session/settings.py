@@ -18,13 +18,15 @@ from kinemacolor.ofx.helper.protocol import (
     Purpose,
     Render,
 )
-from kinemacolor.ofx.parameters import HINTS, REFERENCES, Values
+from kinemacolor.ofx.parameters import Values
 from kinemacolor.ofx.pixels.controls import Controls, Output
 from kinemacolor.ofx.pixels.form import Components as Layout
 from kinemacolor.ofx.pixels.form import Depth as Samples
 from kinemacolor.ofx.pixels.form import HostColour, HostFormat, HostMatrix, HostTransfer
+from kinemacolor.ofx.session.hints import guide_options, path_of
 from kinemacolor.picture.proxy import QUALITY_SHORT_SIDE_PX, proxy_size
 from kinemacolor.picture.upsampling import Upsampling
+from kinemacolor.render.guides import GuideOptions
 from kinemacolor.wire.frame import Geometry
 
 __all__ = ["FrameSettings", "MediaSettings", "frame_settings", "media_settings"]
@@ -54,6 +56,7 @@ class FrameSettings:
     geometry: Geometry
     """Of the luma for the network."""
     model: str
+    variant: int
     server: str
     """As the user typed it."""
     alone: bool
@@ -66,6 +69,8 @@ class FrameSettings:
     first_number: int
     """Of the clip's first frame."""
     marks_provisional: bool
+    guides: GuideOptions
+    """By the numbers of the clip. Not in `network`: they change the colours of their shots only."""
 
     @property
     def transfer(self) -> Transfer:
@@ -75,7 +80,8 @@ class FrameSettings:
     @property
     def network(self) -> tuple[object, ...]:
         """What makes another colour if it is another; the rest is only painted."""
-        return (self.geometry, self.transfer, self.model, self.server, self.alone, self.whole_clip, self.colour)
+        clip = (self.geometry, self.transfer, self.colour, self.alone, self.whole_clip)
+        return (*clip, self.model, self.variant, self.server)
 
     def with_film(self, encoding: ColourEncoding) -> "FrameSettings":
         """With the encoding that a media file has, where nobody has said which."""
@@ -91,6 +97,7 @@ class MediaSettings:
     path: Path
     quality: str
     model: str
+    variant: int
     server: str
     shot_list: Path | None
     whole: bool
@@ -127,6 +134,7 @@ def frame_settings(request: Render) -> FrameSettings:
         controls=_controls(values),
         geometry=Geometry(*proxy_size(*size, QUALITY_SHORT_SIDE_PX[values.choice("quality")], _aspect(request.clip))),
         model=model_name(values),
+        variant=int(values.choice("variant")),
         server=values.text("server").strip(),
         alone=values.choice("stability") == "off",
         whole_clip=values.choice("shotSource") == "whole_clip",
@@ -134,6 +142,7 @@ def frame_settings(request: Render) -> FrameSettings:
         is_between=abs(request.time - number) > _WHOLE,
         first_number=_first_number(request.clip),
         marks_provisional=values.flag("markProvisional") and request.purpose is Purpose.FINAL,
+        guides=guide_options(values),
     )
 
 
@@ -150,11 +159,12 @@ def media_settings(request: Render | Analyse | Changed) -> MediaSettings | None:
     shot_list = values.text("shotList").strip() if values.choice("shotSource") == "list" else ""
     start = values.whole("mediaStart")
     return MediaSettings(
-        path=_path("Media file", text),
+        path=path_of("Media file", text),
         quality=values.choice("quality"),
         model=model_name(values),
+        variant=int(values.choice("variant")),
         server=values.text("server").strip(),
-        shot_list=_path("Shot list", shot_list) if shot_list else None,
+        shot_list=path_of("Shot list", shot_list) if shot_list else None,
         whole=values.choice("shotSource") == "whole_clip",
         start=start if start >= 0 else None,
     )
@@ -173,20 +183,9 @@ def model_name(values: Values) -> str:
         raise EffectError(f"Model: {error}") from error
 
 
-def _path(name: str, text: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise EffectError(f"{name}: nobody has the home directory of {text}") from error
-
-
 def _check_supported(values: Values, field: str) -> None:
     if field not in _FRAME_FIELDS:
         raise EffectError("the host renders single fields; deinterlace the clip before the effect")
-    if any(values.flag(f"hint{number}On") for number in range(1, HINTS + 1)):
-        raise EffectError("a hint is on, and no model takes hints yet; switch it off")
-    if any(values.flag(f"reference{number}On") for number in range(1, REFERENCES + 1)):
-        raise EffectError("a reference is on, and no model takes references yet; switch it off")
     if values.choice("shotSource") == "list" and not values.text("mediaFile").strip():
         raise EffectError("Shot source: a list is of a media file; name the file, too")
 

@@ -153,12 +153,36 @@ static bool ticked(ofx_effect effect, double time)
     return on;
 }
 
+/* A hint that is switched on is about the frame that is seen, if nobody has said another one. */
+static void place_hint(ofx_effect effect, double time, int place)
+{
+    static const int places[][2] = {
+        {KC_AT_HINT1ON, KC_AT_HINT1FRAME},
+        {KC_AT_HINT2ON, KC_AT_HINT2FRAME},
+        {KC_AT_HINT3ON, KC_AT_HINT3FRAME},
+        {KC_AT_HINT4ON, KC_AT_HINT4FRAME},
+    };
+    size_t hint = 0;
+    while (hint < sizeof places / sizeof places[0] && places[hint][0] != place)
+        hint++;
+    if (hint == sizeof places / sizeof places[0] || !(time >= 0.0 && time < 2147483647.0))
+        return;
+    struct kc_values *values = malloc(sizeof *values);
+    if (values == NULL)
+        return; /* the helper says that the frame is missing */
+    kc_values_read(effect, time, values);
+    if (values->of[place].whole != 0 && values->of[places[hint][1]].whole < 0)
+        kc_set_whole_value(effect, places[hint][1], (int)(time + 0.5));
+    free(values);
+}
+
 static ofx_status changed_parameter(ofx_effect effect, double time, int place)
 {
     if (place == KC_AT_ANALYSE || (place == KC_AT_ANALYSENOW && ticked(effect, time)))
         return ask_with_room(effect, time, KC_SAY_ANALYSE, "");
     if (kc_parameters[place].cheap)
         return OFX_REPLY_DEFAULT;
+    place_hint(effect, time, place);
     return ask_with_room(effect, time, KC_SAY_CHANGED, kc_parameters[place].name);
 }
 

@@ -1,0 +1,173 @@
+"""The bank of `kinema`: pictures of a shot that are kept with their colours, and what is recalled from them.
+
+Reference pictures and hinted frames are one thing: cells with a description, a colour, and whether that colour holds
+there. A frame looks for itself in all of them: its keys are compared with every place of every picture, and around the
+likeliest place the local matching of `temporal` finds the cell. What is found may be a colour, or that a hint does not
+hold; how far it is believed is learned (`networks.recall`). No optical flow; the bank has a bound.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.models.networks.memory import CELL
+from kinemacolor.models.networks.recall import KEY_CELL, RecallNet
+from kinemacolor.models.temporal import Cells, gather, match
+
+__all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "recall", "scores", "seek"]
+
+GUIDE_EVIDENCE = 256.0
+"""What stands behind a person's word, in frames: eight times the most that the memory of a shot gathers."""
+
+_RADIUS = 2
+"""Of the local search around the place that the keys say, in cells."""
+_LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
+_LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
+_LEAST_COVER = 1e-4
+_FINE = KEY_CELL // CELL
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """K kept pictures of one shot."""
+
+    cells: Tensor
+    """(K, 12, h, w) float32, as `Cells.stacked` gives them; the confidence is the share of the colour that holds, the
+    cover, in [0, 1]."""
+    keys: Tensor
+    """(K, 32, h / 2, w / 2) float32, from `RecallNet.key`."""
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return self.cells.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where in the bank each place of B frames is, by the keys alone."""
+
+    picture: Tensor
+    """(B, h / 2, w / 2) int64, which picture."""
+    row: Tensor
+    column: Tensor
+    """(B, h / 2, w / 2) int64, where in it, in cells of 8 x 8 pixels."""
+    share: Tensor
+    """(B, h / 2, w / 2) how much of the likelihood over all places lies there, in (0, 1]."""
+
+
+def scores(net: RecallNet, keys: Tensor, present: Tensor) -> Tensor:
+    """Logarithms of how likely places are the same, up to a constant.
+
+    Args:
+        net: The learned parts.
+        keys: (B, 32, m, n) of kept pictures.
+        present: (B, 32, m, n) of frames.
+
+    Returns:
+        (B, m * n, m * n): for each place of the frame, all places of the kept picture. Farther ones count less.
+    """
+    height, width = present.shape[-2:]
+    product = present.flatten(2).transpose(1, 2) @ keys.flatten(2)
+    return product - net.nearness.exp() * _distances(height, width, present.device)
+
+
+def _distances(height: int, width: int, device: torch.device) -> Tensor:
+    """(m * n, m * n) between places, in units of the longer side."""
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32, device=device),
+        torch.arange(width, dtype=torch.float32, device=device),
+        indexing="ij",
+    )
+    places = torch.stack((y.flatten(), x.flatten()), dim=1) / max(height, width)
+    return torch.cdist(places, places)
+
+
+def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
+    """Find one frame in the bank.
+
+    Args:
+        net: The learned parts.
+        bank: At least one picture.
+        present: (1, 32, m, n) keys of the frame.
+    """
+    height, width = present.shape[-2:]
+    best = torch.full((height * width,), -math.inf, device=present.device)
+    total, place = best.clone(), torch.zeros_like(best, dtype=torch.int64)
+    which = torch.zeros_like(place)
+    for picture in range(bank.count):  # one after the other, so that the scores of one picture are in memory at most
+        likelihood = scores(net, bank.keys[picture : picture + 1], present)[0]
+        highest, where = likelihood.max(dim=1)
+        total = torch.logaddexp(total, likelihood.logsumexp(dim=1))
+        better = highest > best
+        place, best = torch.where(better, where, place), torch.where(better, highest, best)
+        which = torch.where(better, torch.full_like(which, picture), which)
+    shape = (1, height, width)
+    row, column = place // width, place % width
+    return Found(which.view(shape), row.view(shape), column.view(shape), (best - total).exp().view(shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the bank says of a frame's cells."""
+
+    ab: Tensor
+    """(1, 2, h, w) the colour that was found."""
+    cover: Tensor
+    """(1, 1, h, w) whether it holds, in [0, 1]."""
+    evidence: Tensor
+    """(1, 1, h, w) how much stands behind both, in frames."""
+
+
+def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells) -> Recalled:
+    """Read the bank.
+
+    Args:
+        net: The learned parts.
+        bank: Kept pictures.
+        found: Where the frame's places are in it.
+        observed: The frame's cells (B = 1), their colour that of everything but the bank.
+    """
+    virtual = Cells.unstack(_fetch(bank.cells, found))
+    share = match(virtual.descriptor, observed.descriptor, _RADIUS)
+    covered = virtual.ab * virtual.confidence
+    planes = torch.cat((covered, virtual.confidence, virtual.lightness), dim=1)
+    ab, cover, lightness = torch.split(gather(planes, share, _RADIUS), [2, 1, 1], dim=1)
+    ab = ab / cover.clamp_min(_LEAST_COVER)
+    trust = net.judge(_clues(share, found, observed, ab, lightness))
+    return Recalled(ab, cover, GUIDE_EVIDENCE * trust)
+
+
+def _fetch(cells: Tensor, found: Found) -> Tensor:
+    """(B, 12, h, w): the kept cells, moved to where the frame has them; 2 x 2 cells move together."""
+    height, width = cells.shape[-2:]
+    row = found.row.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2) * _FINE
+    column = found.column.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2) * _FINE
+    picture = found.picture.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2)
+    row = row + torch.arange(height, device=cells.device).view(1, -1, 1) % _FINE
+    column = column + torch.arange(width, device=cells.device).view(1, 1, -1) % _FINE
+    return cells.permute(0, 2, 3, 1)[picture, row, column].permute(0, 3, 1, 2)
+
+
+def _clues(share: Tensor, found: Found, observed: Cells, ab: Tensor, lightness: Tensor) -> Tensor:
+    """(B, 8, h, w): how clear the place is, how much evidence there is on both sides, how far both are apart."""
+    flat = share.flatten(1, 2)
+    coarse = F.interpolate(found.share.unsqueeze(1), scale_factor=float(_FINE), mode="nearest")
+    colour_step = (ab - observed.ab).square().sum(dim=1, keepdim=True).add(1e-6).sqrt() / _COLOUR_SCALE
+    lightness_step = (lightness - observed.lightness).abs() / _LIGHTNESS_SCALE
+    return torch.cat(
+        (
+            flat.amax(dim=1, keepdim=True),
+            flat.square().sum(dim=1, keepdim=True),
+            coarse,
+            (coarse + 1e-4).log() / 4.0 + 1.0,
+            torch.ones_like(lightness),  # a person's word has all the evidence there is
+            (1.0 + observed.confidence).log() / _LOG_EVIDENCE,
+            colour_step.clamp(max=_CLUE_LIMIT),
+            lightness_step.clamp(max=_CLUE_LIMIT),
+        ),
+        dim=1,
+    )

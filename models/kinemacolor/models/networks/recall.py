@@ -1,0 +1,72 @@
+"""The learned parts that read the bank of `kinema`: where in a kept picture a place is, and whether to believe it.
+
+Our own design, after the global matching of memory networks (Oh et al. 2019, "Video object segmentation using
+space-time memory networks"): a key describes the neighbourhood of a cell of 8 x 8 pixels so that the same thing is
+found again anywhere in another picture of the shot. What is found there is refined by the local matching of
+`networks.memory`; a second small network says how far the colour that lies there is to be believed.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["KEY", "KEY_CELL", "RECALL_CLUES", "RecallNet"]
+
+KEY_CELL = 8
+"""Network pixels per key, along each axis."""
+KEY = 32
+"""Channels of a key."""
+RECALL_CLUES = 8
+"""Channels of what `RecallNet.judge` looks at; `bank.recall` makes them."""
+
+_WIDTH, _JUDGE_WIDTH = 48, 16
+_LIGHTNESS_HALF = 50.0
+_SHARPNESS = 16.0
+_NEARNESS = 1.0
+
+
+class RecallNet(nn.Module):
+    """Keys and judgement; 73,315 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Sequential(
+            _conv(KEY_CELL * KEY_CELL, _WIDTH),
+            nn.ReLU(),
+            _conv(_WIDTH, _WIDTH),
+            nn.ReLU(),
+            _conv(_WIDTH, _WIDTH, dilation=2),
+            nn.ReLU(),
+            nn.Conv2d(_WIDTH, KEY, 1),
+        )
+        self.sharpness = nn.Parameter(torch.tensor(_SHARPNESS).log())
+        self.nearness = nn.Parameter(torch.tensor(_NEARNESS).log())
+        self.weigh = nn.Sequential(
+            nn.Conv2d(RECALL_CLUES, _JUDGE_WIDTH, 1),
+            nn.ReLU(),
+            _conv(_JUDGE_WIDTH, _JUDGE_WIDTH),
+            nn.ReLU(),
+            nn.Conv2d(_JUDGE_WIDTH, 1, 1),
+        )
+        nn.init.zeros_(self.weigh[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.weigh[-1].bias)  # type: ignore[arg-type]
+
+    def key(self, lightness: Tensor) -> Tensor:
+        """Describe pictures.
+
+        Args:
+            lightness: (B, 1, H, W) CIE L* in [0, 100], sides multiples of 8.
+
+        Returns:
+            (B, 32, H / 8, W / 8), of unit length, times the root of the sharpness.
+        """
+        found = self.look(F.pixel_unshuffle(lightness / _LIGHTNESS_HALF - 1.0, KEY_CELL))
+        return F.normalize(found, dim=1) * (0.5 * self.sharpness).exp()
+
+    def judge(self, clues: Tensor) -> Tensor:
+        """(B, 8, h, w) clues to a factor (B, 1, h, w) in (0, 1) for the confidence of what was recalled."""
+        return torch.sigmoid(self.weigh(clues))
+
+
+def _conv(channels_in: int, channels_out: int, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, 3, padding=dilation, dilation=dilation, padding_mode="replicate")

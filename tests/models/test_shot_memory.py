@@ -1,0 +1,137 @@
+"""The bank: what guides say reaches the frames of their shot, and nothing else does."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.models.api import Guide, HintSpot
+from kinemacolor.models.bank import Bank, seek
+from kinemacolor.models.guides import guide_cells
+from kinemacolor.models.networks.memory import CELL, MemoryNet
+from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
+from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
+from kinemacolor.models.spreading import hint_mask
+from kinemacolor.models.temporal import TemporalSettings, observe
+
+H, W = 16, 24
+SETTINGS = TemporalSettings()
+DARK = 0.02 * torch.ones(1, 1, H, W)
+"""Confidence of a frame network that knows nothing."""
+
+
+@pytest.fixture(scope="module")
+def nets() -> ShotNets:
+    """Not trained: random descriptions still tell patterns apart if they are sharp enough."""
+    torch.manual_seed(0)
+    nets = ShotNets(MemoryNet(), RecallNet()).eval().requires_grad_(False)
+    nets.memory.sharpness.fill_(6.0)
+    nets.recall.sharpness.fill_(6.0)
+    return nets
+
+
+def scene(seed: int = 0) -> Tensor:
+    """Smooth random lightness (1, 1, 4 H, 4 W)."""
+    noise = torch.rand(1, 1, 2 * H, 2 * W, generator=torch.Generator().manual_seed(seed)) * 100
+    return F.interpolate(noise, scale_factor=2, mode="bilinear")
+
+
+def colours() -> Tensor:
+    """(2, 4 H, 4 W) two halves, red and blue."""
+    ab = torch.zeros(2, CELL * H, CELL * W)
+    ab[0, :, : 2 * W], ab[1, :, 2 * W :] = 40.0, -40.0
+    return ab
+
+
+def reference(nets: ShotNets, light: Tensor, ab: Tensor) -> KinemaState:
+    guide = Guide(light[0], ab)
+    return open_shot(nets.recall, [(guide.lightness, guide_cells(nets.memory, guide, None))])
+
+
+def test_a_place_is_found_anywhere_in_any_picture() -> None:
+    rows, columns = H * CELL // KEY_CELL, W * CELL // KEY_CELL
+    generator = torch.Generator().manual_seed(1)
+    keys = 5.0 * F.normalize(torch.randn(3, KEY, rows, columns, generator=generator), dim=1)
+    net = RecallNet().requires_grad_(False)
+    found = seek(net, Bank(torch.zeros(3, 12, H, W), keys), torch.roll(keys[1:2], (2, -3), (2, 3)))
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    assert (found.picture == 1).all()
+    assert torch.equal(found.row[0], (row - 2) % rows)
+    assert torch.equal(found.column[0], (column + 3) % columns)
+    assert float(found.share.min()) > 0.9
+
+
+def test_a_reference_colours_the_first_frame_and_a_later_one(nets: ShotNets) -> None:
+    light, state = scene(), reference(nets, scene(), colours())
+    for _ in range(5):
+        shot = advance(nets, state, observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK), light[0], SETTINGS)
+        state = shot.state
+        assert float((shot.ab[0, 0, :, : W // 2 - 3] - 40.0).abs().mean()) < 4.0
+        assert float((shot.ab[0, 1, :, W // 2 + 3 :] + 40.0).abs().mean()) < 4.0
+        assert float(shot.told.mean()) > 0.8
+
+
+def test_where_a_guide_says_nothing_it_changes_nothing(nets: ShotNets) -> None:
+    light = scene()
+    observed = observe(nets.memory, light, torch.full((1, 2, H, W), 7.0), torch.ones(1, 1, H, W))
+    guide = Guide(light[0], hints=(HintSpot(2.0, 2.0, 1.0, 60.0, 60.0),))
+    nothing = torch.full((1, 2, H, W), 60.0), torch.zeros(1, 1, H, W)
+    state = open_shot(nets.recall, [(guide.lightness, guide_cells(nets.memory, guide, nothing))])
+    shot = advance(nets, state, observed, light[0], SETTINGS)
+    torch.testing.assert_close(shot.ab, observed.ab)
+    assert float(shot.told.abs().max()) == 0.0
+
+
+def test_a_hint_ends_where_its_guide_says_that_it_does_not_hold(nets: ShotNets) -> None:
+    """What is seen anew beside a hinted thing that moves away must not keep its colour."""
+    light, cover = scene(), torch.zeros(1, 1, H, W)
+    cover[..., : W // 2] = 1.0
+    guide = Guide(light[0], hints=(HintSpot(2.0, 2.0, 1.0, 50.0, 0.0),))
+    said = torch.tensor([50.0, 0.0]).view(1, 2, 1, 1).expand(-1, -1, H, W), cover
+    state = open_shot(nets.recall, [(guide.lightness, guide_cells(nets.memory, guide, said))])
+    plain = KinemaState()
+    for _ in range(20):
+        observed = observe(nets.memory, light, torch.full((1, 2, H, W), 7.0), torch.ones(1, 1, H, W))
+        shot = advance(nets, state, observed, light[0], SETTINGS)
+        alone = advance(nets, plain, observed, light[0], SETTINGS)
+        state, plain = shot.state, alone.state
+    torch.testing.assert_close(shot.ab[..., W // 2 + 3 :], alone.ab[..., W // 2 + 3 :], atol=1.0, rtol=0)
+    assert float((shot.ab[0, 0, :, : W // 2 - 3] - 50.0).abs().mean()) < 3.0
+
+
+def test_a_hint_over_a_reference_holds_where_it_covers(nets: ShotNets) -> None:
+    light, cover = scene(), torch.zeros(1, 1, H, W)
+    cover[..., :4, :4] = 1.0
+    guide = Guide(light[0], colours(), (HintSpot(2.0, 2.0, 1.0, 5.0, 6.0),))
+    cells = guide_cells(nets.memory, guide, (torch.tensor([5.0, 6.0]).view(1, 2, 1, 1).expand(-1, -1, H, W), cover))
+    assert cells.ab[0, :, 1, 1].tolist() == [5.0, 6.0]
+    assert cells.ab[0, :, 8, 1].tolist() == [40.0, 0.0]
+    assert float(cells.confidence.min()) == float(cells.confidence.max()) == 1.0
+
+
+def test_guides_come_back_from_a_snapshot_and_are_never_written(nets: ShotNets) -> None:
+    light, state = scene(), reference(nets, scene(), colours())
+    observed = observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK)
+    before = {name: tensor.clone() for name, tensor in state.tensors().items()}
+    after = advance(nets, state, observed, light[0], SETTINGS).state
+    assert all(torch.equal(before[name], tensor) for name, tensor in state.tensors().items())
+    assert after.nbytes > state.nbytes > 0
+    again = KinemaState.from_tensors(after.tensors())
+    one, other = (advance(nets, each, observed, light[0], SETTINGS) for each in (after, again))
+    assert torch.equal(one.ab, other.ab)
+    with pytest.raises(ValueError, match="expected the tensors memory, told, cells, keys"):
+        KinemaState.from_tensors({"cells": torch.zeros(1)})
+
+
+def test_a_guide_of_another_size_is_refused(nets: ShotNets) -> None:
+    state = reference(nets, torch.rand(1, 1, 32, 32) * 100, torch.zeros(2, 32, 32))
+    light = scene()
+    with pytest.raises(ValueError, match=r"expected a frame of \(8, 8\) cells"):
+        advance(nets, state, observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK), light[0], SETTINGS)
+
+
+def test_the_pixel_under_a_hint_is_always_part_of_it() -> None:
+    mask = hint_mask((HintSpot(0.0, 0.0, 0.0, 1.0, 1.0), HintSpot(12.0, 8.0, 0.0, 1.0, 1.0)), 8, 12)
+    assert mask.nonzero().tolist() == [[0, 0], [7, 11]], "0 is the first pixel, the far border the last one"
+    round_ = hint_mask((HintSpot(6.0, 4.0, 2.0, 1.0, 1.0),), 8, 12)
+    assert int(round_.sum()) == 12, "of radius 2 about a corner of four pixels"
