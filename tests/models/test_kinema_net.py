@@ -87,6 +87,8 @@ def test_the_finish_scales_and_shifts_the_colour(trained: KinemaNet) -> None:
     answer = Answer(logits, finish, torch.zeros(1, 1, 3, 4))
     found, _ = trained.decode(answer, DecodeSettings())
     torch.testing.assert_close(found, plain * torch.tensor(0.5).exp() + torch.tensor([10.0, -20.0]).view(1, 2, 1, 1))
+    lively, _ = trained.decode(answer, DecodeSettings(gain=1.5))
+    torch.testing.assert_close(lively, 1.5 * found)
     unfinished, _ = trained.decode(answer, DecodeSettings(finished=False))
     assert torch.equal(unfinished, plain)
 

@@ -57,6 +57,8 @@ class DecodeSettings:
     """Factor of the mean's chroma, above 0: a mean of possible colours is paler than any of them."""
     largest_chroma: float = 60.0
     """CIELAB chroma that raised colours approach but do not reach, above 0: sure skin must not turn orange."""
+    gain: float = 1.0
+    """Factor on the finished colour, above 0: what averaging, over looks and over frames, takes of the liveliness."""
     finished: bool = True
     """Whether the network's own finish is applied."""
     lean: float = 0.0
@@ -140,7 +142,7 @@ class KinemaNet(nn.Module):
         mean, spread = self._mean(answer.logits, settings)
         finish = answer.finish.float() if settings.finished else torch.zeros_like(mean[:, :1]).expand(-1, 3, -1, -1)
         factor = finish[:, :1].clamp(*_FACTOR_LIMITS).exp()
-        return _raise_chroma(mean, settings) * factor + finish[:, 1:] * _SHIFT_UNIT, spread
+        return settings.gain * (_raise_chroma(mean, settings) * factor + finish[:, 1:] * _SHIFT_UNIT), spread
 
     def _mean(self, logits: Tensor, settings: DecodeSettings) -> tuple[Tensor, Tensor]:
         # One row per cell: the rows are contiguous already in the layout of the convolutions, and a softmax over them
