@@ -10,6 +10,7 @@ from kinemacolor.models.bank import Bank, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
+from kinemacolor.models.networks.spread import _distance
 from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
 from kinemacolor.models.spreading import hint_mask
 from kinemacolor.models.temporal import TemporalSettings, observe
@@ -135,3 +136,13 @@ def test_the_pixel_under_a_hint_is_always_part_of_it() -> None:
     assert mask.nonzero().tolist() == [[0, 0], [7, 11]], "0 is the first pixel, the far border the last one"
     round_ = hint_mask((HintSpot(6.0, 4.0, 2.0, 1.0, 1.0),), 8, 12)
     assert int(round_.sum()) == 12, "of radius 2 about a corner of four pixels"
+
+
+def test_a_large_hint_is_measured_in_pieces() -> None:
+    """One that fills a panorama would else take gigabytes: every place times every place."""
+    mask = torch.zeros(1, 1, 60, 100)
+    mask[..., 20:40, 30:70] = 1.0
+    found = _distance(mask)
+    y, x = torch.meshgrid(torch.arange(60.0), torch.arange(100.0), indexing="ij")
+    down, right = (y - y.clamp(20, 39)).abs(), (x - x.clamp(30, 69)).abs()
+    torch.testing.assert_close(found[0, 0], (down**2 + right**2).sqrt() / 60, atol=1e-3, rtol=0)

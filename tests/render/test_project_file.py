@@ -86,6 +86,9 @@ HINT = '[[hint]]\nframe = 1\nx = 0.5\ny = 0.5\ncolour = "#a05030"\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("variant = " + 5000 * "9", "is not TOML"),
+        ("model = " + 5000 * "[", "is not TOML"),
+        ('shots = "a\\u0000b"', "shots: expected a text"),
         ("modle = 'kinema'", "unknown key 'modle'; there are: model, variant,"),
         ("variant = 0", "variant: expected a whole number from 1 to 64, found 0"),
         ("variant = true", "variant: expected a whole number"),

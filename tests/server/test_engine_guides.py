@@ -114,7 +114,16 @@ def test_a_guide_reaches_the_model_in_its_units(engine: Engine) -> None:
     assert picture.ab.dtype is torch.float32
     np.testing.assert_array_equal(picture.ab.numpy(), padded(AB.astype(np.float64) / 256))
     assert (picture.hints, hinted.ab) == ((), None)
-    assert hinted.hints == (HintSpot(x_px=2.5, y_px=6.0, radius_px=3.0, a=30.0, b=-20.5),)
+    assert hinted.hints == (HintSpot(x_px=2.5, y_px=5.5, radius_px=3.0, a=30.0, b=-20.5),)
+
+
+def test_a_hint_at_the_far_border_is_in_the_picture_and_not_in_its_padding(engine: Engine) -> None:
+    corner = replace(HINTED, hints=(HintPoint(1.0, 1.0, 0.0, 1.0, 2.0),))
+    setup = engine.setup(settings(corner))
+    recorder = Recorder(setup.model.spec)
+    stepped(engine, replace(setup, model=recorder), 5)
+    [guide] = recorder.given[0]
+    assert (guide.hints[0].x_px, guide.hints[0].y_px) == (WIDTH - 0.5, HEIGHT - 0.5)
 
 
 @pytest.mark.parametrize(("sure", "expected"), [(None, 51), (0.8, 204)])

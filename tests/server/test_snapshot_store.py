@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from kinemacolor.models.networks.tiny import TinyColorizer, TinyState
+from kinemacolor.server import snapshot_store
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.events import Restored, SaveSnapshot
 from kinemacolor.server.guided_shots import guided_shots
@@ -287,6 +288,16 @@ def test_a_dropped_clip_does_not_come_back_from_the_queue(tmp_path: Path) -> Non
             store.drop(clip().key)
         assert store.flush(SECONDS)
         assert find(store, clip()) is None
+    assert frames(tmp_path) == []
+
+
+def test_a_state_that_would_be_refused_when_it_is_read_is_not_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_store, "MAX_FILE_BYTES", 200)
+    with opened(tmp_path) as store:
+        save(store, clip(), snapshot(24))
+        assert store.durable_through(clip(), 60) is None  # type: ignore[arg-type]
     assert frames(tmp_path) == []
 
 

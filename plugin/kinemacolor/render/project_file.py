@@ -73,7 +73,7 @@ def _parsed(path: Path) -> Mapping[str, object]:
         raise ProjectFileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ProjectFileError(f"{path}: is not in UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # the parser has no kind of its own for huge numbers or deep nests
         raise ProjectFileError(f"{path}: is not TOML: {error}") from error
 
 
@@ -144,7 +144,7 @@ def _tables(key: str, value: object) -> list[Mapping[str, object]]:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f"expected a text, found {value!r}")
     return value
 

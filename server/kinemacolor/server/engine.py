@@ -256,7 +256,14 @@ def _model_guide(setup: ClipSetup, guide: GuideFrame, device: torch.device) -> G
         lightness=torch.from_numpy(lightness).to(device),
         ab=None if ab is None else torch.from_numpy(ab).to(device),
         hints=tuple(
-            HintSpot(hint.x * width, hint.y * height, hint.radius * min(width, height), hint.a, hint.b)
+            HintSpot(
+                # The far border is the last sample, not the first one of the padding.
+                min(hint.x * width, width - 0.5),
+                min(hint.y * height, height - 0.5),
+                hint.radius * min(width, height),
+                hint.a,
+                hint.b,
+            )
             for hint in guide.hints
         ),
     )

@@ -309,6 +309,10 @@ class SnapshotStore:
         if self._has(save):
             return
         data = encode(clip.header(instruction.next_frame, instruction.shot_start), _content(instruction))
+        if len(data) > MAX_FILE_BYTES:
+            # It would be refused when it is needed, so it must not be promised.
+            self._complain(f"a state with its guides takes more than {MAX_FILE_BYTES >> 20} MiB")
+            return
         stored = Stored(
             instruction.next_frame,
             instruction.shot_start,

@@ -25,6 +25,7 @@ _CLUES = 6  # hints of this thing and of others, nearness on two scales, two lik
 _LIGHTNESS_HALF = 50.0
 _NEAR = (0.05, 0.25)  # scales of nearness, as shares of the shorter side
 _GROUPS = 8
+_PLACES_AT_ONCE = 2048
 
 
 class SpreadNet(nn.Module):
@@ -100,5 +101,11 @@ def _distance(mask: Tensor) -> Tensor:
     y = torch.arange(height, dtype=torch.float32, device=mask.device)
     x = torch.arange(width, dtype=torch.float32, device=mask.device)
     places = torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).view(-1, 2)
-    rows = [torch.cdist(places, places[one.flatten() > 0]).amin(dim=1) for one in mask]
+    rows = [_nearest(places, places[one.flatten() > 0]) for one in mask]
     return torch.stack(rows).view(count, 1, height, width) / min(height, width)
+
+
+def _nearest(places: Tensor, marked: Tensor) -> Tensor:
+    """(N,) from each place to the nearest marked one; in pieces, for a large hint marks many."""
+    pieces = places.split(_PLACES_AT_ONCE)
+    return torch.cat([torch.cdist(piece, marked).amin(dim=1) for piece in pieces])
