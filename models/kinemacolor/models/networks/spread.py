@@ -107,5 +107,5 @@ def _distance(mask: Tensor) -> Tensor:
 
 def _nearest(places: Tensor, marked: Tensor) -> Tensor:
     """(N,) from each place to the nearest marked one; in pieces, for a large hint marks many."""
-    pieces = places.split(_PLACES_AT_ONCE)
+    pieces = torch.split(places, _PLACES_AT_ONCE)
     return torch.cat([torch.cdist(piece, marked).amin(dim=1) for piece in pieces])
