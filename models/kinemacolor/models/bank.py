@@ -70,9 +70,17 @@ def scores(net: RecallNet, keys: Tensor, present: Tensor) -> Tensor:
     Returns:
         (B, m * n, m * n): for each place of the frame, all places of the kept picture. Farther ones count less.
     """
+    return _likeness(keys, present) - _remoteness(net, present)
+
+
+def _likeness(keys: Tensor, present: Tensor) -> Tensor:
+    return present.flatten(2).transpose(1, 2) @ keys.flatten(2)
+
+
+def _remoteness(net: RecallNet, present: Tensor) -> Tensor:
+    """(m * n, m * n) what is taken off for how far apart two places are."""
     height, width = present.shape[-2:]
-    product = present.flatten(2).transpose(1, 2) @ keys.flatten(2)
-    return product - net.nearness.exp() * _distances(height, width, present.device)
+    return net.nearness.exp() * _distances(height, width, present.device)
 
 
 def _distances(height: int, width: int, device: torch.device) -> Tensor:
@@ -98,8 +106,9 @@ def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
     best = torch.full((height * width,), -math.inf, device=present.device)
     total, place = best.clone(), torch.zeros_like(best, dtype=torch.int64)
     which = torch.zeros_like(place)
+    remoteness = _remoteness(net, present)  # the same for all pictures
     for picture in range(bank.count):  # one after the other, so that the scores of one picture are in memory at most
-        likelihood = scores(net, bank.keys[picture : picture + 1], present)[0]
+        likelihood = _likeness(bank.keys[picture : picture + 1], present)[0] - remoteness
         highest, where = likelihood.max(dim=1)
         total = torch.logaddexp(total, likelihood.logsumexp(dim=1))
         better = highest > best

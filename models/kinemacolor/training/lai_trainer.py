@@ -18,6 +18,7 @@ from kinemacolor.training.lai_start import begin_as_average
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings, MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.proposing import frozen
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
 __all__ = ["LaiRecipe", "LaiTrainer"]
@@ -89,10 +90,7 @@ class LaiTrainer(TrainingLoop):
         else:
             begin_as_average(net, recipe.start_share)
         self.net = net.to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
-        self._frame, self._encoder = (
-            part.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
-            for part in (frame, encoder)
-        )
+        self._frame, self._encoder = frozen(frame, device), frozen(encoder, device)
         last = list(self.net.deconv3.parameters())
         rest = [parameter for name, parameter in self.net.named_parameters() if not name.startswith("deconv3.")]
         groups = [ParameterGroup("lai", rest, recipe.rate), ParameterGroup("last", last, recipe.last_rate)]

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinemacolor.models.color import srgb_to_lab
-from kinemacolor.models.kinema_colorizer import confidence_of_spread
-from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, TemporalSettings, observe
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.memory_loss import MemoryLoss, Shots, memory_loss
 from kinemacolor.training.motion import MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.proposing import frozen, propose, unflatten
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
 __all__ = ["MemoryRecipe", "MemoryTrainer"]
@@ -75,8 +75,7 @@ class MemoryTrainer(TrainingLoop):
         self.net = MemoryNet().to(device)
         if start is not None:
             self.net.load_state_dict(start)
-        layout = torch.channels_last
-        self._frame = frame.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+        self._frame = frozen(frame, device)
         group = ParameterGroup("memory", list(self.net.parameters()), recipe.rate)
         super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
 
@@ -89,8 +88,8 @@ class MemoryTrainer(TrainingLoop):
 
     def _look(self, pictures: list[MovingPicture], lightness: Tensor) -> Shots:
         rgb = torch.stack([picture.rgb for picture in pictures], dim=1)
-        lab = _unflatten(F.avg_pool2d(srgb_to_lab(rgb.flatten(0, 1)), CELL), rgb).to(self.device)
-        ab, confidence = (_unflatten(planes, rgb) for planes in self._propose(lightness.flatten(0, 1)))
+        lab = unflatten(F.avg_pool2d(srgb_to_lab(rgb.flatten(0, 1)), CELL), rgb).to(self.device)
+        ab, confidence = (unflatten(planes, rgb) for planes in propose(self._frame, lightness.flatten(0, 1)))
         observed = tuple(map(self._observe, lightness, ab, confidence))
         origin = torch.stack([picture.origin for picture in pictures], dim=1).to(self.device)
         seen = torch.stack([picture.seen for picture in pictures], dim=1).to(self.device)
@@ -98,16 +97,3 @@ class MemoryTrainer(TrainingLoop):
 
     def _observe(self, lightness: Tensor, ab: Tensor, confidence: Tensor) -> Cells:
         return observe(self.net, lightness, ab, confidence)
-
-    @torch.no_grad()
-    def _propose(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """The frame network's colour and its confidence."""
-        with torch.autocast(self.device.type, torch.bfloat16):
-            answer = self._frame(lightness.contiguous(memory_format=torch.channels_last))
-        ab, spread = self._frame.decode(answer, DecodeSettings())
-        return ab, confidence_of_spread(spread)
-
-
-def _unflatten(planes: Tensor, like: Tensor) -> Tensor:
-    """(T * B, ...) to (T, B, ...)."""
-    return planes.view(*like.shape[:2], *planes.shape[1:])

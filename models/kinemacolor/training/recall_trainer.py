@@ -18,8 +18,7 @@ from torch import Tensor
 
 from kinemacolor.models.bank import Bank
 from kinemacolor.models.color import srgb_to_lab
-from kinemacolor.models.kinema_colorizer import confidence_of_spread
-from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
 from kinemacolor.models.shot_memory import ShotNets
@@ -28,6 +27,7 @@ from kinemacolor.training.blobs import draw_blob
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.proposing import frozen, propose, unflatten
 from kinemacolor.training.recall_loss import GuidedShot, RecallLoss, recall_loss
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
@@ -117,8 +117,7 @@ class RecallTrainer(TrainingLoop):
             self.net.load_state_dict(start)
         self._memory = memory.eval().requires_grad_(False).to(device)
         self._nets = ShotNets(self._memory, self.net)
-        layout = torch.channels_last
-        self._frame = frame.eval().requires_grad_(False).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+        self._frame = frozen(frame, device)
         group = ParameterGroup("recall", list(self.net.parameters()), recipe.rate)
         super().__init__(out, recipe, self.net, [group], rank=rank, workers=workers, device=device)
 
@@ -140,16 +139,9 @@ class RecallTrainer(TrainingLoop):
         flat = lightness.flatten(0, 1)
         lab = F.avg_pool2d(srgb_to_lab(rgb.flatten(0, 1)), CELL).to(self.device)
         with torch.no_grad():
-            ab, confidence = (_unflatten(planes, rgb) for planes in self._propose(flat))
+            ab, confidence = (unflatten(planes, rgb) for planes in propose(self._frame, flat))
             observed = [observe(self._memory, *planes) for planes in zip(lightness, ab, confidence, strict=True)]
-        return _Seen(observed, _unflatten(self.net.key(flat), rgb), _unflatten(lab, rgb), pictures)
-
-    def _propose(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """The frame network's colour and its confidence."""
-        with torch.autocast(self.device.type, torch.bfloat16):
-            answer = self._frame(lightness.contiguous(memory_format=torch.channels_last))
-        ab, spread = self._frame.decode(answer, DecodeSettings())
-        return ab, confidence_of_spread(spread)
+        return _Seen(observed, unflatten(self.net.key(flat), rgb), unflatten(lab, rgb), pictures)
 
     def _guide(self, seen: _Seen, shot: int, rng: np.random.Generator) -> GuidedShot:
         """One of the shots, with a bank."""
@@ -182,11 +174,6 @@ class RecallTrainer(TrainingLoop):
             blob = cv2.GaussianBlur(draw_blob(height, width, rng), (3, 3), _SOFT_PX)
             cover = cover * torch.from_numpy(blob).to(self.device)
         return Cells(cells.descriptor, cells.lightness, ab, cover).stacked()[0]
-
-
-def _unflatten(planes: Tensor, like: Tensor) -> Tensor:
-    """(T * B, ...) to (T, B, ...)."""
-    return planes.view(*like.shape[:2], *planes.shape[1:])
 
 
 def _only(cells: Cells, shot: int) -> Cells:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, ModelInfo
@@ -19,6 +20,8 @@ from kinemacolor.render.server_streams import identity_of
 from kinemacolor.store.clip_file import ServerIdentity, Terms
 
 __all__ = ["PATIENCE_VARIABLE", "Server", "Servers", "patience_seconds"]
+
+_Answer = TypeVar("_Answer")
 
 PATIENCE_VARIABLE = "KINEMACOLOR_OFX_PATIENCE"
 _PATIENCE_SECONDS = 600.0
@@ -71,12 +74,7 @@ class Server:
             EffectError: The server has no such model.
             ClientError: No answer.
         """
-        known = self.known(model)
-        if known is None:
-            known = self.connection.patiently(lambda client: _identity_of(client, model), patience)
-            with self._lock:
-                self._identities[model] = known
-        return known
+        return self._asked_once(self._identities, model, _identity_of, patience)
 
     def known_model(self, name: str) -> ModelInfo | None:
         """What a model was last said to be able to do."""
@@ -94,11 +92,17 @@ class Server:
             EffectError: The server has no such model.
             ClientError: No answer.
         """
-        known = self.known_model(name)
+        return self._asked_once(self._models, name, _model_of, patience)
+
+    def _asked_once(
+        self, kept: dict[str, _Answer], name: str, ask: Callable[[ColorizeClient, str], _Answer], patience: float
+    ) -> _Answer:
+        with self._lock:
+            known = kept.get(name)
         if known is None:
-            known = self.connection.patiently(lambda client: _model_of(client, name), patience)
+            known = self.connection.patiently(lambda client: ask(client, name), patience)
             with self._lock:
-                self._models[name] = known
+                kept[name] = known
         return known
 
     def open_clip(self, request: OpenRequest) -> ClipStream:
