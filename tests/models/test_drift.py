@@ -65,8 +65,7 @@ def test_a_still_does_not_drift() -> None:
     assert len(grids) == FRAMES
     drift = (grids[REFERENCE:] - grids[REFERENCE]).abs().amax()
     assert float(grids[REFERENCE].abs().amax()) > 2 * LIMIT  # there is colour to lose
-    # Measured 3.2, above the aim of LIMIT since the colours are livelier: it must not become more.
-    assert float(drift) < 1.15 * LIMIT, f"{drift:.2f}"
+    assert float(drift) < LIMIT, f"{drift:.2f}"
 
 
 def test_heavy_grain_shifts_no_mean() -> None:
