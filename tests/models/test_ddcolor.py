@@ -322,6 +322,8 @@ def test_a_picture_of_any_size_is_coloured(shape: tuple[int, ...], short_side: i
 def test_hints_and_temperatures_are_refused() -> None:
     with pytest.raises(TypeError, match="which ddcolor does not take"):
         colorize_image(Coloured(), np.zeros((8, 8), np.uint8), temperature=0.3)
+    with pytest.raises(ValueError, match="one of official, bicubic, found 'lanczos'"):
+        colorize_image(Coloured(), np.zeros((8, 8), np.uint8), enlarging="lanczos")
 
 
 # ---- film ----

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -89,8 +89,11 @@ def colorize_image(
 
     Raises:
         TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
-        ValueError: The picture has another shape, or the side or the temperature is not positive.
+        ValueError: The picture has another shape, the side or the temperature is not positive, or there is no such way
+            of enlarging.
     """
+    if enlarging not in get_args(Enlarging):
+        raise ValueError(f"expected one of {', '.join(get_args(Enlarging))}, found {enlarging!r}")
     if not isinstance(network, (Eccv16, Siggraph17, DDColor)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     rgb = _planes(image)

@@ -33,17 +33,18 @@ def opencv_lightness(rgb: Tensor) -> Tensor:
     """(B, 3, H, W) R'G'B' to (B, 1, H, W) float32 L*, as OpenCV gives it for floats.
 
     It looks L* up in a table of 33 x 33 x 33 and goes from entry to entry in 16 steps, so that L* comes out up to 0.2
-    too small: not seen, but DDColor was trained with it, and it shifts a fifth of the codes by one
-    (modules/imgproc/src/color_lab.cpp).
+    too small: not seen, but where programs are compared it shifts a fifth of the codes by one (observed in OpenCV
+    5.0; modules/imgproc/src/color_lab.cpp).
     """
-    steps = (rgb.clamp(0, 1).double() * _UNIT).round().long() // (_UNIT // (_BETWEEN * (_TABLE_SIDE - 1)))
+    steps = (rgb.clamp(0, 1).double() * _UNIT).round().int() // (_UNIT // (_BETWEEN * (_TABLE_SIDE - 1)))
     entry, part = steps // _BETWEEN, steps % _BETWEEN
     table = _opencv_table().to(rgb.device)
-    weighed = torch.zeros_like(steps[:, 0])
+    weighed = torch.zeros_like(steps[:, 0])  # at most 16^3 2^14, within 32 bits
     for corner in product((0, 1), repeat=3):
-        up = torch.tensor(corner, device=rgb.device).view(3, 1, 1)
+        up = torch.tensor(corner, dtype=torch.int32, device=rgb.device).view(3, 1, 1)
         red, green, blue = (entry + up).clamp_max(_TABLE_SIDE - 1).unbind(dim=1)
-        weighed += torch.where(up == 1, part, _BETWEEN - part).prod(dim=1) * table[red, green, blue]
+        weights = torch.where(up == 1, part, _BETWEEN - part)
+        weighed += weights[:, 0] * weights[:, 1] * weights[:, 2] * table[red, green, blue]
     whole = _BETWEEN**3
     return ((weighed + whole // 2) // whole).unsqueeze(1).float() * (100 / _UNIT)
 
@@ -52,7 +53,7 @@ def _opencv_table() -> Tensor:
     """(33, 33, 33) L* at equal steps of red, green, blue, in units of 100 / 2^14."""
     side = torch.linspace(0, 1, _TABLE_SIDE, dtype=torch.float64)
     colours = torch.stack(torch.meshgrid(side, side, side, indexing="ij")).flatten(2)[None]
-    table = (published_lightness(colours).double() * (_UNIT / 100)).round().long()
+    table = (published_lightness(colours).double() * (_UNIT / 100)).round().int()
     return table.view(_TABLE_SIDE, _TABLE_SIDE, _TABLE_SIDE)
 
 
