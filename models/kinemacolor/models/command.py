@@ -43,8 +43,10 @@ def _get(values: argparse.Namespace) -> None:
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
         download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
-        card = import_weights(official.name, target)
-        target.unlink()
+        try:
+            card = import_weights(official.name, target)
+        finally:
+            target.unlink()  # what is no such file is not kept either, where no hash has said so before
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with

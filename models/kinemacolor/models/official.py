@@ -34,7 +34,7 @@ _DDCOLOR_TERMS = (
     "That is the licence of the code, and as others report of the weights, too, by the cards beside them; they were "
     "trained on ImageNet, whose terms allow non-commercial research and education."
 )
-_DDCOLOR_IGNORED = ("head_cls.weight", "head_cls.bias")
+_DDCOLOR_IGNORED = ("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias")
 """A classifier that the training of the encoder left behind."""
 
 
