@@ -224,6 +224,15 @@ def test_what_is_not_the_file_is_named_and_not_kept(
     assert names(folder) == []
 
 
+def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept(
+    capsys: pytest.CaptureFixture[str], shop: Shop, folder: Path
+) -> None:
+    shop.behaviour = "page"
+    assert main(["get", "ddcolor-t", "--url", shop.url]) == 1
+    assert "expected a weights file, found a web page" in capsys.readouterr().err
+    assert names(folder) == []
+
+
 def test_nobody_at_the_address(capsys: pytest.CaptureFixture[str], shop: Shop) -> None:
     shop.close()
     assert main(["get", "lai", "--url", shop.url]) == 1

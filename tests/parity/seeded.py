@@ -9,12 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.networks.ddcolor import DDColor, DDColorSettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SIDE = (48, 64)
+SMALL_DDCOLOR = DDColorSettings(
+    depths=(1, 1, 2, 1),
+    widths=(16, 24, 32, 48),
+    decoder_width=32,
+    queries=10,
+    query_width=32,
+    heads=4,
+    inner_width=64,
+    rounds=2,
+)
+"""Quick to run; the comparison with the authors' code was at full size."""
 
 
 def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -25,14 +37,29 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not like.dtype.is_floating_point:
             made[name] = torch.zeros_like(like)
             continue
-        if name.endswith("running_var") or (like.ndim == 1 and name.endswith("weight")):
+        if name in ("mean", "std"):  # constants of the picture
+            made[name] = like.clone()
+            continue
+        is_layer_scale = name.endswith("gamma") and like.numel() > 1
+        if name.endswith("running_var") or is_layer_scale or (like.ndim == 1 and name.endswith("weight")):
             numbers = random.uniform(0.5, 1.5, like.shape)
         elif like.ndim > 1:
             numbers = random.normal(0, np.sqrt(2 / like[0].numel()), like.shape)
         else:
             numbers = random.normal(0, 0.1, like.shape)
         made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
+    for name in [name.removesuffix("_orig") for name in made if name.endswith("weight_orig")]:
+        made[f"{name}_u"], made[f"{name}_v"] = _nearly_singular(made[f"{name}_orig"], made[f"{name}_u"])
     return made
+
+
+def _nearly_singular(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Two power iterations: near enough to keep activations alive, far enough that bettering them is noticed."""
+    rows, u = kernel.flatten(1).double(), u.double()
+    for _ in range(2):
+        v = torch.nn.functional.normalize(rows.T @ u, dim=0)
+        u = torch.nn.functional.normalize(rows @ v, dim=0)
+    return u.float(), v.float()
 
 
 def with_seeded_weights(network: nn.Module) -> nn.Module:
@@ -64,7 +91,16 @@ def lai(network: nn.Module) -> Tensor:
     return torch.cat(outputs)
 
 
-RUNS = {"eccv16": (Eccv16, eccv16), "siggraph17": (Siggraph17, siggraph17), "lai": (Lai, lai)}
+def ddcolor(network: nn.Module) -> Tensor:
+    return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
+
+
+RUNS = {
+    "eccv16": (Eccv16, eccv16),
+    "siggraph17": (Siggraph17, siggraph17),
+    "lai": (Lai, lai),
+    "ddcolor": (lambda: DDColor(SMALL_DDCOLOR), ddcolor),
+}
 
 
 def sample(output: Tensor) -> list[float]:

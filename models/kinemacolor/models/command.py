@@ -43,8 +43,10 @@ def _get(values: argparse.Namespace) -> None:
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
         download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
-        card = import_weights(official.name, target)
-        target.unlink()
+        try:
+            card = import_weights(official.name, target)
+        finally:
+            target.unlink()  # what is no such file is not kept either, where no hash has said so before
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with
@@ -77,8 +79,17 @@ def _licence(values: argparse.Namespace) -> None:
 
 
 def _tell(card: Card) -> None:
-    whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
-    _say(f"{card.name}: imported from {card.imported_from} ({whose}); {card.licence}. {card.terms}")
+    _say(f"{card.name}: imported from {card.imported_from} ({_whose(card)}); {card.licence}. {card.terms}")
+
+
+def _whose(card: Card) -> str:
+    official = official_network(card.name)
+    if card.is_official:
+        return "the authors' file"
+    if not official.sha256 and official.url:
+        return f"no hash of the authors' file is known; this one's SHA-256 is {card.imported_sha256}"
+    more = f"; those of {official.others} are not known" if official.others else ""
+    return f"not the authors' file by its hash{more}"
 
 
 class _Meter:

@@ -1,15 +1,18 @@
 """The networks of others that this project knows: where their authors' weights are, and under which terms.
 
-Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency (November 2026).
+Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, piddnad/DDColor
+(November 2026).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
+from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
@@ -22,6 +25,17 @@ _ZHANG_TERMS = (
     "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
     "research and education."
 )
+
+
+_DDCOLOR_PAPER = (
+    "Kang, Yang, Ouyang, Ren, Li, Xie: DDColor: Towards Photo-Realistic Image Colorization via Dual Decoders, ICCV 2023"
+)
+_DDCOLOR_TERMS = (
+    "That is the licence of the code, and as others report of the weights, too, by the cards beside them; they were "
+    "trained on ImageNet, whose terms allow non-commercial research and education."
+)
+_DDCOLOR_IGNORED = ("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias")
+"""A classifier that the training of the encoder left behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +51,7 @@ class OfficialNetwork:
     url: str
     """Of the file; empty: it is not to be had any more."""
     sha256: str
-    """Of the file, lower case hexadecimal; or its first digits, where the authors give no more."""
+    """Of the file, lower case hexadecimal; its first digits, where no more is known; empty, where nothing is."""
     licence: str
     """Terms of the weights, in short."""
     terms: str
@@ -48,6 +62,8 @@ class OfficialNetwork:
     """Ends of the names of tensors in the file that the network does not use."""
     optional: tuple[str, ...] = ("num_batches_tracked",)
     """Ends of the names of tensors that older files lack."""
+    others: str = ""
+    """More files of the authors for the same network, whose hashes are not known."""
 
 
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
@@ -87,6 +103,31 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 terms="The authors say nothing of the weights.",
                 source="github.com/phoenix104104/fast_blind_video_consistency",
                 ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
+            ),
+            OfficialNetwork(
+                name="ddcolor-t",
+                description="colour queries over a small ConvNeXt; lively, each frame alone",
+                paper=_DDCOLOR_PAPER,
+                make=partial(DDColor, TINY),
+                url="https://huggingface.co/piddnad/DDColor-models/resolve/main/ddcolor_paper_tiny.pth",
+                sha256="",
+                licence="Apache-2.0",
+                terms=_DDCOLOR_TERMS,
+                source="github.com/piddnad/DDColor",
+                ignored=_DDCOLOR_IGNORED,
+            ),
+            OfficialNetwork(
+                name="ddcolor-l",
+                description="colour queries over a large ConvNeXt; lively, each frame alone",
+                paper=_DDCOLOR_PAPER,
+                make=partial(DDColor, LARGE),
+                url="https://modelscope.cn/models/damo/cv_ddcolor_image-colorization/resolve/master/pytorch_model.pt",
+                sha256="17c460d7e55b32a598370621d77173be59e03c24b0823f06821db23a50c263ce",  # as others have noted it
+                licence="Apache-2.0",
+                terms=_DDCOLOR_TERMS,
+                source="github.com/piddnad/DDColor",
+                ignored=_DDCOLOR_IGNORED,
+                others="ddcolor_paper, ddcolor_artistic",
             ),
         )
     }

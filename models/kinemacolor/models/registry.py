@@ -19,8 +19,10 @@ from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
 from kinemacolor.models.frames import PlainFrames
+from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, VARIANTS, KinemaColorizer, KinemaWeights
 from kinemacolor.models.library import installed_card, load_installed
+from kinemacolor.models.networks import ddcolor
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.tiny import TinyColorizer
@@ -224,6 +226,8 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
+            "ddcolor-t": _official_entry("ddcolor-t", ddcolor.MULTIPLE, GreyInput),
+            "ddcolor-l": _official_entry("ddcolor-l", ddcolor.MULTIPLE, GreyInput),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -238,7 +242,9 @@ def _set_threads(threads: int) -> None:
 # ---- networks of others, with weights that the user has imported ----
 
 
-def _official_entry(name: str) -> _Entry:
+def _official_entry(
+    name: str, multiple_of: int = _ZHANG_MULTIPLE, taking_lightness: Callable[[nn.Module], nn.Module] = lambda n: n
+) -> _Entry:
     official = official_network(name)
 
     def spec() -> ModelSpec:
@@ -254,13 +260,13 @@ def _official_entry(name: str) -> _Entry:
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
             terms=official.terms,
-            multiple_of=_ZHANG_MULTIPLE,
+            multiple_of=multiple_of,
             dtypes=(torch.float32,),
         )
 
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
         described = spec()
-        frames = PlainFrames.on(device, lambda: load_installed(name), _ZHANG_MULTIPLE)
+        frames = PlainFrames.on(device, lambda: taking_lightness(load_installed(name)), multiple_of)
         if spec() != described:
             raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
         return ComposedColorizer(described, frames, NoSteadying(), device)

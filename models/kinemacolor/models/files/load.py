@@ -25,7 +25,7 @@ def load_network(name: str, path: Path) -> nn.Module:
     """One of the networks of `official.OFFICIAL` with weights, ready for inference.
 
     Args:
-        name: `eccv16`, `siggraph17` or `lai`.
+        name: `eccv16`, `siggraph17`, `lai`, `ddcolor-t` or `ddcolor-l`.
         path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`) or a safetensors file of the same tensors.
             Nothing in it is executed.
 
