@@ -1,7 +1,7 @@
 """Draw a run's loss as SVG: `python -m kinemacolor.training.curve --log RUN/log.jsonl --out FILE.svg`.
 
-Or another value of its log. Text and lines only, so that the file is small and can be compared; nothing but the standard
-library is needed.
+Or another value of its log. Text and lines only, so that the file is small and can be compared; nothing but Python's
+own library is needed.
 """
 
 import argparse
