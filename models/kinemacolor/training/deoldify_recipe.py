@@ -107,7 +107,6 @@ _STABLE = replace(
 _VIDEO = replace(
     _STABLE,
     generator=(Phase(passes=0.25, side_px=192, count=8, rate=5e-5, first_rate=5e-8, rise=0.0),),
-    critic=(_CRITIC_192,),
     gan=GanRecipe(passes=0.022, side_px=192, count=5, rate=5e-6, feature_weight=1.5),
     noise=ScatteredNoise(),
 )
@@ -135,5 +134,6 @@ NOGAN_RECIPES: Mapping[str, NoGanRecipe] = MappingProxyType(
         "stable-cpu": _STABLE_CPU,
     }
 )
-"""By name. `video` begins with the generator of `stable`. The last two are an eighth as wide, and there is no trained
-ResNet to begin with at that width: their encoders learn from noise, at the rate of all, and are not frozen at first."""
+"""By name. `video` begins with the generator of `stable`; its critic begins from noise, the author's had learned before.
+The last two are an eighth as wide, and there is no trained ResNet to begin with at that width: their encoders learn from
+noise, at the rate of all, and are not frozen at first."""
