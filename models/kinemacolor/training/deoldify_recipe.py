@@ -135,5 +135,7 @@ NOGAN_RECIPES: Mapping[str, NoGanRecipe] = MappingProxyType(
     }
 )
 """By name. `video` begins with the generator of `stable`; its critic begins from noise, the author's had learned before.
-The last two are an eighth as wide, and there is no trained ResNet to begin with at that width: their encoders learn from
-noise, at the rate of all, and are not frozen at first."""
+
+The last two are an eighth as wide, and there is no trained ResNet of that width to begin with: their encoders learn from
+noise, at the rate of all, and are not frozen at first.
+"""
