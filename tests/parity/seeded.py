@@ -2,15 +2,18 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.networks.deoldify import Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.resnet import ResNetKind
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -25,14 +28,23 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not like.dtype.is_floating_point:
             made[name] = torch.zeros_like(like)
             continue
-        if name.endswith("running_var") or (like.ndim == 1 and name.endswith("weight")):
+        if name.endswith(("running_var", "gamma")) or (like.ndim == 1 and name.endswith("weight")):
             numbers = random.uniform(0.5, 1.5, like.shape)
         elif like.ndim > 1:
             numbers = random.normal(0, np.sqrt(2 / like[0].numel()), like.shape)
         else:
             numbers = random.normal(0, 0.1, like.shape)
         made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
+    for name in [name for name in made if name.endswith("weight_orig")]:
+        _spectral(made, name.removesuffix("orig"))
     return made
+
+
+def _spectral(made: dict[str, Tensor], stem: str) -> None:
+    """Vectors of length 1 whose sigma is of the right size, but not the largest singular value."""
+    u = made[f"{stem}u"] / made[f"{stem}u"].norm()
+    v = made[f"{stem}orig"].flatten(1).t() @ u
+    made[f"{stem}u"], made[f"{stem}v"] = u, v / v.norm()
 
 
 def with_seeded_weights(network: nn.Module) -> nn.Module:
@@ -64,7 +76,24 @@ def lai(network: nn.Module) -> Tensor:
     return torch.cat(outputs)
 
 
-RUNS = {"eccv16": (Eccv16, eccv16), "siggraph17": (Siggraph17, siggraph17), "lai": (Lai, lai)}
+def deoldify(network: nn.Module) -> Tensor:
+    """One picture, of a size whose half is odd further down: there the nearest samples are taken."""
+    return network((uniform(8, 1, 3, 54, 74) - 0.45) / 0.225)
+
+
+def reduced(kind: Literal["wide", "deep"], factor: float) -> Callable[[], Deoldify]:
+    """An eighth of the authors' width, and fewer blocks."""
+    encoder = ResNetKind((1, 2, 1, 1), bottleneck=kind == "wide")
+    return lambda: Deoldify(DeoldifySettings(kind=kind, encoder=encoder, width=8, factor=factor))
+
+
+RUNS = {
+    "eccv16": (Eccv16, eccv16),
+    "siggraph17": (Siggraph17, siggraph17),
+    "lai": (Lai, lai),
+    "deoldify-wide": (reduced("wide", 2.0), deoldify),
+    "deoldify-deep": (reduced("deep", 1.5), deoldify),
+}
 
 
 def sample(output: Tensor) -> list[float]:

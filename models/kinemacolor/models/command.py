@@ -37,14 +37,19 @@ def _get(values: argparse.Namespace) -> None:
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
+    sha256 = values.sha256 if values.sha256 is not None else official.sha256
+    if not sha256:
+        _say(f"{official.name}: its authors publish no hash; the file is checked by the names and shapes in it alone")
     # A folder of its own: any name may stand in an address, that of installed weights, too.
     folder = models_folder() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
-        download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
-        card = import_weights(official.name, target)
-        target.unlink()
+        download(url, target, sha256, _Meter(target.name))
+        try:
+            card = import_weights(official.name, target)
+        finally:
+            target.unlink()
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with
@@ -78,6 +83,8 @@ def _licence(values: argparse.Namespace) -> None:
 
 def _tell(card: Card) -> None:
     whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
+    if not official_network(card.name).sha256:
+        whose = "whose it is cannot be told: no hash is published"
     _say(f"{card.name}: imported from {card.imported_from} ({whose}); {card.licence}. {card.terms}")
 
 

@@ -1,6 +1,7 @@
 """The networks of others that this project knows: where their authors' weights are, and under which terms.
 
-Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency (November 2026).
+Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, jantic/DeOldify, as
+of November 2026.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
+from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
@@ -17,6 +19,8 @@ from kinemacolor.models.networks.siggraph17 import Siggraph17
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
 _ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
+
+_DEEPAI = "https://data.deepai.org/deoldify/"
 
 _ZHANG_TERMS = (
     "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
@@ -37,7 +41,7 @@ class OfficialNetwork:
     url: str
     """Of the file; empty: it is not to be had any more."""
     sha256: str
-    """Of the file, lower case hexadecimal; or its first digits, where the authors give no more."""
+    """Of the file, lower case hexadecimal; its first digits, where the authors give no more; empty: they give none."""
     licence: str
     """Terms of the weights, in short."""
     terms: str
@@ -48,6 +52,20 @@ class OfficialNetwork:
     """Ends of the names of tensors in the file that the network does not use."""
     optional: tuple[str, ...] = ("num_batches_tracked",)
     """Ends of the names of tensors that older files lack."""
+
+
+def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper="Antic: DeOldify, 2018 to 2019 (no paper), after Zhang et al.: Self-Attention GAN, ICML 2019",
+        make=lambda: Deoldify(settings),
+        url=url,
+        sha256="",  # the project publishes none
+        licence="MIT, for code and weights",
+        terms="The authors' README puts the weights under MIT, too; they were trained on ImageNet.",
+        source="github.com/jantic/DeOldify",
+    )
 
 
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
@@ -87,6 +105,25 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 terms="The authors say nothing of the weights.",
                 source="github.com/phoenix104104/fast_blind_video_consistency",
                 ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
+            ),
+            _deoldify(
+                "deoldify-video",
+                f"{_DEEPAI}ColorizeVideo_gen.pth",
+                WIDE,
+                "wide U-Net trained for film: calm, few colours; each frame alone",
+            ),
+            _deoldify(
+                "deoldify-stable",
+                # The README's address ends in dl=0, which is a page around the file.
+                "https://www.dropbox.com/s/axsd2g85uyixaho/ColorizeStable_gen.pth?dl=1",
+                WIDE,
+                "wide U-Net trained for portraits and landscapes; each frame alone",
+            ),
+            _deoldify(
+                "deoldify-artistic",
+                f"{_DEEPAI}ColorizeArtistic_gen.pth",
+                DEEP,
+                "deep U-Net: lively colours, least stable; each frame alone",
             ),
         )
     }

@@ -23,8 +23,10 @@ from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, VARIANTS, KinemaC
 from kinemacolor.models.library import installed_card, load_installed
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
 from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.normed_convs import fold_norms
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.official import official_network
+from kinemacolor.models.rgb_frames import RgbFrames
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -38,7 +40,9 @@ _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
 _ZHANG_MULTIPLE = 8
-
+_DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
+_DEOLDIFY_MULTIPLE = 16
+"""The authors' squares have sides in steps of 16."""
 
 _TEMPORAL_MARK = "+"
 """Between the names of a frame network and of a temporal network: `eccv16+lai`."""
@@ -224,6 +228,7 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
+            **{name: _official_entry(name, _deoldify_frames, _DEOLDIFY_MULTIPLE) for name in _DEOLDIFY},
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -238,7 +243,13 @@ def _set_threads(threads: int) -> None:
 # ---- networks of others, with weights that the user has imported ----
 
 
-def _official_entry(name: str) -> _Entry:
+def _deoldify_frames(name: str) -> nn.Module:
+    return RgbFrames(fold_norms(load_installed(name)))
+
+
+def _official_entry(
+    name: str, make: Callable[[str], nn.Module] = load_installed, multiple_of: int = _ZHANG_MULTIPLE
+) -> _Entry:
     official = official_network(name)
 
     def spec() -> ModelSpec:
@@ -254,13 +265,13 @@ def _official_entry(name: str) -> _Entry:
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
             terms=official.terms,
-            multiple_of=_ZHANG_MULTIPLE,
+            multiple_of=multiple_of,
             dtypes=(torch.float32,),
         )
 
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
         described = spec()
-        frames = PlainFrames.on(device, lambda: load_installed(name), _ZHANG_MULTIPLE)
+        frames = PlainFrames.on(device, lambda: make(name), multiple_of)
         if spec() != described:
             raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
         return ComposedColorizer(described, frames, NoSteadying(), device)

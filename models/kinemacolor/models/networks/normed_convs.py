@@ -59,6 +59,8 @@ class SpectralConv(nn.Module):
     @torch.no_grad()
     def estimate(self, iterations: int = _FIRST_ITERATIONS) -> None:
         """Bring u and v nearer to the first singular vectors."""
+        if self.weight_orig.is_meta:
+            return  # nothing to find, and slow to find it
         matrix = self.weight_orig.flatten(1)
         for _ in range(iterations):
             self.weight_v.copy_(F.normalize(torch.mv(matrix.t(), self.weight_u), dim=0, eps=_EPSILON))
