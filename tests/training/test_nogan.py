@@ -11,6 +11,7 @@ from tests.training.made_nogan import NETWORK, RECIPE, SIDE, photos
 
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.official import official_network
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
 from kinemacolor.training.deoldify_figures import HeldOut, frechet_distance
 from kinemacolor.training.deoldify_gan import GanTrainer
@@ -108,6 +109,14 @@ def test_the_official_recipes_have_the_official_widths() -> None:
     assert [NOGAN_RECIPES[name].gan.feature_weight for name in ("artistic", "stable", "video")] == [2.0, 1.5, 1.5]
     assert [NOGAN_RECIPES[name].gan.repeats for name in ("artistic", "stable", "video")] == [5, 3, 1]
     assert NOGAN_RECIPES["video"].noise is not None
+
+
+@pytest.mark.parametrize("name", ["artistic", "stable", "video"])
+def test_what_is_trained_at_full_width_is_what_can_be_imported(name: str) -> None:
+    with torch.device("meta"):
+        ours, theirs = Deoldify(NOGAN_RECIPES[name].network), official_network(f"deoldify-{name}").make()
+    shapes = [{key: value.shape for key, value in net.state_dict().items()} for net in (ours, theirs)]
+    assert shapes[0] == shapes[1]
 
 
 # ---- the stages ----
