@@ -118,7 +118,7 @@ _ARTISTIC_CPU = NoGanRecipe(
         Phase(passes=0.65, side_px=64, count=16, rate=1e-3),
         # Not later: at 64 px the deepest maps are 2 x 2, and no place sees all nine taps of a convolution. After 900
         # steps of it some photos of 96 px came out red all over.
-        Phase(passes=0.45, side_px=96, count=8, rate=7e-4, rise=0.0),
+        Phase(passes=0.9, side_px=96, count=8, rate=7e-4, rise=0.0),
     ),
     critic=(Phase(passes=0.4, side_px=96, count=16, rate=1e-3),),
     critic_again=(Phase(passes=0.2, side_px=96, count=16, rate=1e-4),),
