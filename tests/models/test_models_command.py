@@ -229,7 +229,7 @@ def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept
 ) -> None:
     shop.behaviour = "page"
     assert main(["get", "ddcolor-t", "--url", shop.url]) == 1
-    assert "expected a weights file, found a web page" in capsys.readouterr().err
+    assert "found a web page" in capsys.readouterr().err
     assert names(folder) == []
 
 

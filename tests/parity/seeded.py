@@ -2,16 +2,19 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.networks.ddcolor import DDColor, DDColorSettings
+from kinemacolor.models.networks.deoldify import Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.resnet import ResNetKind
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -40,26 +43,36 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if name in ("mean", "std"):  # constants of the picture
             made[name] = like.clone()
             continue
-        is_layer_scale = name.endswith("gamma") and like.numel() > 1
-        if name.endswith("running_var") or is_layer_scale or (like.ndim == 1 and name.endswith("weight")):
+        if name.endswith(("running_var", "gamma")) or (like.ndim == 1 and name.endswith("weight")):
             numbers = random.uniform(0.5, 1.5, like.shape)
         elif like.ndim > 1:
             numbers = random.normal(0, np.sqrt(2 / like[0].numel()), like.shape)
         else:
             numbers = random.normal(0, 0.1, like.shape)
         made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
+    spectral = _nearly_singular if "refine_net.0.0.weight_orig" in layout else _first_guess
     for name in [name.removesuffix("_orig") for name in made if name.endswith("weight_orig")]:
-        made[f"{name}_u"], made[f"{name}_v"] = _nearly_singular(made[f"{name}_orig"], made[f"{name}_u"])
+        made[f"{name}_u"], made[f"{name}_v"] = spectral(made[f"{name}_orig"], made[f"{name}_u"])
     return made
 
 
 def _nearly_singular(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Two power iterations: near enough to keep activations alive, far enough that bettering them is noticed."""
+    """Two power iterations: near enough to keep activations alive, far enough that bettering them is noticed.
+
+    Of DDColor. Its numbers and DeOldify's were compared with the authors' code under different starts.
+    """
     rows, u = kernel.flatten(1).double(), u.double()
     for _ in range(2):
         v = torch.nn.functional.normalize(rows.T @ u, dim=0)
         u = torch.nn.functional.normalize(rows @ v, dim=0)
     return u.float(), v.float()
+
+
+def _first_guess(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors of length 1 whose sigma is of the right size, but not the largest singular value."""
+    u = u / u.norm()
+    v = kernel.flatten(1).t() @ u
+    return u, v / v.norm()
 
 
 def with_seeded_weights(network: nn.Module) -> nn.Module:
@@ -95,11 +108,24 @@ def ddcolor(network: nn.Module) -> Tensor:
     return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
 
 
+def deoldify(network: nn.Module) -> Tensor:
+    """One picture, of a size whose half is odd further down: there the nearest samples are taken."""
+    return network((uniform(8, 1, 3, 54, 74) - 0.45) / 0.225)
+
+
+def reduced(kind: Literal["wide", "deep"], factor: float) -> Callable[[], Deoldify]:
+    """An eighth of the authors' width, and fewer blocks."""
+    encoder = ResNetKind((1, 2, 1, 1), bottleneck=kind == "wide")
+    return lambda: Deoldify(DeoldifySettings(kind=kind, encoder=encoder, width=8, factor=factor))
+
+
 RUNS = {
     "eccv16": (Eccv16, eccv16),
     "siggraph17": (Siggraph17, siggraph17),
     "lai": (Lai, lai),
     "ddcolor": (lambda: DDColor(SMALL_DDCOLOR), ddcolor),
+    "deoldify-wide": (reduced("wide", 2.0), deoldify),
+    "deoldify-deep": (reduced("deep", 1.5), deoldify),
 }
 
 

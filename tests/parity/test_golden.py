@@ -1,5 +1,6 @@
 """Our networks give what they gave when they were equal to their authors'; and each known trap would be noticed."""
 
+import itertools
 import json
 from collections.abc import Callable
 
@@ -9,7 +10,17 @@ import torch.nn.functional as F
 from tests.parity.seeded import GOLDEN, RUNS, sample, with_seeded_weights
 from torch import Tensor, nn
 
-from kinemacolor.models.networks import eccv16, lai, siggraph17, zhang_layers
+from kinemacolor.models.networks import (
+    attention,
+    deoldify,
+    deoldify_layers,
+    eccv16,
+    lai,
+    siggraph17,
+    zhang_layers,
+)
+from kinemacolor.models.networks.attention import SelfAttention, attend
+from kinemacolor.models.networks.normed_convs import SpectralConv
 
 TOLERANCE = 1e-4
 """Of the output's scale."""
@@ -66,9 +77,63 @@ def branches_swapped(network: nn.Module) -> None:
     network.conv1a, network.conv1b = network.conv1b, network.conv1a
 
 
+def norm_before_relu_up(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Sequential) and len(layer) >= 3 and isinstance(layer[2], nn.BatchNorm2d):
+            layer[1], layer[2] = layer[2], layer[1]
+
+
+def norms_estimated_anew(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, SpectralConv):
+            layer.estimate()
+
+
+def norms_in_training(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, SpectralConv):
+            layer.train()
+
+
+def no_attention(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, SelfAttention):
+            layer.gamma.zero_()
+
+
+def attention_one_step_later(network: nn.Module) -> None:
+    first, second = network.layers[5:7]
+    convs = [block.conv if hasattr(block, "conv") else block.conv2 for block in (first, second)]
+    attention = convs[0].pop(3)
+    convs[1].append(attention)
+
+
+def no_skip_norm(network: nn.Module) -> None:
+    for block in network.layers[4:8]:
+        block.bn = nn.Identity()
+
+
+def strides_in_the_first_convolution(network: nn.Module) -> None:
+    for block in network.layers[0].modules():
+        if hasattr(block, "conv3") and block.conv2.stride == (2, 2):
+            block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "trap"),
     [
+        *itertools.product(
+            ("deoldify-wide", "deoldify-deep"),
+            (
+                norm_before_relu_up,
+                norms_estimated_anew,
+                norms_in_training,
+                no_attention,
+                no_skip_norm,
+            ),
+        ),
+        ("deoldify-wide", strides_in_the_first_convolution),
+        ("deoldify-wide", attention_one_step_later),
         ("eccv16", norm_before_relu),
         ("eccv16", no_dilation),
         ("siggraph17", norm_before_relu),
@@ -82,6 +147,29 @@ def branches_swapped(network: nn.Module) -> None:
 )
 def test_a_trap_in_the_layers_is_noticed(name: str, trap: Callable[[nn.Module], None]) -> None:
     assert error(name, trap) > 10 * TOLERANCE
+
+
+def no_blur(x: Tensor) -> Tensor:
+    return F.pixel_shuffle(F.relu(x), 2)
+
+
+def relu_after_the_blur(x: Tensor) -> Tensor:
+    large = F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate")
+    return F.relu(F.avg_pool2d(large, 2, stride=1))
+
+
+def blur_to_the_right(x: Tensor) -> Tensor:
+    large = F.pad(F.pixel_shuffle(F.relu(x), 2), (0, 1, 0, 1), mode="replicate")
+    return F.avg_pool2d(large, 2, stride=1)
+
+
+def softmax_over_what_looks(f: Tensor, g: Tensor, h: Tensor) -> Tensor:
+    """As in most texts: over the last axis, so that f and g change places."""
+    return torch.bmm(h, torch.softmax(torch.bmm(f.transpose(1, 2), g), dim=2).transpose(1, 2))
+
+
+def scaled_attention(f: Tensor, g: Tensor, h: Tensor) -> Tensor:
+    return attend(f / f.shape[1] ** 0.5, g, h)
 
 
 def lightness_of_caffe(lightness: Tensor) -> Tensor:
@@ -110,6 +198,18 @@ class Functions:
         return getattr(F, name)
 
 
+DEOLDIFY_TRAPS = [
+    (deoldify_layers, "_shuffled", no_blur),
+    (deoldify_layers, "_shuffled", relu_after_the_blur),
+    (deoldify_layers, "_shuffled", blur_to_the_right),
+    (deoldify_layers, "F", Functions(interpolate=bilinear)),
+    (attention, "attend", softmax_over_what_looks),
+    (attention, "attend", scaled_attention),
+    (deoldify, "_RANGE", 1.0),
+]
+DEOLDIFY_TRAP_NAMES = ["no blur", "late ReLU", "blur", "bilinear", "softmax", "scaled", "range"]
+
+
 @pytest.mark.parametrize(
     ("name", "module", "attribute", "trap"),
     [
@@ -121,8 +221,10 @@ class Functions:
         ("lai", lai, "F", Functions(interpolate=bilinear)),
         ("lai", lai, "F", Functions(pad=zeros)),
         ("lai", lai, "_SLOPE", 0.1),
+        *((name, *trap) for name in ("deoldify-wide", "deoldify-deep") for trap in DEOLDIFY_TRAPS),
     ],
-    ids=["L of Caffe", "corners", "temperature", "L of Caffe, hints", "unit of hints", "bilinear", "zeros", "slope"],
+    ids=["L of Caffe", "corners", "temperature", "L of Caffe, hints", "unit of hints", "bilinear", "zeros", "slope"]
+    + [f"{kind}: {trap}" for kind in ("wide", "deep") for trap in DEOLDIFY_TRAP_NAMES],
 )
 def test_a_trap_in_the_constants_is_noticed(
     monkeypatch: pytest.MonkeyPatch, name: str, module: object, attribute: str, trap: object

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
+import grpc
+import numpy as np
 import pytest
+import torch
 
 from kinemacolor.server import events as ev
 from kinemacolor.server.config import ServerConfig
@@ -20,7 +23,7 @@ from kinemacolor.server.open_request import ClipSettings, OpenRequest, check_ope
 from kinemacolor.server.session import Session
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.v1 import colorize_pb2 as pb
-from kinemacolor.wire.errors import WireError
+from kinemacolor.wire.errors import WireError, status_code
 from kinemacolor.wire.reasons import ErrorReason
 
 WIDTH, HEIGHT, WINDOW = 8, 4, 4
@@ -44,6 +47,7 @@ class TestEngine(Engine):
         self.proposed: list[bytes] = []
         self.sizes: tuple[int, ...] = (1,)
         self.spoil: Callable[[Chroma], Chroma] = lambda chroma: chroma
+        self.poisoned: Callable[[], None] = lambda: None
 
     def setup(self, settings: ClipSettings) -> ClipSetup:
         assert self.open_gate.wait(SECONDS)
@@ -57,7 +61,8 @@ class TestEngine(Engine):
         assert self.gate.wait(SECONDS)
         self.proposed += lumas
         if POISON in lumas:
-            raise RuntimeError("no memory for this")
+            self.poisoned()
+            raise RuntimeError("something is wrong with this")
         return super().propose(setup, lumas, waited_us)
 
     def step(self, *arguments: object):  # type: ignore[no-untyped-def,override]
@@ -231,6 +236,56 @@ def test_one_bad_frame_does_not_spoil_its_batch() -> None:
         engine.gate.set()
         kinds = [type(future.result(SECONDS)) for future in events.values()]
     assert kinds == [ev.ProposalDone, ev.WorkFailed, ev.ProposalDone]
+
+
+def no_memory_of_torch() -> None:
+    torch.empty(1 << 60, dtype=torch.uint8)
+
+
+def no_memory_of_numpy() -> None:
+    np.empty(1 << 60, dtype=np.uint8)
+
+
+def no_memory_of_a_device() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+NO_MEMORY = [no_memory_of_torch, no_memory_of_numpy, no_memory_of_a_device]
+
+
+@pytest.mark.parametrize("ask", NO_MEMORY)
+def test_a_frame_without_memory_is_refused_and_not_grey(ask: Callable[[], None]) -> None:
+    """The clip ends with the reason that clients make exit code 5 of; no chroma is sent for the frame."""
+
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        engine.gate.set()
+        engine.poisoned = ask
+        clip, session = await opened(hub, request())
+        hub.feed(clip, ev.FrameArrived(0, luma(1)))
+        hub.feed(clip, ev.FrameArrived(1, POISON))
+        responses = [await session.next_response() for _ in range(2)]
+        assert [found and found.WhichOneof("message") for found in responses] == ["color_frame", "frame_error"]
+        assert responses[1] is not None
+        assert responses[1].frame_error.frame_number == 1
+        assert responses[1].frame_error.reason == ErrorReason.OUT_OF_MEMORY.value
+        with pytest.raises(WireError) as caught:
+            await session.next_response()
+        assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+        assert status_code(caught.value.reason) is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("ask", NO_MEMORY)
+def test_a_model_without_memory_is_refused(ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TestEngine, "setup", lambda *_: ask())
+
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        with pytest.raises(WireError, match="this server has no memory for model tiny") as caught:
+            await hub.open(request(), Session(limit=WINDOW))
+        assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+
+    run(scenario)
 
 
 def job(setup: ClipSetup, data: bytes, future: "Future[ev.Event]") -> ProposeJob:

@@ -245,3 +245,5 @@ def test_a_curve_has_its_levels() -> None:
     assert "the prior everywhere: 5.5" in picture
     assert picture.count("dasharray") == 1
     assert "dasharray" not in draw_curve({50: 5.0, 100: 4.0})
+    assert ">loss<" in picture
+    assert ">a &lt; b<" in draw_curve({50: 5.0}, name="a < b")

@@ -11,12 +11,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kinemacolor.models.deoldify_picture import IMAGE_RENDER_FACTOR, coloured_as_authors
 from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.networks import ddcolor
 from kinemacolor.models.networks.ddcolor import DDColor
+from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.pillow_resize import resized
 from kinemacolor.models.published_lab import opencv_lightness, published_lightness, published_srgb
+from kinemacolor.models.rgb_frames import RgbFrames
 from kinemacolor.models.spatial import crop, pad_to_multiple
 
 __all__ = ["DDCOLOR_SIDE_PX", "OFFICIAL_SIDE_PX", "Hint", "colorize_image"]
@@ -29,6 +33,7 @@ _MULTIPLE = 8
 
 Image = NDArray[np.uint8]
 Enlarging = Literal["official", "bicubic"]
+Network = Eccv16 | Siggraph17 | Deoldify | DDColor
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +70,27 @@ def colorize_image(
     short_side_px: int | None = None,
     hints: Sequence[Hint] = (),
     temperature: float | None = None,
+    render_factor: int | None = None,
     enlarging: Enlarging = "official",
 ) -> Image:
     """Colour a picture.
 
-    The authors' procedure. Zhang et al. (richzhang/colorization, demo_release.py): squashed to 256 x 256, bicubic; its
-    L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture. DDColor
-    (piddnad/DDColor, ddcolor/pipeline.py): squashed to 512 x 512, bilinear without a filter; a* and b* enlarged by
-    repeating the nearest. So 8-bit R'G'B' come out that were clipped to the gamut: this is for comparison with others.
-    `kinemacolor render` keeps luma and gamut.
+    The authors' procedure. `Eccv16` and `Siggraph17` (richzhang/colorization, demo_release.py): squashed to 256 x 256,
+    bicubic; its L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture.
+    `DDColor` (piddnad/DDColor, ddcolor/pipeline.py): squashed to 512 x 512, bilinear without a filter; a* and b*
+    enlarged by repeating the nearest. `Deoldify` (jantic/DeOldify, deoldify/filters.py): squashed to the square of the
+    render factor; its grey through the network; the result enlarged, bilinear; joined with the Y' of the full picture.
+    So 8-bit R'G'B' come out that were clipped to the gamut: this is for comparison with others. `kinemacolor render`
+    keeps luma and gamut.
 
     Args:
-        network: `Eccv16`, `Siggraph17` or `DDColor`, from `load_network`.
+        network: `Eccv16`, `Siggraph17`, `DDColor` or `Deoldify`, from `load_network`.
         image: (H, W, 3) sRGB codes or (H, W) grey; the colour in it is not looked at.
-        short_side_px: None: the square; else the picture keeps its shape and is reduced to this short side.
+        short_side_px: None: the square; else the picture keeps its shape and is reduced to this short side. Of
+            `Deoldify` a* and b* are then taken, as `kinemacolor render` does.
         hints: For `Siggraph17`; where they overlap the later one holds.
         temperature: For `Eccv16`, of the annealed mean; None: that of the authors' files, 1 / 2.606.
+        render_factor: For `Deoldify`: the square has 16 times this; None: 35, theirs for pictures (for film it is 21).
         enlarging: How a* and b* come to the size of the picture: as the authors do it, or bicubic, which shows no
             squares where a large picture is coloured by DDColor.
 
@@ -89,24 +99,31 @@ def colorize_image(
 
     Raises:
         TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
-        ValueError: The picture has another shape, the side or the temperature is not positive, or there is no such way
-            of enlarging.
+        ValueError: The picture has another shape, the side, the temperature or the factor is not positive, or there is
+            no such way of enlarging.
     """
     if enlarging not in get_args(Enlarging):
         raise ValueError(f"expected one of {', '.join(get_args(Enlarging))}, found {enlarging!r}")
-    if not isinstance(network, (Eccv16, Siggraph17, DDColor)):
+    if not isinstance(network, Network):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
+    _refuse_others_options(network, hints, temperature, render_factor)
     rgb = _planes(image)
+    if isinstance(network, Deoldify) and short_side_px is None:
+        factor = IMAGE_RENDER_FACTOR if render_factor is None else render_factor
+        return _codes(coloured_as_authors(network, rgb, factor))
     if isinstance(network, DDColor):
-        if hints or temperature is not None:
-            raise TypeError("expected neither hints nor a temperature, which ddcolor does not take")
         lightness, ab, mode = opencv_lightness(rgb / 255), _ddcolor_ab(network, rgb, short_side_px), "nearest"
     else:
         lightness = published_lightness(rgb.double() / 255)
-        ab, mode = _zhang_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
+        ab, mode = _lightness_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
     ab = _enlarged(ab, rgb.shape[-2:], mode if enlarging == "official" else enlarging)
     out = published_srgb(torch.cat((lightness, ab), dim=1), z_from_zero=not isinstance(network, DDColor))
-    codes: Image = (out[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return _codes((out * 255).round().to(torch.uint8))
+
+
+def _codes(rgb: Tensor) -> Image:
+    """(1, 3, H, W) uint8 to (H, W, 3)."""
+    codes: Image = rgb[0].permute(1, 2, 0).contiguous().numpy()
     return codes
 
 
@@ -129,8 +146,8 @@ def _ddcolor_ab(network: DDColor, rgb: Tensor, short_side_px: int | None) -> Ten
     return crop(GreyInput(network)(lightness), padding)
 
 
-def _zhang_ab(
-    network: Eccv16 | Siggraph17,
+def _lightness_ab(
+    network: Eccv16 | Siggraph17 | Deoldify,
     rgb: Tensor,
     short_side_px: int | None,
     hints: Sequence[Hint],
@@ -143,18 +160,26 @@ def _zhang_ab(
     return crop(_colour(network, lightness, hint, temperature), padding)
 
 
+def _refuse_others_options(
+    network: nn.Module, hints: Sequence[Hint], temperature: float | None, render_factor: int | None
+) -> None:
+    name = type(network).__name__.lower()
+    if hints and not isinstance(network, Siggraph17):
+        raise TypeError(f"expected a network that takes hints (siggraph17), found {name}")
+    if temperature is not None and not isinstance(network, Eccv16):
+        raise TypeError(f"expected a network with a temperature (eccv16), found {name}")
+    if render_factor is not None and not isinstance(network, Deoldify):
+        raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
+
+
 def _colour(
-    network: Eccv16 | Siggraph17, lightness: Tensor, hint: tuple[Tensor, Tensor] | None, temperature: float | None
+    network: Network, lightness: Tensor, hint: tuple[Tensor, Tensor] | None, temperature: float | None
 ) -> Tensor:
-    ab: Tensor
-    if isinstance(network, Eccv16):
-        if hint is not None:
-            raise TypeError("expected a network that takes hints (siggraph17), found eccv16")
-        ab = network(lightness) if temperature is None else network(lightness, temperature)
-        return ab
+    arguments: tuple[object, ...] = () if hint is None else hint
     if temperature is not None:
-        raise TypeError("expected a network with a temperature (eccv16), found siggraph17")
-    ab = network(lightness) if hint is None else network(lightness, *hint)
+        arguments = (temperature,)
+    used = RgbFrames(network) if isinstance(network, Deoldify) else network
+    ab: Tensor = used(lightness, *arguments)
     return ab
 
 
@@ -191,17 +216,8 @@ def _planes(image: Image) -> Tensor:
 def _reduced(rgb: Tensor, short_side_px: int | None) -> Tensor:
     height, width = rgb.shape[-2:]
     if short_side_px is None:
-        return _resized(rgb, OFFICIAL_SIDE_PX, OFFICIAL_SIDE_PX)
+        return resized(rgb, OFFICIAL_SIDE_PX, OFFICIAL_SIDE_PX, "bicubic")
     if short_side_px < 1:
         raise ValueError(f"expected a positive side, found {short_side_px}")
     scale = min(1.0, short_side_px / min(height, width))
-    return _resized(rgb, max(1, round(height * scale)), max(1, round(width * scale)))
-
-
-def _resized(rgb: Tensor, height: int, width: int) -> Tensor:
-    """As Pillow does it: a filter as wide as the reduction, rows first, rounded to bytes in between."""
-    for size in ((rgb.shape[-2], width), (height, width)):
-        if size != tuple(rgb.shape[-2:]):
-            exact = F.interpolate(rgb.float(), size=size, mode="bicubic", antialias=True, align_corners=False)
-            rgb = exact.round().clamp(0, 255).to(torch.uint8)
-    return rgb
+    return resized(rgb, max(1, round(height * scale)), max(1, round(width * scale)), "bicubic")

@@ -27,7 +27,7 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
     Args:
         url: http or https; redirects are followed.
         target: Where it goes; its folder exists. Until it is whole and right it is called `.NAME.download`.
-        sha256: Lower case hexadecimal, or its first digits.
+        sha256: Lower case hexadecimal, or its first digits; empty: nobody knows it, and only web pages are refused.
         progress: Called now and then.
 
     Raises:
@@ -42,12 +42,12 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
         raise DownloadError(f"{url}: {reason}; the same command goes on where it stopped") from error
-    found = sha256_of_file(part)
-    if not found.startswith(sha256):
-        web_page = is_web_page(part)
+    found, web_page = sha256_of_file(part), is_web_page(part)
+    if web_page or not found.startswith(sha256):
         part.unlink()
+        expected = f"a file with SHA-256 {sha256}" if sha256 else "a file of weights"
         what = "a web page" if web_page else f"a file with SHA-256 {found}"
-        raise DownloadError(f"{url}: expected a file with SHA-256 {sha256}, found {what}")
+        raise DownloadError(f"{url}: expected {expected}, found {what}")
     os.replace(part, target)
 
 

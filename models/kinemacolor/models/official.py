@@ -1,7 +1,7 @@
 """The networks of others that this project knows: where their authors' weights are, and under which terms.
 
-Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, piddnad/DDColor
-(November 2026).
+Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, piddnad/DDColor,
+jantic/DeOldify (November 2026).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
 from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor
+from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
@@ -20,6 +21,8 @@ from kinemacolor.models.networks.siggraph17 import Siggraph17
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
 _ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
+
+_DEEPAI = "https://data.deepai.org/deoldify/"
 
 _ZHANG_TERMS = (
     "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
@@ -64,6 +67,20 @@ class OfficialNetwork:
     """Ends of the names of tensors that older files lack."""
     others: str = ""
     """More files of the authors for the same network, whose hashes are not known."""
+
+
+def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper="Antic: DeOldify, 2018 to 2019 (no paper), after Zhang et al.: Self-Attention GAN, ICML 2019",
+        make=lambda: Deoldify(settings),
+        url=url,
+        sha256="",  # the project publishes none
+        licence="MIT, for code and weights",
+        terms="The authors' README puts the weights under MIT, too; they were trained on ImageNet.",
+        source="github.com/jantic/DeOldify",
+    )
 
 
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
@@ -128,6 +145,25 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 source="github.com/piddnad/DDColor",
                 ignored=_DDCOLOR_IGNORED,
                 others="ddcolor_paper, ddcolor_artistic",
+            ),
+            _deoldify(
+                "deoldify-video",
+                f"{_DEEPAI}ColorizeVideo_gen.pth",
+                WIDE,
+                "wide U-Net trained for film: calm, few colours; each frame alone",
+            ),
+            _deoldify(
+                "deoldify-stable",
+                # The README's address ends in dl=0, which is a page around the file.
+                "https://www.dropbox.com/s/axsd2g85uyixaho/ColorizeStable_gen.pth?dl=1",
+                WIDE,
+                "wide U-Net trained for portraits and landscapes; each frame alone",
+            ),
+            _deoldify(
+                "deoldify-artistic",
+                f"{_DEEPAI}ColorizeArtistic_gen.pth",
+                DEEP,
+                "deep U-Net: lively colours, least stable; each frame alone",
             ),
         )
     }

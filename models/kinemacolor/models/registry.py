@@ -25,8 +25,10 @@ from kinemacolor.models.library import installed_card, load_installed
 from kinemacolor.models.networks import ddcolor
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings
 from kinemacolor.models.networks.lai import Lai
+from kinemacolor.models.networks.normed_convs import fold_norms
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.official import official_network
+from kinemacolor.models.rgb_frames import RgbFrames
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -40,7 +42,9 @@ _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
 _ZHANG_MULTIPLE = 8
-
+_DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
+_DEOLDIFY_MULTIPLE = 16
+"""The authors' squares have sides in steps of 16."""
 
 _TEMPORAL_MARK = "+"
 """Between the names of a frame network and of a temporal network: `eccv16+lai`."""
@@ -226,8 +230,9 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
-            "ddcolor-t": _official_entry("ddcolor-t", ddcolor.MULTIPLE, GreyInput),
-            "ddcolor-l": _official_entry("ddcolor-l", ddcolor.MULTIPLE, GreyInput),
+            "ddcolor-t": _official_entry("ddcolor-t", _ddcolor_frames, ddcolor.MULTIPLE),
+            "ddcolor-l": _official_entry("ddcolor-l", _ddcolor_frames, ddcolor.MULTIPLE),
+            **{name: _official_entry(name, _deoldify_frames, _DEOLDIFY_MULTIPLE) for name in _DEOLDIFY},
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -242,8 +247,16 @@ def _set_threads(threads: int) -> None:
 # ---- networks of others, with weights that the user has imported ----
 
 
+def _ddcolor_frames(name: str) -> nn.Module:
+    return GreyInput(load_installed(name))
+
+
+def _deoldify_frames(name: str) -> nn.Module:
+    return RgbFrames(fold_norms(load_installed(name)))
+
+
 def _official_entry(
-    name: str, multiple_of: int = _ZHANG_MULTIPLE, taking_lightness: Callable[[nn.Module], nn.Module] = lambda n: n
+    name: str, make: Callable[[str], nn.Module] = load_installed, multiple_of: int = _ZHANG_MULTIPLE
 ) -> _Entry:
     official = official_network(name)
 
@@ -266,7 +279,7 @@ def _official_entry(
 
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
         described = spec()
-        frames = PlainFrames.on(device, lambda: taking_lightness(load_installed(name)), multiple_of)
+        frames = PlainFrames.on(device, lambda: make(name), multiple_of)
         if spec() != described:
             raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
         return ComposedColorizer(described, frames, NoSteadying(), device)

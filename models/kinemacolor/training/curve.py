@@ -1,6 +1,7 @@
 """Draw a run's loss as SVG: `python -m kinemacolor.training.curve --log RUN/log.jsonl --out FILE.svg`.
 
-Text and lines only, so that the file is small and can be compared; nothing but the standard library is needed.
+Or another value of its log. Text and lines only, so that the file is small and can be compared; nothing but Python's
+own library is needed.
 """
 
 import argparse
@@ -22,12 +23,13 @@ _SMOOTHING = 0.15  # of each new value, in the thick line
 _NO_LEVELS: Mapping[str, float] = {}
 
 
-def draw_curve(losses: dict[int, float], levels: Mapping[str, float] = _NO_LEVELS) -> str:
+def draw_curve(losses: dict[int, float], levels: Mapping[str, float] = _NO_LEVELS, name: str = "loss") -> str:
     """An SVG of loss over steps: each line of the log thin, its running mean thick.
 
     Args:
         losses: Loss by step, at least one.
         levels: Losses to compare with, by name: dashed lines.
+        name: What is drawn, if it is no loss.
     """
     smooth, mean = {}, losses[min(losses)]
     frame = _Frame.around(max(losses), [*losses.values(), *levels.values()])
@@ -39,7 +41,7 @@ def draw_curve(losses: dict[int, float], levels: Mapping[str, float] = _NO_LEVEL
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="12">',
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
             '<g font-family="sans-serif">',
-            *_axes(frame),
+            *_axes(frame, name),
             *_marks(frame, levels),
             "</g>",
             _line(losses, frame, 'stroke="#bbb"'),
@@ -81,7 +83,7 @@ def _round_step(least: float) -> float:
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
 
 
-def _axes(frame: _Frame) -> list[str]:
+def _axes(frame: _Frame, name: str) -> list[str]:
     lines = []
     for index in range(frame.low, frame.high + 1):
         y = frame.y(index * frame.grid)
@@ -91,7 +93,7 @@ def _axes(frame: _Frame) -> list[str]:
         place = f'x="{frame.x(step):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle"'
         lines.append(f"<text {place}>{step}</text>")
     lines.append(f'<text x="{_WIDTH / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">step</text>')
-    lines.append(f'<text x="{_LEFT}" y="12">loss</text>')
+    lines.append(f'<text x="{_LEFT}" y="12">{escape(name)}</text>')
     return lines
 
 
@@ -126,7 +128,8 @@ def main() -> int:
     # A later line of the same step is the one of the resumed run.
     losses = {int(record["step"]): float(record[arguments.value]) for record in records}
     levels = {name.replace("_", " "): float(records[-1][name]) for name in arguments.level}
-    arguments.out.write_text(draw_curve(losses, levels), encoding="utf-8")
+    name = arguments.value.replace("_", " ")
+    arguments.out.write_text(draw_curve(losses, levels, name), encoding="utf-8")
     return 0
 
 

@@ -170,13 +170,32 @@ class TrainingLoop(ABC):
         """What else goes into a line of the log: the parts of the loss, or a loss on pictures that no step sees."""
         return self.parts.take()
 
+    def is_finished(self) -> bool:
+        """Whether the run is over: here, if its budget is spent."""
+        return self.schedule.is_finished(self.step, self.minutes)
+
+    def more_state(self) -> dict[str, object]:
+        """What else a checkpoint must have so that the run can be gone on with; numbers, and lists of them."""
+        return {}
+
+    def take_more_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `more_state` gave."""
+        del state  # which is empty here
+
+    def set_rates(self) -> None:
+        """Set the rates of the next step."""
+        share = self.schedule.elapsed_share(self.step, self.minutes)
+        factor = learning_rate_factor(self.step, share, self.schedule.warm_up_steps, self.schedule.decay_share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+
     def train_step(self) -> float:
         """Draw one batch and take one step; returns the loss.
 
         Raises:
             TrainingFailed: The loss is not finite.
         """
-        self._set_rates()
+        self.set_rates()
         self._trained.train()
         loss = self.draw_loss()
         value = float(loss.detach())
@@ -211,7 +230,7 @@ class TrainingLoop(ABC):
         """
         started, before = time.monotonic(), self.minutes
         saved, losses, mark = self.minutes, [], time.monotonic()
-        while not self.schedule.is_finished(self.step, self.minutes):
+        while not self.is_finished():
             losses.append(self.train_step())
             self.minutes = self._agree(before + (time.monotonic() - started) / 60.0)
             if self.rank > 0 or self.step % log_every:
@@ -233,6 +252,7 @@ class TrainingLoop(ABC):
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "minutes": self.minutes,
+            "more": self.more_state(),
         }
         part = self.out / "run.pt.part"
         torch.save(content, part)
@@ -248,6 +268,7 @@ class TrainingLoop(ABC):
         self.average.restore(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.step, self.minutes = int(content["step"]), float(content["minutes"])
+        self.take_more_state(content.get("more", {}))
         if self.rank == 0:
             self._cut_log()
         return True
@@ -260,12 +281,6 @@ class TrainingLoop(ABC):
         part = self.out / "log.jsonl.part"
         part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         os.replace(part, path)
-
-    def _set_rates(self) -> None:
-        share = self.schedule.elapsed_share(self.step, self.minutes)
-        factor = learning_rate_factor(self.step, share, self.schedule.warm_up_steps, self.schedule.decay_share)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
 
     def _average_gradients(self) -> None:
         if self.workers == 1:

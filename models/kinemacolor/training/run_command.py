@@ -1,4 +1,4 @@
-"""What the commands share that train one network, `lai` or `eccv16`: train, or with --export write the result."""
+"""What the commands share that train a network of others, such as `eccv16`: train, or with --export write what came."""
 
 import argparse
 import logging
@@ -18,18 +18,18 @@ __all__ = ["carry_out", "checkpoint_of", "go_on", "parse_run"]
 _log = logging.getLogger(__name__)
 
 
-def parse_run(parser: argparse.ArgumentParser, *, steps: int, seed: int, export: str) -> argparse.Namespace:
+def parse_run(parser: argparse.ArgumentParser, *, steps: int | None, seed: int, export: str) -> argparse.Namespace:
     """Add the arguments that every run has, and read the command line.
 
     Args:
         parser: With those of the network.
-        steps: Usual length of a run.
+        steps: Usual length of a run; None: the recipe says.
         seed: Usual seed.
         export: What --export names, a FILE or a FOLDER.
     """
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder of the run: checkpoint and log")
-    add("--steps", type=int, default=steps, help=f"length of the run ({steps})")
+    add("--steps", type=int, default=steps, help=f"length of the run ({steps or 'as the recipe says'})")
     add("--data", type=Path, default=os.environ.get("KINEMACOLOR_DATA"), help="folder of the data")
     add("--limit", type=int, help="read at most that many photos and clips, for quick runs")
     add("--threads", type=int, default=2)

@@ -13,11 +13,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self, TypeVar, cast
 
-import torch
-
 from kinemacolor.models.api import ModelState
 from kinemacolor.server import events as ev
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
+from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_tiers import KeptState, StateTiers
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
@@ -189,8 +188,9 @@ def _failure(number: int, generation: int, error: Exception) -> ev.WorkFailed:
     """What the client may know of a failure; the rest is in the log."""
     _log.error("work failed", exc_info=error, extra={"frame": number})
     frame = FrameNumber(number)
-    if isinstance(error, torch.OutOfMemoryError):
-        return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, "the device has no memory for this frame")
+    if is_out_of_memory(error):
+        text = "the device has no memory for this frame; a lower quality needs less"
+        return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, text)
     if isinstance(error, NonFiniteColorError):
         text = "the network returned a colour that is no number"
         return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, text)

@@ -22,6 +22,7 @@ from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
+from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.session import Session
 from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
@@ -163,6 +164,11 @@ class ClipHub:
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            _log.error("no memory for a model", exc_info=error, extra={"model": name})
+            raise WireError(ErrorReason.OUT_OF_MEMORY, f"this server has no memory for model {name}") from error
         return setup, SnapshotClip(request.clip_key, self._dependencies(request, setup, device_class))
 
     def _dependencies(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> ClipDependencies:

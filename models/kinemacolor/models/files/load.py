@@ -25,7 +25,7 @@ def load_network(name: str, path: Path) -> nn.Module:
     """One of the networks of `official.OFFICIAL` with weights, ready for inference.
 
     Args:
-        name: `eccv16`, `siggraph17`, `lai`, `ddcolor-t` or `ddcolor-l`.
+        name: One of them, `eccv16` for instance.
         path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`) or a safetensors file of the same tensors.
             Nothing in it is executed.
 
@@ -38,8 +38,13 @@ def load_network(name: str, path: Path) -> nn.Module:
     """
     official = official_network(name)
     tensors = read_weights(official, path)
-    network = official.make()
-    network.load_state_dict({**network.state_dict(), **tensors})
+    # Laid out without memory, then given the file's own tensors: a large network is there once, not three times.
+    with torch.device("meta"):
+        network = official.make()
+    left_out = {
+        key: torch.zeros_like(like, device="cpu") for key, like in network.state_dict().items() if key not in tensors
+    }
+    network.load_state_dict({**left_out, **tensors}, assign=True)
     return network.eval().requires_grad_(False)
 
 
@@ -127,11 +132,12 @@ def _layout(official: OfficialNetwork) -> dict[str, Tensor]:
 
 
 def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
-    """Another network's name, or how the file differs."""
-    for other in OFFICIAL.values():
-        if other.name != official.name and _is_of(found, other):
-            return f"those of {other.name}"
+    """Another network's name (several may have one layout), or how the file differs."""
     expected = _layout(official)
+    layouts = {other.name: _layout(other) for other in OFFICIAL.values()}
+    others = [name for name, one in layouts.items() if _is_of(found, one) and not _is_of(expected, one)]
+    if others:
+        return f"those of {' or '.join(others)}"
     missing = sorted(key for key in expected.keys() - found.keys() if not key.endswith(official.optional))
     surplus = sorted(found.keys() - expected.keys())
     wrong = [
@@ -147,8 +153,7 @@ def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
     return "; ".join(f"{what} ({_some(names)})" for what, names in parts if names)
 
 
-def _is_of(found: Mapping[str, Tensor], other: OfficialNetwork) -> bool:
-    layout = _layout(other)
+def _is_of(found: Mapping[str, Tensor], layout: Mapping[str, Tensor]) -> bool:
     return all(key in found and found[key].shape == layout[key].shape for key in layout if key.endswith(".weight"))
 
 

@@ -1,0 +1,81 @@
+"""One picture through a network of DeOldify, step by step as its authors do it (jantic/DeOldify, deoldify/filters.py).
+
+Their steps are of bytes: Pillow resizes, OpenCV changes to Y'UV and back with integers of 14 bits (4.x,
+color_yuv.simd.hpp). No watermark is put on the picture.
+"""
+
+import torch
+from torch import Tensor
+
+from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD, Deoldify
+from kinemacolor.models.pillow_resize import resized
+
+__all__ = ["IMAGE_RENDER_FACTOR", "RENDER_UNIT_PX", "VIDEO_RENDER_FACTOR", "coloured_as_authors"]
+
+RENDER_UNIT_PX = 16
+"""Side of the square that the network sees, for a render factor of 1."""
+IMAGE_RENDER_FACTOR, VIDEO_RENDER_FACTOR = 35, 21
+"""The authors' defaults, for pictures and for film."""
+
+# Of Pillow's conversion of R'G'B' to grey, in 65536ths, and of OpenCV's to Y', in 16384ths: BT.601.
+_GREY_WEIGHTS, _GREY_BITS = (19595, 38470, 7471), 16
+_LUMA_WEIGHTS, _YUV_BITS = (4899, 9617, 1868), 14
+_U_FROM_BLUE, _V_FROM_RED = 8061, 14369
+_BLUE_FROM_U, _GREEN_FROM_U, _GREEN_FROM_V, _RED_FROM_V = 33292, -6472, -9519, 18678
+_CHROMA_CENTRE = 128
+
+
+def coloured_as_authors(network: Deoldify, rgb: Tensor, render_factor: int) -> Tensor:
+    """Colour a picture.
+
+    Args:
+        network: In evaluation.
+        rgb: (1, 3, H, W) uint8.
+        render_factor: The picture is squashed to a square of 16 times this, at least 1.
+
+    Returns:
+        (1, 3, H, W) uint8: Y' of the picture, U and V of what the network gives.
+
+    Raises:
+        ValueError: The factor is below 1.
+    """
+    if render_factor < 1:
+        raise ValueError(f"expected a render factor of 1 or more, found {render_factor}")
+    side = render_factor * RENDER_UNIT_PX
+    grey = _grey(resized(rgb, side, side, "bilinear")).float() / 255
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    out = network((grey - mean) / std) * std + mean
+    small = (out.clamp(0, 1) * 255).to(torch.uint8)  # cut off, not rounded
+    return _with_chroma(rgb, resized(small, rgb.shape[-2], rgb.shape[-1], "bilinear"))
+
+
+def _grey(rgb: Tensor) -> Tensor:
+    """Pillow's mode L, three times: (B, 3, H, W) uint8 to the same."""
+    return _weighted(rgb.int(), _GREY_WEIGHTS, _GREY_BITS).to(torch.uint8).expand(-1, 3, -1, -1)
+
+
+def _with_chroma(picture: Tensor, colour: Tensor) -> Tensor:
+    """OpenCV's Y' of one and U and V of the other as R'G'B', (B, 3, H, W) uint8 each."""
+    luma = _byte(_weighted(picture.int(), _LUMA_WEIGHTS, _YUV_BITS))
+    other = colour.int()
+    other_luma = _weighted(other, _LUMA_WEIGHTS, _YUV_BITS)
+    u = _byte(_shifted((other[:, 2:] - other_luma) * _U_FROM_BLUE) + _CHROMA_CENTRE) - _CHROMA_CENTRE
+    v = _byte(_shifted((other[:, :1] - other_luma) * _V_FROM_RED) + _CHROMA_CENTRE) - _CHROMA_CENTRE
+    red = luma + _shifted(v * _RED_FROM_V)
+    green = luma + _shifted(u * _GREEN_FROM_U + v * _GREEN_FROM_V)
+    blue = luma + _shifted(u * _BLUE_FROM_U)
+    return _byte(torch.cat((red, green, blue), dim=1)).to(torch.uint8)
+
+
+def _weighted(rgb: Tensor, weights: tuple[int, int, int], bits: int) -> Tensor:
+    shares = torch.tensor(weights, dtype=rgb.dtype).view(3, 1, 1)
+    return _shifted((rgb * shares).sum(dim=1, keepdim=True, dtype=rgb.dtype), bits)
+
+
+def _shifted(value: Tensor, bits: int = _YUV_BITS) -> Tensor:
+    """Divided by a power of two, half up."""
+    return (value + (1 << (bits - 1))) >> bits
+
+
+def _byte(value: Tensor) -> Tensor:
+    return value.clamp(0, 255)

@@ -1,0 +1,145 @@
+"""Convolutions whose weights are normed: spectrally (Miyato et al. 2018) and by length (Salimans, Kingma 2016).
+
+Our own code from the papers; names of the tensors as torch's hooks of the same names wrote them into files of 2018 and
+later: `weight_orig`, `weight_u`, `weight_v`; `weight_g`, `weight_v`.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["SpectralConv", "WeightNormConv", "fold_norms"]
+
+_FIRST_ITERATIONS = 15
+"""Of the power method when a network is made, as torch's parametrization does: an estimate from scratch is far off."""
+_EPSILON = 1e-12
+
+Plain = nn.Conv1d | nn.Conv2d
+
+
+class SpectralConv(nn.Module):
+    """A convolution that is divided by its largest singular value, sigma = u^T W v.
+
+    In training one iteration of the power method brings u and v nearer before each use. In evaluation they are as the
+    file has them, whatever they are: an estimate that is made anew is another network.
+
+    Args:
+        inside: Channels that come.
+        outside: Channels that go.
+        kernel: Odd side of the kernel; zeros are added around, so that a stride of 1 keeps the size.
+        stride: Step.
+        padding: Zeros around; None: half the kernel.
+        bias: Whether there is one.
+        axes: 2 for pictures, 1 for rows of places.
+    """
+
+    weight_u: Tensor
+    weight_v: Tensor
+
+    def __init__(
+        self,
+        inside: int,
+        outside: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        bias: bool = False,
+        axes: int = 2,
+    ) -> None:
+        super().__init__()
+        self._stride, self._padding = stride, kernel // 2 if padding is None else padding
+        self.weight_orig = nn.Parameter(torch.empty(outside, inside, *((kernel,) * axes)))
+        self.bias = nn.Parameter(torch.zeros(outside)) if bias else None
+        self.register_buffer("weight_u", F.normalize(torch.randn(outside), dim=0, eps=_EPSILON))
+        self.register_buffer("weight_v", F.normalize(torch.randn(inside * kernel**axes), dim=0, eps=_EPSILON))
+        nn.init.kaiming_normal_(self.weight_orig)
+        self.estimate()
+
+    @torch.no_grad()
+    def estimate(self, iterations: int = _FIRST_ITERATIONS) -> None:
+        """Bring u and v nearer to the first singular vectors."""
+        if self.weight_orig.is_meta:
+            return  # nothing to find, and slow to find it
+        matrix = self.weight_orig.flatten(1)
+        for _ in range(iterations):
+            self.weight_v.copy_(F.normalize(torch.mv(matrix.t(), self.weight_u), dim=0, eps=_EPSILON))
+            self.weight_u.copy_(F.normalize(torch.mv(matrix, self.weight_v), dim=0, eps=_EPSILON))
+
+    def weight(self) -> Tensor:
+        """The weights that convolve; u and v stay as they are."""
+        # Copies: in training the next use changes u and v in place, and this one's gradient needs them as they were.
+        u, v = self.weight_u.clone(), self.weight_v.clone()
+        return self.weight_orig / torch.dot(u, torch.mv(self.weight_orig.flatten(1), v))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H', W'), with 1 axis (B, C, N) to (B, C', N')."""
+        if self.training:
+            self.estimate(1)
+        convolve = F.conv2d if x.ndim == 4 else F.conv1d
+        return convolve(x, self.weight(), self.bias, self._stride, self._padding)
+
+    def plain(self) -> Plain:
+        """The same as an ordinary convolution, for use without training."""
+        return _plain(self.weight(), self.bias, self._stride, self._padding)
+
+
+class WeightNormConv(nn.Module):
+    """A 1 x 1 convolution with bias whose weights are `weight_g` long in the direction of `weight_v`, row by row."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.weight_v = nn.Parameter(nn.init.kaiming_normal_(torch.empty(outside, inside, 1, 1)))
+        self.weight_g = nn.Parameter(_lengths(self.weight_v.detach()))
+        self.bias = nn.Parameter(torch.zeros(outside))
+
+    @torch.no_grad()
+    def point(self, weight: Tensor) -> None:
+        """Take (C', C, 1, 1) weights."""
+        self.weight_v.copy_(weight)
+        self.weight_g.copy_(_lengths(weight))
+
+    def weight(self) -> Tensor:
+        """The weights that convolve."""
+        return self.weight_v * (self.weight_g / _lengths(self.weight_v))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H, W)."""
+        return F.conv2d(x, self.weight(), self.bias)
+
+    def plain(self) -> Plain:
+        """The same as an ordinary convolution, for use without training."""
+        return _plain(self.weight(), self.bias, 1, 0)
+
+
+@torch.no_grad()
+def fold_norms(network: nn.Module) -> nn.Module:
+    """Put ordinary convolutions in the place of normed ones, in the network itself; it cannot be trained afterwards.
+
+    A frame then costs neither the norms nor a second copy of the largest weights.
+
+    Returns:
+        The network.
+    """
+    for name, child in list(network.named_children()):
+        if isinstance(child, (SpectralConv, WeightNormConv)):
+            setattr(network, name, child.plain())
+        else:
+            fold_norms(child)
+    return network
+
+
+def _lengths(weight: Tensor) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
+    return lengths
+
+
+def _plain(weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Plain:
+    outside, inside, kernel = weight.shape[:3]
+    kind = nn.Conv2d if weight.ndim == 4 else nn.Conv1d
+    with torch.device("meta"):
+        made: Plain = kind(inside, outside, kernel, stride, padding, bias=bias is not None)
+    made.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    if bias is not None:
+        made.bias = nn.Parameter(bias.detach(), requires_grad=False)
+    return made

@@ -1,0 +1,53 @@
+"""A network that gives a whole picture in colour, used as one that gives a*, b* for the film's own lightness."""
+
+import torch
+from torch import Tensor, nn
+
+from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
+from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD
+
+__all__ = ["RgbFrames", "at_luma"]
+
+
+class RgbFrames(nn.Module):
+    """Takes L* and gives a*, b*, as `frames.PlainFrames` wants it.
+
+    L* becomes the grey of sRGB that has it; the network's picture becomes the nearest one with the grey's luma
+    (`at_luma`), and of that a* and b* are taken. So what the network thinks of light and dark is not used.
+
+    Args:
+        network: Takes and gives R'G'B', normalised as of ImageNet.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """(B, 1, H, W) CIE L* in [0, 100] to (B, 2, H, W) CIELAB a*, b*."""
+        mean, std = (
+            torch.tensor(values, dtype=lightness.dtype, device=lightness.device).view(3, 1, 1)
+            for values in (IMAGENET_MEAN, IMAGENET_STD)
+        )
+        grey = lab_to_srgb(torch.cat((lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1)), dim=1))
+        coloured = self.network((grey - mean) / std) * std + mean
+        return srgb_to_lab(at_luma(coloured.clamp(0.0, 1.0), grey))[:, 1:].contiguous()
+
+
+def at_luma(coloured: Tensor, grey: Tensor) -> Tensor:
+    """The chroma of one picture with the luma of another, inside the gamut.
+
+    Differences to luma are carried over, as the authors' exchange of Y' does; where they lead out of the gamut they are
+    made smaller all three together, so that luma and hue stay, and black and white have no colour.
+
+    Args:
+        coloured: (..., 3, H, W) R'G'B' in [0, 1].
+        grey: (..., 3, H, W) grey R'G'B' in [0, 1].
+
+    Returns:
+        (..., 3, H, W) R'G'B' in [0, 1].
+    """
+    difference = coloured - luma(coloured)
+    room = torch.where(difference > 0, 1.0 - grey, grey).clamp_min(0.0)
+    share = (room / difference.abs().clamp_min(1e-6)).amin(dim=-3, keepdim=True).clamp_max(1.0)
+    return (grey + share * difference).clamp(0.0, 1.0)

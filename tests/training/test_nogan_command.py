@@ -1,0 +1,84 @@
+"""The command that trains DeOldify: three stages, gone on with, repeated, exported."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tests.training.made_data import make_data
+from tests.training.made_nogan import NETWORK, RECIPE
+
+from kinemacolor.models.checkpoint import load_weights
+from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.training import deoldify
+from kinemacolor.training.proposing import frozen
+from kinemacolor.training.recipe import read_recipe
+
+
+class Command:
+    """The program, on photos made here, with an encoder of random numbers."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self._patch = folder, monkeypatch
+        make_data(folder / "made", pictures=12)
+        data = folder / "data" / "train_photos"
+        data.parent.mkdir()
+        (folder / "made" / "photos").rename(data)
+        (data / "a.tar").rename(data / "photos_00.tar.gz")  # tarfile looks at the bytes, not at the name
+        plan = read_recipe("kinema")
+        photos = replace(plan.small_photos, manifest=None, manifest_sha256=None)
+        monkeypatch.setattr(deoldify, "read_recipe", lambda name: replace(plan, small_photos=photos, encoder=None))
+        monkeypatch.setattr(deoldify, "_encoder", lambda data: frozen(MobileNetV2Encoder(), "cpu"))
+        monkeypatch.setattr(deoldify, "_HELD_OUT_ONE_IN", 3)
+        monkeypatch.setattr(deoldify, "NOGAN_RECIPES", {"artistic": RECIPE, "artistic-cpu": RECIPE})
+
+    def __call__(self, *arguments: str) -> int:
+        usual = ["--out", str(self.folder / "run"), "--data", str(self.folder / "data"), "--threads", "1"]
+        self._patch.setattr(sys, "argv", ["deoldify", *usual, "--log-every", "1", *arguments])
+        return deoldify.main()
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    return Command(tmp_path, monkeypatch)
+
+
+def test_the_stages_follow_each_other_and_are_exported(command: Command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert command("--stage", "generator", "--steps", "1") == 0
+    assert command("--stage", "generator", "--steps", "2") == 0
+    assert torch.load(run / "generator" / "run.pt", weights_only=True)["step"] == 2
+    assert list((run / "generator" / "samples").glob("*.png"))
+    for repeat in ("1", "2"):
+        assert command("--stage", "critic", "--steps", "1", "--repeat", repeat) == 0
+        assert command("--stage", "gan", "--steps", "2", "--repeat", repeat) == 0
+    assert {path.name for path in run.iterdir()} == {"generator", "critic", "gan", "critic-2", "gan-2"}
+    for stage in (["generator"], ["gan"], ["gan", "--repeat", "2"]):
+        out = tmp_path / "exported.safetensors"
+        assert command("--stage", *stage, "--export", str(out)) == 0
+        net = Deoldify(NETWORK)
+        load_weights(out, net)
+        assert torch.isfinite(net.eval()(torch.zeros(1, 3, 32, 32))).all()
+    assert command("--stage", "generator", "--start", str(out), "--steps", "1", "--out", str(tmp_path / "b")) == 0
+
+
+def test_a_stage_needs_the_one_before_it(command: Command) -> None:
+    assert command("--stage", "critic", "--steps", "1") == 1
+    assert command("--stage", "gan", "--steps", "1") == 1
+
+
+def test_a_critic_and_what_is_not_there_are_not_exported(command: Command, tmp_path: Path) -> None:
+    out = str(tmp_path / "x.safetensors")
+    assert command("--stage", "critic", "--export", out) == 1
+    assert command("--stage", "gan", "--export", out) == 1
+
+
+def test_a_run_of_another_recipe_is_refused(command: Command, tmp_path: Path) -> None:
+    assert command("--stage", "generator", "--steps", "1") == 0
+    path = tmp_path / "run" / "generator" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    assert recipe["gan"]["feature_weight"] == 2.0
+    assert command("--stage", "generator", "--steps", "2", "--seed", "8") == 1
