@@ -63,7 +63,8 @@ def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str)
         url=url,
         sha256="",  # the project publishes none
         licence="MIT, for code and weights",
-        terms="The authors' README puts the weights under MIT, too; they were trained on ImageNet.",
+        terms="The authors' README releases them so. They were trained on ImageNet, whose terms allow non-commercial "
+        "research and education.",
         source="github.com/jantic/DeOldify",
     )
 
