@@ -21,7 +21,7 @@ from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import load_network
 from kinemacolor.models.library import import_weights
 from kinemacolor.models.networks.deoldify import DeoldifySettings
-from kinemacolor.models.registry import describe_model, list_models, load_model
+from kinemacolor.models.registry import describe_model, list_models, load_families, load_model
 from kinemacolor.models.selftest import sample_lightness
 
 NAMES = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
@@ -165,6 +165,16 @@ def test_each_colours_a_shot_with_each_temporal_network(tmp_path: Path, name: st
     assert runs[0].shape == (3, 2, 32, 48)
     assert torch.isfinite(runs[0]).all()
     assert float(runs[0].abs().max()) > 1
+
+
+def test_combinations_share_the_frame_network(tmp_path: Path) -> None:
+    """As the comparison runs them: a proposal of one is gone on from by all; the first frame of a shot is its own."""
+    import_weights("deoldify-video", saved(tmp_path / "gen.pth", state("deoldify-video")))
+    names = ["deoldify-video", "deoldify-video+memory", "deoldify-video+lai"]
+    ((alone, *steadied),) = load_families(names)
+    (proposal,) = alone.propose(sample_lightness(1, 32, 48))
+    for model in steadied:
+        assert torch.equal(model.step(model.init_state(), proposal).ab, proposal.ab)
 
 
 # ---- fetching without a hash ----
