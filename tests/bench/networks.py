@@ -1,9 +1,9 @@
-"""What each network costs: `python tests/bench/networks.py [--frames N] [--short-side PX]`.
+"""What each network costs: `python tests/bench/networks.py [--frames N] [--short-side PX] [--square] [--models a,b]`.
 
 One process per model, so that memory is its own. Weights of others are seeded ones, which cost what the authors' cost.
 Printed per model: milliseconds of one core for a frame of the frame network and for a step of the temporal one (process
-time, so that other work on the machine does not count), state of one clip, peak memory above that of a bare process
-with torch, and the file of weights.
+time, so that other work on the machine does not count), state of one clip, and peak memory above that of a bare process
+with torch, while frames are coloured and while the weights are loaded.
 """
 
 import argparse
@@ -25,12 +25,14 @@ from kinemacolor.models.spatial import pad_to_multiple
 _MEGABYTE = 1 << 20
 
 
-def measure(name: str, frames: int, short_side: int) -> dict[str, float]:
+def measure(name: str, frames: int, short_side: int, square: bool) -> dict[str, float]:
     """Figures of one model, in this process."""
     torch.set_num_threads(1)
     before = _peak_bytes()
     model = load_model(name, threads=1)
-    width = round(short_side * 16 / 9)
+    loading = _peak_bytes() - before
+    _forget_peak()
+    width = short_side if square else round(short_side * 16 / 9)
     lightness, _ = pad_to_multiple(sample_lightness(frames + 1, short_side, width), model.spec.multiple_of)
     state, propose_s, step_s = model.init_state(), 0.0, 0.0
     for number, frame in enumerate(lightness):
@@ -45,6 +47,7 @@ def measure(name: str, frames: int, short_side: int) -> dict[str, float]:
         "step_ms": 1000 * step_s / frames,
         "state_mb": state.nbytes / _MEGABYTE,
         "memory_mb": (_peak_bytes() - before) / _MEGABYTE,
+        "loading_mb": loading / _MEGABYTE,
     }
 
 
@@ -54,9 +57,15 @@ def _peak_bytes() -> int:
         return 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
 
 
-def _import_seeded() -> None:
+def _forget_peak() -> None:
+    """From here on the high-water mark is that of what follows (proc(5), clear_refs)."""
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as marks:
+        marks.write("5")
+
+
+def _import_seeded(frames: set[str]) -> None:
     for name, official in OFFICIAL.items():
-        if name == "lai":
+        if name not in frames:
             continue
         torch.manual_seed(1)
         path = models_folder() / f"{name}.pth"
@@ -70,24 +79,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--short-side", type=int, default=256, help="of the luma that the network sees (256)")
+    parser.add_argument("--square", action="store_true", help="as DDColor's authors do it; 16:9 otherwise")
+    parser.add_argument("--models", help="names with commas between them (all)")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        sys.stdout.write(json.dumps(measure(options.one, options.frames, options.short_side)))
+        sys.stdout.write(json.dumps(measure(options.one, options.frames, options.short_side, options.square)))
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KINEMACOLOR_MODELS"] = folder
-        _import_seeded()
+        names = options.models.split(",") if options.models else [spec.name for spec in list_models()]
+        _import_seeded({name.partition("+")[0] for name in names})
         sys.stdout.write(
-            "| model | frame network | temporal network | state | memory |\n| --- | --- | --- | --- | --- |\n"
+            "| model | frame network | temporal network | state | memory | while loading |\n"
+            "| --- | --- | --- | --- | --- | --- |\n"
         )
-        for spec in list_models():
-            again = ("--one", spec.name, "--frames", str(options.frames), "--short-side", str(options.short_side))
+        for name in names:
+            again = ["--one", name, "--frames", str(options.frames), "--short-side", str(options.short_side)]
+            again += ["--square"] if options.square else []
             done = subprocess.run([sys.executable, __file__, *again], check=True, capture_output=True, text=True)
             found = json.loads(done.stdout)
             sys.stdout.write(
-                f"| `{spec.name}` | {found['propose_ms']:.0f} ms | {found['step_ms']:.1f} ms | "
-                f"{found['state_mb']:.1f} MB | {found['memory_mb']:.0f} MB |\n"
+                f"| `{name}` | {found['propose_ms']:.0f} ms | {found['step_ms']:.1f} ms | "
+                f"{found['state_mb']:.1f} MB | {found['memory_mb']:.0f} MB | {found['loading_mb']:.0f} MB |\n"
             )
             sys.stdout.flush()
 

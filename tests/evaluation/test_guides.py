@@ -1,5 +1,6 @@
 """Hints on made shots and references on clips, of models whose answer is known."""
 
+import itertools
 import json
 import math
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from kinemacolor.cli.main import main
 from kinemacolor.evaluation import command
 from kinemacolor.evaluation.composites import COUNT, make_composite
 from kinemacolor.evaluation.guides import (
+    _spots,
     hint_summary,
     hint_targets,
     measure_hints,
@@ -123,13 +125,28 @@ def test_who_paints_the_thing_and_nothing_else_meets_all_targets(shots):
     assert means["frames below 6, %"] == 100.0
     chromas = [math.hypot(*shot.ab) for shot in shots]
     assert means["inside, no hint"] == pytest.approx(np.mean(chromas))  # grey
-    assert [run.frame for run in found[0].runs.values()] == [0, 3]
+    assert [run.frame for run in found[0].runs.values()] == [0, 3, 0, 3]
 
 
 def test_who_paints_everything_spills(shots):
     found = [measure_hints(Painter(), shots[1])]
     assert hint_summary(found)["middle frame"]["spill %"] == 100.0
-    assert [one.met for one in hint_targets(found)] == [True, False, True, False]
+    assert [one.met for one in hint_targets(found)] == 4 * [True, False]
+
+
+def test_several_hints_lie_apart_on_the_thing(shots):
+    shot = replace(shots[2], inside=~shots[2].outside)
+    spots = _spots(shot, 1, 5)
+    assert len(spots) == 5
+    assert (int(spots[0].x_px), int(spots[0].y_px)) == shot.centres[1]
+    assert all(shot.inside[1, int(spot.y_px), int(spot.x_px)] for spot in spots)
+    apart = [math.dist((a.x_px, a.y_px), (b.x_px, b.y_px)) for a, b in itertools.combinations(spots, 2)]
+    assert min(apart) > 2.0
+
+
+def test_a_thing_that_is_hidden_gets_the_hint_in_its_middle_only(shots):
+    hidden = replace(shots[2], inside=torch.zeros_like(shots[2].inside))
+    assert len(_spots(hidden, 1, 5)) == 1
 
 
 def test_who_does_nothing_backward_is_found(shots):
@@ -180,7 +197,7 @@ def test_the_command_prints_hints_and_references(material, tmp_path, capsys):
     shot = tiny["hints"]["shots"]["shot_00"]
     assert len(shot["hints"]["middle frame"]["spill"]) == len(shot["inside_without"]) == FRAMES
     assert list(tiny["references"]["clips"]) == ["blobs"]
-    assert len(tiny["hints"]["targets"]) == 4
+    assert len(tiny["hints"]["targets"]) == 8
     assert len(tiny["references"]["targets"]) == 2
 
 

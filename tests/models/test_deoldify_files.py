@@ -141,7 +141,7 @@ def test_the_card_says_whose_they_are(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "MIT" in capsys.readouterr().out
     path = saved(tmp_path / "gen.pth", {"model": state(name), "opt": {}})
     assert main(["import", name, "--from", str(path)]) == 0
-    assert "whose it is cannot be told: no hash is published" in capsys.readouterr().out
+    assert "whose it is cannot be told: no hash of the authors' file is known" in capsys.readouterr().out
     assert main(["verify", name]) == 0
     assert f"{name}: as it was imported, SHA-256" in capsys.readouterr().out
     assert len(describe_model(name).weights_sha256) == 64
@@ -212,7 +212,7 @@ def test_a_file_without_a_published_hash_is_fetched_and_said_so(
 ) -> None:
     data = saved(tmp_path / "gen.pth", {"model": state("deoldify-stable"), "opt": {}}).read_bytes()
     assert get(address, data, monkeypatch) == 0
-    assert "its authors publish no hash; the file is checked by the names and shapes in it" in capsys.readouterr().out
+    assert "no hash of the authors' file is known; it is checked by the names and shapes" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
         "deoldify-stable.json",
         "deoldify-stable.safetensors",

@@ -65,15 +65,14 @@ def test_a_still_does_not_drift() -> None:
     assert len(grids) == FRAMES
     drift = (grids[REFERENCE:] - grids[REFERENCE]).abs().amax()
     assert float(grids[REFERENCE].abs().amax()) > 2 * LIMIT  # there is colour to lose
-    # Measured 3.2, above the aim of LIMIT since the colours are livelier: it must not become more.
-    assert float(drift) < 1.15 * LIMIT, f"{drift:.2f}"
+    assert float(drift) < LIMIT, f"{drift:.2f}"
 
 
 def test_heavy_grain_shifts_no_mean() -> None:
-    """Single frames may differ by more (measured: 3.5 in one cell), but they stay around one place (measured: 1.9)."""
+    """Single frames differ by up to 1.8 in one cell, but they stay around one place (measured: 0.4)."""
     grids = _grids(_still(HEAVY_GRAIN))
     drift = (grids[-100:].mean(dim=0) - grids[REFERENCE : REFERENCE + 100].mean(dim=0)).abs().amax()
-    assert float(drift) < 0.75 * LIMIT, f"{drift:.2f}"
+    assert float(drift) < LIMIT / 3, f"{drift:.2f}"
 
 
 def test_a_slow_pan_does_not_drift() -> None:

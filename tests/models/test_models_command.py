@@ -224,6 +224,15 @@ def test_what_is_not_the_file_is_named_and_not_kept(
     assert names(folder) == []
 
 
+def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept(
+    capsys: pytest.CaptureFixture[str], shop: Shop, folder: Path
+) -> None:
+    shop.behaviour = "page"
+    assert main(["get", "ddcolor-t", "--url", shop.url]) == 1
+    assert "expected a file of weights, found a web page" in capsys.readouterr().err
+    assert names(folder) == []
+
+
 def test_nobody_at_the_address(capsys: pytest.CaptureFixture[str], shop: Shop) -> None:
     shop.close()
     assert main(["get", "lai", "--url", shop.url]) == 1
@@ -242,7 +251,7 @@ def test_import_verify_and_licence(
     assert main(["verify", "lai"]) == 2
     assert "kinemacolor models get lai" in capsys.readouterr().err
     assert main(["import", "lai", "--from", str(path)]) == 0
-    assert "whose it is cannot be told: no hash is published" in capsys.readouterr().out
+    assert "whose it is cannot be told: no hash of the authors' file is known" in capsys.readouterr().out
     assert main(["verify", "lai"]) == 0
     data = bytearray((folder / "lai.safetensors").read_bytes())
     data[-5] ^= 1

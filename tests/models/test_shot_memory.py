@@ -1,12 +1,14 @@
 """The bank: what guides say reaches the frames of their shot, and nothing else does."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, HintSpot
-from kinemacolor.models.bank import Bank, seek
+from kinemacolor.models.bank import Bank, Found, _agreement, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
@@ -60,6 +62,19 @@ def test_a_place_is_found_anywhere_in_any_picture() -> None:
     assert torch.equal(found.row[0], (row - 2) % rows)
     assert torch.equal(found.column[0], (column + 3) % columns)
     assert float(found.share.min()) > 0.9
+
+
+def test_places_that_were_found_beside_each_other_agree() -> None:
+    row, column = torch.meshgrid(torch.arange(4), torch.arange(6), indexing="ij")
+    found = Found(torch.zeros(1, 4, 6, dtype=torch.int64), row[None] + 1, column[None] - 2, torch.ones(1, 4, 6))
+    assert (_agreement(found) == 1.0).all()
+    found.row[0, 2, 3] += 9
+    agreed = _agreement(found)[0]
+    assert float(agreed[2, 3]) == 0.0
+    assert float(agreed[1, 2]) == pytest.approx(7 / 8)
+    assert float(agreed[0, 0]) == 1.0
+    other = replace(found, picture=(column[None] > 2).long())
+    assert float(_agreement(other)[0, 0, 2]) == pytest.approx(5 / 8)
 
 
 def test_a_reference_colours_the_first_frame_and_a_later_one(nets: ShotNets) -> None:

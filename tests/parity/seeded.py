@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.networks.ddcolor import DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
@@ -18,6 +19,17 @@ from kinemacolor.models.networks.siggraph17 import Siggraph17
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SIDE = (48, 64)
+SMALL_DDCOLOR = DDColorSettings(
+    depths=(1, 1, 2, 1),
+    widths=(16, 24, 32, 48),
+    decoder_width=32,
+    queries=10,
+    query_width=32,
+    heads=4,
+    inner_width=64,
+    rounds=2,
+)
+"""Quick to run; the comparison with the authors' code was at full size."""
 
 
 def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -28,6 +40,9 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not like.dtype.is_floating_point:
             made[name] = torch.zeros_like(like)
             continue
+        if name in ("mean", "std"):  # constants of the picture
+            made[name] = like.clone()
+            continue
         if name.endswith(("running_var", "gamma")) or (like.ndim == 1 and name.endswith("weight")):
             numbers = random.uniform(0.5, 1.5, like.shape)
         elif like.ndim > 1:
@@ -35,16 +50,15 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         else:
             numbers = random.normal(0, 0.1, like.shape)
         made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
-    for name in [name for name in made if name.endswith("weight_orig")]:
-        _spectral(made, name.removesuffix("orig"))
+    for name in [name.removesuffix("_orig") for name in made if name.endswith("weight_orig")]:
+        made[f"{name}_u"], made[f"{name}_v"] = _half_a_step(made[f"{name}_orig"], made[f"{name}_u"])
     return made
 
 
-def _spectral(made: dict[str, Tensor], stem: str) -> None:
-    """Vectors of length 1 whose sigma is of the right size, but not the largest singular value."""
-    u = made[f"{stem}u"] / made[f"{stem}u"].norm()
-    v = made[f"{stem}orig"].flatten(1).t() @ u
-    made[f"{stem}u"], made[f"{stem}v"] = u, v / v.norm()
+def _half_a_step(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors of length 1 that keep activations alive, but no singular ones, so that bettering them is noticed."""
+    rows, u = kernel.flatten(1).double(), torch.nn.functional.normalize(u.double(), dim=0)
+    return u.float(), torch.nn.functional.normalize(rows.T @ u, dim=0).float()
 
 
 def with_seeded_weights(network: nn.Module) -> nn.Module:
@@ -87,10 +101,15 @@ def reduced(kind: Literal["wide", "deep"], factor: float) -> Callable[[], Deoldi
     return lambda: Deoldify(DeoldifySettings(kind=kind, encoder=encoder, width=8, factor=factor))
 
 
+def ddcolor(network: nn.Module) -> Tensor:
+    return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
+
+
 RUNS = {
     "eccv16": (Eccv16, eccv16),
     "siggraph17": (Siggraph17, siggraph17),
     "lai": (Lai, lai),
+    "ddcolor": (lambda: DDColor(SMALL_DDCOLOR), ddcolor),
     "deoldify-wide": (reduced("wide", 2.0), deoldify),
     "deoldify-deep": (reduced("deep", 1.5), deoldify),
 }

@@ -41,6 +41,23 @@ def test_an_object_hides_what_it_passes() -> None:
     assert min(float(shot.seen.mean()) for shot in shots) < 0.98
 
 
+def test_an_object_is_known_in_every_frame_and_moves_as_it_is_said_to() -> None:
+    settings = MotionSettings(frames=5, side_px=96, objects=1.0, object_px=6.0)
+    for seed in range(4):
+        shot = film_photos([_photo(seed), _photo(seed + 50)], settings, np.random.default_rng(seed))
+        assert shot.thing is not None
+        assert shot.thing.shape == (5, 1, 24, 24)
+        assert 0.0 < float(shot.thing.mean()) < 0.6
+        moved = F.grid_sample(shot.thing[:-1], shot.origin, mode="bilinear", padding_mode="border", align_corners=False)
+        assert float(((moved - shot.thing[1:]).abs() * shot.seen).max()) < 0.6
+        assert float(((moved - shot.thing[1:]).abs() * shot.seen).sum() / shot.seen.sum()) < 0.02
+
+
+def test_without_an_object_there_is_none() -> None:
+    settings = MotionSettings(frames=3, side_px=96, objects=0.0)
+    assert film_photos([_photo(0), _photo(1)], settings, np.random.default_rng(0)).thing is None
+
+
 def test_a_piece_of_a_clip_comes_with_its_flow() -> None:
     wide = _photo(3, 128, 260)
     clip = np.stack([wide[:, 4 * t : 4 * t + 128] for t in range(12)])

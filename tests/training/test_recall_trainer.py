@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.memory import MemoryNet
+from kinemacolor.models.shot_memory import ShotNets
+from kinemacolor.models.temporal import Cells, TemporalSettings
 from kinemacolor.training.motion import MotionSettings
+from kinemacolor.training.recall_loss import GuidedShot, RecallLoss, recall_loss
 from kinemacolor.training.recall_trainer import BankSettings, RecallRecipe, RecallTrainer
 
 RECIPE = RecallRecipe(
@@ -54,20 +57,54 @@ def test_true_colours_in_the_bank_bring_a_shot_nearer_to_the_truth(tmp_path: Pat
     assert parts["right"] < 0.95 * parts["alone"]
 
 
-def test_banks_hold_references_hints_and_strangers(tmp_path: Path) -> None:
-    trainer = _trainer(tmp_path)
+def _shots(tmp_path: Path, bank: BankSettings, count: int, clip_share: float = 0.5) -> list[GuidedShot]:
+    trainer = _trainer(tmp_path, replace(RECIPE, bank=bank, clip_share=clip_share))
     rng = np.random.default_rng(0)
     pictures, lightness = trainer._shooting.draw(0)
     with torch.no_grad():
         seen = trainer._look(pictures, lightness)
-        shots = [trainer._guide(seen, 0, rng) for _ in range(200)]
+        return [trainer._guide(seen, 0, rng) for _ in range(count)]
+
+
+def test_banks_hold_references_hints_and_strangers(tmp_path: Path) -> None:
+    shots = _shots(tmp_path, BankSettings(), 300)
     assert np.mean([shot.bank.count == 2 for shot in shots]) == pytest.approx(0.3, abs=0.1)
-    assert np.mean([shot.source is None for shot in shots]) == pytest.approx(0.15, abs=0.1)
-    cover = torch.cat([shot.bank.cells[:, -1] for shot in shots]).flatten(1)
-    least, most = cover.amin(dim=1), cover.amax(dim=1)
-    hints, whole = (least == 0.0) & (most > 0.5), least == 1.0
-    assert (hints | whole).all()
-    assert float(hints.float().mean()) == pytest.approx(0.35, abs=0.1)
+    assert np.mean([shot.claim is not None for shot in shots]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([shot.source is None for shot in shots if shot.claim is None]) == pytest.approx(0.15, abs=0.1)
+    for shot in shots:
+        cover = shot.bank.cells[0, -1]
+        assert (cover.min() < 0.01 and cover.max() > 0.5) if shot.claim is not None else (cover == 1.0).all()
+
+
+@pytest.mark.parametrize("clip_share", [0.0, 1.0])
+def test_a_claim_is_of_one_thing_in_all_frames_and_the_bank_says_it_of_one(tmp_path: Path, clip_share: float) -> None:
+    for shot in _shots(tmp_path, replace(WHOLE, hints=1.0), 20, clip_share):
+        claim, source = shot.claim, shot.source
+        assert claim is not None
+        assert source is not None
+        cells = Cells.unstack(shot.bank.cells[:1])
+        assert torch.equal(cells.confidence, claim.cover[source : source + 1])
+        assert torch.equal(cells.ab, claim.ab.expand_as(cells.ab))
+        assert 8.0 <= float(claim.ab.norm()) <= 60.0
+        assert float(claim.known[source].mean()) == 1.0
+        assert ((claim.known == 0.0) | (claim.known == 1.0)).all()
+        assert float((claim.cover * claim.known).amax()) > 0.5
+
+
+def test_what_a_claim_does_not_cover_shall_stay_as_it_was(tmp_path: Path) -> None:
+    """A bank that says nothing anywhere is right outside of the thing, and wrong inside."""
+    shot = _shots(tmp_path, replace(WHOLE, hints=1.0), 1, 0.0)[0]
+    assert shot.claim is not None
+    nets, silent = ShotNets(), shot.bank.cells.clone()
+    silent[:, -1] = 0.0
+    quiet = replace(shot, bank=replace(shot.bank, cells=silent))
+    with torch.no_grad():
+        _, parts = recall_loss(nets, quiet, TemporalSettings(), RecallLoss())
+    assert float(parts["right"]) == pytest.approx(float(parts["alone"]), rel=1e-3)
+    nothing = replace(shot.claim, cover=torch.zeros_like(shot.claim.cover))
+    with torch.no_grad():
+        _, parts = recall_loss(nets, replace(quiet, claim=nothing), TemporalSettings(), RecallLoss())
+    assert float(parts["right"]) < 1e-3
 
 
 def test_workers_send_the_same_numbers_whatever_their_draws_needed(

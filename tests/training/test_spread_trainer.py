@@ -58,7 +58,7 @@ def test_hints_lie_on_the_thing_and_beside_it(regions: float) -> None:
     rgb[2], rgb[0, 10:54, 10:50], rgb[2, 10:54, 10:50] = 0.8, 0.8, 0.1
     settings = ExampleSettings(regions=regions, faded=0.0, others=1.0)
     for seed in range(20):
-        example = draw_example(rgb, torch.ones(3, 64, 64), settings, np.random.default_rng(seed))
+        example = draw_example(rgb, 2 * (torch.ones(3, 64, 64),), settings, np.random.default_rng(seed))
         hinted = example.here > 0
         # A hint may be wider than a thin thing, but its middle lies on it.
         assert example.thing[hinted].any()
@@ -73,10 +73,21 @@ def test_hints_lie_on_the_thing_and_beside_it(regions: float) -> None:
 
 
 def test_a_grey_picture_has_no_region_and_gets_a_thing_laid_on() -> None:
-    example = draw_example(
-        torch.full((3, 64, 64), 0.5), torch.zeros(3, 64, 64), ExampleSettings(regions=1.0), np.random.default_rng(1)
-    )
+    grey, settings = torch.full((3, 64, 64), 0.5), ExampleSettings(regions=1.0, faded=0.0)
+    example = draw_example(grey, 2 * (torch.zeros(3, 64, 64),), settings, np.random.default_rng(1))
     assert float(example.rgb[:, example.thing[0] > 0].mean()) < 0.4
+
+
+@pytest.mark.parametrize("mixed", [0.0, 1.0])
+def test_a_thing_of_two_materials_is_one_thing(mixed: float) -> None:
+    grey, others = torch.full((3, 64, 64), 0.5), (torch.zeros(3, 64, 64), torch.ones(3, 64, 64))
+    settings = ExampleSettings(regions=0.0, faded=0.0, mixed=mixed)
+    both = []
+    for seed in range(12):
+        example = draw_example(grey, others, settings, np.random.default_rng(seed))
+        inside = example.rgb[0][example.thing[0] > 0]
+        both.append(bool((inside < 0.1).any() and (inside > 0.9).any()))
+    assert (any(both), all(both)) == ((True, False) if mixed else (False, False))
 
 
 def test_blobs_are_something_and_not_everything() -> None:

@@ -1,9 +1,11 @@
 """What a hint and a reference do: does the colour stay on its thing, all through the shot, and nowhere else?"""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 _HINT_RADIUS_PX = 4.0
+_HINT_SIDE_PX = 9
+_SEVERAL = 5
 _SPILL_AB = 5.0  # CIELAB units by which a colour that nobody spoke of may be moved
 _VISIBLE = 0.25  # of the largest area of the thing; of less, nothing is said
 _INSIDE_LIMIT, _SPILL_LIMIT = 6.0, 10.0
@@ -55,7 +59,7 @@ class HintedShot:
     unhinted: tuple[float, ...]
     """Mean distance inside, without a hint."""
     runs: dict[str, HintRun]
-    """`first frame` and `middle frame`."""
+    """With one hint or several, in the first frame or in the middle one, by titles that say so."""
     colours: dict[str, Tensor]
     """(T, 2, H, W), by the same titles, and `no hint`; for the eye."""
 
@@ -70,17 +74,30 @@ class ReferenceRun:
 
 
 def measure_hints(model: Colorizer, shot: Composite) -> HintedShot:
-    """A hint in the middle of the thing: in the first frame, and in the middle one, which must act backward, too."""
+    """One hint in the middle of the thing, and several on it: in the first frame, and in the middle one."""
     padded, _ = pad_to_multiple(shot.lightness, model.spec.multiple_of)
     proposals, size = _proposals(model, padded), shot.lightness.shape[-2:]
     plain = _run(model, proposals, (), size)
     runs, colours = {}, {"no hint": plain}
-    for title, frame in (("first frame", 0), ("middle frame", len(padded) // 2)):
-        x, y = shot.centres[frame]
-        spot = HintSpot(x + 0.5, y + 0.5, _HINT_RADIUS_PX, *shot.ab)
-        colours[title] = _run(model, proposals, (Guide(padded[frame].to(model.device), hints=(spot,)),), size)
+    for count, which in itertools.product((1, _SEVERAL), ("first frame", "middle frame")):
+        frame = 0 if which == "first frame" else len(padded) // 2
+        title = which if count == 1 else f"{which}, {count} hints"
+        guide = Guide(padded[frame].to(model.device), hints=_spots(shot, frame, count))
+        colours[title] = _run(model, proposals, (guide,), size)
         runs[title] = HintRun(frame, _inside(shot, colours[title]), _spill(shot, colours[title], plain))
     return HintedShot(shot.name, _inside(shot, plain), runs, colours)
+
+
+def _spots(shot: Composite, frame: int, count: int) -> tuple[HintSpot, ...]:
+    """The middle of the thing, then each time the place on it that is farthest from all before."""
+    spots = [shot.centres[frame]]
+    solid = cv2.erode(shot.inside[frame].numpy().astype(np.uint8), np.ones((_HINT_SIDE_PX, _HINT_SIDE_PX)))
+    rows, columns = np.nonzero(solid)
+    for _ in range(min(count - 1, len(rows))):
+        nearest = np.min([(columns - x) ** 2 + (rows - y) ** 2 for x, y in spots], axis=0)
+        at = int(nearest.argmax())
+        spots.append((int(columns[at]), int(rows[at])))
+    return tuple(HintSpot(x + 0.5, y + 0.5, _HINT_RADIUS_PX, *shot.ab) for x, y in spots)
 
 
 def measure_reference(model: Colorizer, truth: Truth) -> ReferenceRun:

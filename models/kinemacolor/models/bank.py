@@ -20,7 +20,7 @@ from kinemacolor.models.temporal import Cells, gather, match
 __all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "recall", "scores", "seek"]
 
 GUIDE_EVIDENCE = 256.0
-"""What stands behind a person's word, in frames: eight times the most that the memory of a shot gathers."""
+"""What stands behind a person's word, in frames: eight times the most that is carried of it from frame to frame."""
 
 _RADIUS = 2
 """Of the local search around the place that the keys say, in cells."""
@@ -131,7 +131,7 @@ class Recalled:
     """(1, 1, h, w) how much stands behind both, in frames."""
 
 
-def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells) -> Recalled:
+def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells, carried: Tensor | None) -> Recalled:
     """Read the bank.
 
     Args:
@@ -139,6 +139,7 @@ def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells) -> Recalle
         bank: Kept pictures.
         found: Where the frame's places are in it.
         observed: The frame's cells (B = 1), their colour that of everything but the bank.
+        carried: (1, 4, h, w) a*, b*, cover and evidence that the previous frame's guides' layer brings; None: none.
     """
     virtual = Cells.unstack(_fetch(bank.cells, found))
     share = match(virtual.descriptor, observed.descriptor, _RADIUS)
@@ -146,7 +147,7 @@ def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells) -> Recalle
     planes = torch.cat((covered, virtual.confidence, virtual.lightness), dim=1)
     ab, cover, lightness = torch.split(gather(planes, share, _RADIUS), [2, 1, 1], dim=1)
     ab = ab / cover.clamp_min(_LEAST_COVER)
-    trust = net.judge(_clues(share, found, observed, ab, lightness))
+    trust = net.judge(torch.cat((_clues(share, found, observed, ab, lightness), _claims(cover, carried)), dim=1))
     return Recalled(ab, cover, GUIDE_EVIDENCE * trust)
 
 
@@ -162,9 +163,12 @@ def _fetch(cells: Tensor, found: Found) -> Tensor:
 
 
 def _clues(share: Tensor, found: Found, observed: Cells, ab: Tensor, lightness: Tensor) -> Tensor:
-    """(B, 8, h, w): how clear the place is, how much evidence there is on both sides, how far both are apart."""
+    """(B, 8, h, w): how clear the place is, how sure the shot is of itself, how far both are apart."""
     flat = share.flatten(1, 2)
-    coarse = F.interpolate(found.share.unsqueeze(1), scale_factor=float(_FINE), mode="nearest")
+    coarse, agreed = (
+        F.interpolate(plane.unsqueeze(1), scale_factor=float(_FINE), mode="nearest")
+        for plane in (found.share, _agreement(found))
+    )
     colour_step = (ab - observed.ab).square().sum(dim=1, keepdim=True).add(1e-6).sqrt() / _COLOUR_SCALE
     lightness_step = (lightness - observed.lightness).abs() / _LIGHTNESS_SCALE
     return torch.cat(
@@ -173,10 +177,31 @@ def _clues(share: Tensor, found: Found, observed: Cells, ab: Tensor, lightness: 
             flat.square().sum(dim=1, keepdim=True),
             coarse,
             (coarse + 1e-4).log() / 4.0 + 1.0,
-            torch.ones_like(lightness),  # a person's word has all the evidence there is
+            agreed,
             (1.0 + observed.confidence).log() / _LOG_EVIDENCE,
             colour_step.clamp(max=_CLUE_LIMIT),
             lightness_step.clamp(max=_CLUE_LIMIT),
         ),
         dim=1,
     )
+
+
+def _agreement(found: Found) -> Tensor:
+    """(B, m, n): share of a place's eight neighbours that were found where they lie beside it in the same picture."""
+    height, width = found.row.shape[-2:]
+    moved = (
+        found.row - torch.arange(height, device=found.row.device).view(-1, 1),
+        found.column - torch.arange(width, device=found.column.device),
+        found.picture,
+    )
+    planes = torch.stack(moved, dim=1).float()
+    around = F.unfold(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3).view(-1, 3, 9, height, width)
+    apart = (around - planes.unsqueeze(2)).abs() <= torch.tensor([1.0, 1.0, 0.0], device=planes.device).view(3, 1, 1, 1)
+    return (apart.all(dim=1).sum(dim=1) - 1.0) / 8.0
+
+
+def _claims(cover: Tensor, carried: Tensor | None) -> Tensor:
+    """(B, 3, h, w): what was found says of the colour's holding, what was carried says, and with how much evidence."""
+    if carried is None:
+        return torch.cat((cover, torch.zeros_like(cover), torch.zeros_like(cover)), dim=1)
+    return torch.cat((cover, carried[:, 2:3], (1.0 + carried[:, 3:]).log() / _LOG_EVIDENCE), dim=1)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -10,23 +11,28 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kinemacolor.models.color import linear_to_srgb, srgb_to_linear
 from kinemacolor.models.deoldify_picture import IMAGE_RENDER_FACTOR, coloured_as_authors
+from kinemacolor.models.grey_input import GreyInput
+from kinemacolor.models.networks import ddcolor
+from kinemacolor.models.networks.ddcolor import DDColor
 from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 from kinemacolor.models.pillow_resize import resized
+from kinemacolor.models.published_lab import opencv_lightness, published_lightness, published_srgb
 from kinemacolor.models.rgb_frames import RgbFrames
 from kinemacolor.models.spatial import crop, pad_to_multiple
 
-__all__ = ["OFFICIAL_SIDE_PX", "Hint", "colorize_image"]
+__all__ = ["DDCOLOR_SIDE_PX", "OFFICIAL_SIDE_PX", "Hint", "colorize_image"]
 
 OFFICIAL_SIDE_PX = 256
-"""To whose square the authors squash every picture."""
+"""To whose square Zhang et al. squash every picture."""
+DDCOLOR_SIDE_PX = 512
+"""To whose square the authors of DDColor squash every picture."""
 _MULTIPLE = 8
 
 Image = NDArray[np.uint8]
-Network = Eccv16 | Siggraph17 | Deoldify
+Enlarging = Literal["official", "bicubic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,44 +70,56 @@ def colorize_image(
     hints: Sequence[Hint] = (),
     temperature: float | None = None,
     render_factor: int | None = None,
+    enlarging: Enlarging = "official",
 ) -> Image:
     """Colour a picture.
 
-    The authors' procedure. `Eccv16` and `Siggraph17` (richzhang/colorization, demo_release.py): squashed to 256 x 256,
-    bicubic; its L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture.
-    `Deoldify` (jantic/DeOldify, deoldify/filters.py): squashed to the square of the render factor; its grey through the
-    network; the result enlarged, bilinear; joined with the Y' of the full picture. So 8-bit R'G'B' come out that were
-    clipped to the gamut: this is for comparison with others. `kinemacolor render` keeps luma and gamut.
+    The authors' procedure. Zhang et al. (richzhang/colorization, demo_release.py): squashed to 256 x 256, bicubic; its
+    L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture. DDColor
+    (piddnad/DDColor, ddcolor/pipeline.py): squashed to 512 x 512, bilinear without a filter; a* and b* enlarged by
+    repeating the nearest. DeOldify (jantic/DeOldify, deoldify/filters.py): squashed to the square of the render factor;
+    its grey through the network; the result enlarged, bilinear; joined with the Y' of the full picture. So 8-bit
+    R'G'B' come out that were clipped to the gamut: this is for comparison with others. `kinemacolor render` keeps luma
+    and gamut.
 
     Args:
-        network: `Eccv16`, `Siggraph17` or `Deoldify`, from `load_network`.
+        network: `Eccv16`, `Siggraph17`, `DDColor` or `Deoldify`, from `load_network`.
         image: (H, W, 3) sRGB codes or (H, W) grey; the colour in it is not looked at.
         short_side_px: None: the square; else the picture keeps its shape and is reduced to this short side. Of
             `Deoldify` a* and b* are then taken, as `kinemacolor render` does.
         hints: For `Siggraph17`; where they overlap the later one holds.
         temperature: For `Eccv16`, of the annealed mean; None: that of the authors' files, 1 / 2.606.
         render_factor: For `Deoldify`: the square has 16 times this; None: 35, theirs for pictures (for film it is 21).
+        enlarging: How a* and b* come to the size of the picture: as the authors do it, or bicubic, which shows no
+            squares where a large picture is coloured by DDColor. `Deoldify` gives a* and b* with `short_side_px` alone.
 
     Returns:
         (H, W, 3) sRGB codes.
 
     Raises:
         TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
-        ValueError: The picture has another shape, or the side, the temperature or the factor is not positive.
+        ValueError: The picture has another shape; the side, the temperature or the factor is not positive; or there is
+            no such way of enlarging.
     """
-    if not isinstance(network, (Eccv16, Siggraph17, Deoldify)):
+    if enlarging not in get_args(Enlarging):
+        raise ValueError(f"expected one of {', '.join(get_args(Enlarging))}, found {enlarging!r}")
+    if not isinstance(network, (Eccv16, Siggraph17, DDColor, Deoldify)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     _refuse_others_options(network, hints, temperature, render_factor)
     rgb = _planes(image)
     if isinstance(network, Deoldify) and short_side_px is None:
-        factor = IMAGE_RENDER_FACTOR if render_factor is None else render_factor
-        return _codes(coloured_as_authors(network, rgb, factor))
-    small = _reduced(rgb, short_side_px)
-    lightness, padding = pad_to_multiple(_lightness(small), _MULTIPLE)
-    ab = crop(_colour(network, lightness, _placed(hints, small.shape[-2:], lightness.shape[-2:]), temperature), padding)
-    if ab.shape[-2:] != rgb.shape[-2:]:
-        ab = F.interpolate(ab, size=rgb.shape[-2:], mode="bilinear", align_corners=False)
-    out = _srgb(torch.cat((_lightness(rgb), ab), dim=1))
+        if enlarging != "official":
+            raise TypeError("expected a short side where deoldify's a* and b* shall be enlarged otherwise, found none")
+        return _codes(
+            coloured_as_authors(network, rgb, IMAGE_RENDER_FACTOR if render_factor is None else render_factor)
+        )
+    if isinstance(network, DDColor):
+        lightness, ab, mode = opencv_lightness(rgb / 255), _ddcolor_ab(network, rgb, short_side_px), "nearest"
+    else:
+        lightness = published_lightness(rgb.double() / 255)
+        ab, mode = _zhang_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
+    ab = _enlarged(ab, rgb.shape[-2:], mode if enlarging == "official" else enlarging)
+    out = published_srgb(torch.cat((lightness, ab), dim=1), z_from_zero=not isinstance(network, DDColor))
     return _codes((out * 255).round().to(torch.uint8))
 
 
@@ -123,8 +141,44 @@ def _refuse_others_options(
         raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
 
 
+def _enlarged(ab: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
+    if ab.shape[-2:] == size:
+        return ab
+    if mode == "nearest":
+        return F.interpolate(ab, size=size, mode=mode)
+    return F.interpolate(ab, size=size, mode=mode, align_corners=False)
+
+
+def _ddcolor_ab(network: DDColor, rgb: Tensor, short_side_px: int | None) -> Tensor:
+    """(1, 2, h, w) at the size that the network saw."""
+    if short_side_px is None:
+        side = (DDCOLOR_SIDE_PX, DDCOLOR_SIDE_PX)
+        small = F.interpolate(rgb / 255, size=side, mode="bilinear", align_corners=False)
+    else:
+        small = _reduced(rgb, short_side_px) / 255
+    lightness, padding = pad_to_multiple(opencv_lightness(small), ddcolor.MULTIPLE)
+    return crop(GreyInput(network)(lightness), padding)
+
+
+def _zhang_ab(
+    network: Eccv16 | Siggraph17 | Deoldify,
+    rgb: Tensor,
+    short_side_px: int | None,
+    hints: Sequence[Hint],
+    temperature: float | None,
+) -> Tensor:
+    """(1, 2, h, w) at the size that the network saw."""
+    small = _reduced(rgb, short_side_px)
+    lightness, padding = pad_to_multiple(published_lightness(small.double() / 255), _MULTIPLE)
+    hint = _placed(hints, small.shape[-2:], lightness.shape[-2:])
+    return crop(_colour(network, lightness, hint, temperature), padding)
+
+
 def _colour(
-    network: Network, lightness: Tensor, hint: tuple[Tensor, Tensor] | None, temperature: float | None
+    network: Eccv16 | Siggraph17 | Deoldify,
+    lightness: Tensor,
+    hint: tuple[Tensor, Tensor] | None,
+    temperature: float | None,
 ) -> Tensor:
     arguments: tuple[object, ...] = () if hint is None else hint
     if temperature is not None:
@@ -172,29 +226,3 @@ def _reduced(rgb: Tensor, short_side_px: int | None) -> Tensor:
         raise ValueError(f"expected a positive side, found {short_side_px}")
     scale = min(1.0, short_side_px / min(height, width))
     return resized(rgb, max(1, round(height * scale)), max(1, round(width * scale)), "bicubic")
-
-
-# ---- CIELAB with the constants of scikit-image, which the authors use; ours have more digits ----
-
-_RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-_WHITE = (0.95047, 1.0, 1.08883)
-_JOINT, _SLOPE, _OFFSET = 0.008856, 7.787, 16 / 116
-
-
-def _lightness(rgb: Tensor) -> Tensor:
-    """(B, 3, H, W) uint8 to (B, 1, H, W) CIE L*."""
-    weights = torch.tensor(_RGB_TO_XYZ[1], dtype=torch.float64).view(3, 1, 1)
-    luminance = (srgb_to_linear(rgb.double() / 255) * weights).sum(dim=1, keepdim=True)
-    f = torch.where(luminance > _JOINT, luminance ** (1 / 3), luminance * _SLOPE + _OFFSET)
-    return (116 * f - 16).float()
-
-
-def _srgb(lab: Tensor) -> Tensor:
-    """(B, 3, H, W) CIELAB to sRGB in [0, 1]; what is outside of it is clipped component by component."""
-    lightness, a, b = lab.double().unbind(dim=1)
-    fy = (lightness + 16) / 116
-    f = torch.stack((fy + a / 500, fy, (fy - b / 200).clamp_min(0)), dim=1)
-    xyz = torch.where(f > 0.2068966, f**3, (f - _OFFSET) / _SLOPE)
-    xyz = xyz * torch.tensor(_WHITE, dtype=torch.float64).view(3, 1, 1)
-    to_rgb = torch.linalg.inv(torch.tensor(_RGB_TO_XYZ, dtype=torch.float64))
-    return linear_to_srgb(torch.einsum("ij,bjhw->bihw", to_rgb, xyz))

@@ -39,7 +39,7 @@ def _get(values: argparse.Namespace) -> None:
     _say(f"{official.name}: {official.licence}. {official.terms}")
     sha256 = values.sha256 if values.sha256 is not None else official.sha256
     if not sha256:
-        _say(f"{official.name}: its authors publish no hash; the file is checked by the names and shapes in it alone")
+        _say(f"{official.name}: no hash of the authors' file is known; it is checked by the names and shapes in it")
     # A folder of its own: any name may stand in an address, that of installed weights, too.
     folder = models_folder() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def _get(values: argparse.Namespace) -> None:
         try:
             card = import_weights(official.name, target)
         finally:
-            target.unlink()
+            target.unlink()  # what is no such file is not kept either, where no hash has said so before
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with
@@ -82,10 +82,18 @@ def _licence(values: argparse.Namespace) -> None:
 
 
 def _tell(card: Card) -> None:
-    whose = "the authors' file" if card.is_official else "not the authors' file by its hash"
-    if not official_network(card.name).sha256:
-        whose = "whose it is cannot be told: no hash is published"
-    _say(f"{card.name}: imported from {card.imported_from} ({whose}); {card.licence}. {card.terms}")
+    _say(f"{card.name}: imported from {card.imported_from} ({_whose(card)}); {card.licence}. {card.terms}")
+
+
+def _whose(card: Card) -> str:
+    official = official_network(card.name)
+    if card.is_official:
+        return "the authors' file"
+    if not official.sha256:
+        unknown = "whose it is cannot be told: no hash of the authors' file is known"
+        return f"{unknown}; this one's SHA-256 is {card.imported_sha256}"
+    more = f"; those of {official.others} are not known" if official.others else ""
+    return f"not the authors' file by its hash{more}"
 
 
 class _Meter:

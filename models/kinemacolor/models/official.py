@@ -1,16 +1,18 @@
 """The networks of others that this project knows: where their authors' weights are, and under which terms.
 
-Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, jantic/DeOldify, as
-of November 2026.
+Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, piddnad/DDColor,
+jantic/DeOldify (November 2026).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
+from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
@@ -19,7 +21,6 @@ from kinemacolor.models.networks.siggraph17 import Siggraph17
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
 _ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
-
 _DEEPAI = "https://data.deepai.org/deoldify/"
 
 _ZHANG_TERMS = (
@@ -41,7 +42,7 @@ class OfficialNetwork:
     url: str
     """Of the file; empty: it is not to be had any more."""
     sha256: str
-    """Of the file, lower case hexadecimal; its first digits, where the authors give no more; empty: they give none."""
+    """Of the file, lower case hexadecimal; its first digits, where no more is known; empty, where nothing is."""
     licence: str
     """Terms of the weights, in short."""
     terms: str
@@ -52,6 +53,29 @@ class OfficialNetwork:
     """Ends of the names of tensors in the file that the network does not use."""
     optional: tuple[str, ...] = ("num_batches_tracked",)
     """Ends of the names of tensors that older files lack."""
+    others: str = ""
+    """More files of the authors for the same network, whose hashes are not known."""
+
+
+def _ddcolor(
+    name: str, url: str, settings: DDColorSettings, description: str, *, sha256: str = "", others: str = ""
+) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper="Kang, Yang, Ouyang, Ren, Li, Xie: DDColor: Towards Photo-Realistic Image Colorization via Dual "
+        "Decoders, ICCV 2023",
+        make=partial(DDColor, settings),
+        url=url,
+        sha256=sha256,
+        licence="Apache-2.0",
+        terms="That is the licence of the code, and as others report of the weights, too, by the cards beside them; "
+        "they were trained on ImageNet, whose terms allow non-commercial research and education.",
+        source="github.com/piddnad/DDColor",
+        # A classifier that the training of the encoder left behind.
+        ignored=("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias"),
+        others=others,
+    )
 
 
 def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str) -> OfficialNetwork:
@@ -106,6 +130,20 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 terms="The authors say nothing of the weights.",
                 source="github.com/phoenix104104/fast_blind_video_consistency",
                 ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
+            ),
+            _ddcolor(
+                "ddcolor-t",
+                "https://huggingface.co/piddnad/DDColor-models/resolve/main/ddcolor_paper_tiny.pth",
+                TINY,
+                "colour queries over a small ConvNeXt; lively, each frame alone",
+            ),
+            _ddcolor(
+                "ddcolor-l",
+                "https://modelscope.cn/models/damo/cv_ddcolor_image-colorization/resolve/master/pytorch_model.pt",
+                LARGE,
+                "colour queries over a large ConvNeXt; lively, each frame alone",
+                sha256="17c460d7e55b32a598370621d77173be59e03c24b0823f06821db23a50c263ce",  # as others have noted it
+                others="ddcolor_paper, ddcolor_artistic",
             ),
             _deoldify(
                 "deoldify-video",

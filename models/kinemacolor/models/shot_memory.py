@@ -23,6 +23,8 @@ __all__ = ["KinemaState", "Shot", "ShotNets", "advance", "carry_told", "open_sho
 _TENSORS = ("memory", "told", "cells", "keys")
 _NOTHING = 0.5
 """Evidence that nobody has said anything of a place, in frames: what newly appears belongs to no guide."""
+_TOLD_LIMIT = 32.0
+"""Most evidence that the guides' layer carries from a frame to the next, in frames."""
 _LEAST_COVER = 1e-4
 
 
@@ -131,7 +133,7 @@ def advance(nets: ShotNets, state: KinemaState, observed: Cells, lightness: Tens
     if state.bank is None:
         return Shot(KinemaState(memory), known.ab, torch.zeros_like(known.confidence[0]))
     found = seek(nets.recall, state.bank, nets.recall.key(lightness.unsqueeze(0)))
-    told = renew_told(recall(nets.recall, state.bank, found, known), told)
+    told = renew_told(recall(nets.recall, state.bank, found, known, told), told)
     ab, shown = overlay(known.ab, told)
     return Shot(KinemaState(memory, told[0].clone(), state.bank), ab, shown[0])
 
@@ -148,7 +150,7 @@ def carry_told(told: Tensor, share: Tensor, trust: Tensor, settings: TemporalSet
     ab, cover, evidence = torch.split(told, [2, 1, 1], dim=1)
     found = gather(torch.cat((ab * cover, cover, evidence), dim=1), share, settings.radius)
     ab, cover, evidence = torch.split(found, [2, 1, 1], dim=1)
-    return torch.cat((ab / cover.clamp_min(_LEAST_COVER), cover, evidence.clamp_max(settings.limit) * trust), dim=1)
+    return torch.cat((ab / cover.clamp_min(_LEAST_COVER), cover, evidence.clamp_max(_TOLD_LIMIT) * trust), dim=1)
 
 
 def renew_told(said: Recalled, carried: Tensor | None) -> Tensor:

@@ -77,4 +77,4 @@ def _by_colour(hints: Sequence[HintSpot]) -> list[list[HintSpot]]:
 
 
 def _mean_colour(thing: Sequence[HintSpot], device: torch.device) -> Tensor:
-    return torch.tensor([(hint.a, hint.b) for hint in thing], device=device).mean(dim=0)
+    return torch.tensor([(hint.a, hint.b) for hint in thing], dtype=torch.float32, device=device).mean(dim=0)

@@ -31,7 +31,7 @@ class TemporalSettings:
 
     radius: int = 3
     """Search radius in cells: a motion of up to 4 * radius pixels per frame is followed."""
-    limit: float = 32.0
+    limit: float = 4.0
     """Largest confidence of the memory, in frames: how many frames are averaged at most."""
 
 

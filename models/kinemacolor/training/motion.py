@@ -51,6 +51,8 @@ class MovingPicture:
     """(T - 1, h, w, 2) float32: x, y of each cell in the previous frame, in the units of `grid_sample` ([-1, 1])."""
     seen: Tensor
     """(T - 1, 1, h, w) float32: 1 where the cell was visible in the previous frame."""
+    thing: Tensor | None = None
+    """(T, 1, h, w) float32: share of each cell that a made object covers; None: there is no made object."""
 
 
 def film_clip(frames: NDArray[np.uint8], settings: MotionSettings, rng: np.random.Generator) -> MovingPicture:
@@ -93,7 +95,8 @@ def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.ran
     scene = _Layer.draw(photos[0], side, settings.pan_px, settings.zoom, settings.frames, rng)
     frames, places = zip(*(scene.show(side, t) for t in range(settings.frames)), strict=True)
     covers = [np.zeros((side, side), np.float32)] * settings.frames
-    if rng.random() < settings.objects:
+    has_thing = rng.random() < settings.objects
+    if has_thing:
         passing = _Layer.draw(photos[1], side, settings.object_px, settings.zoom, settings.frames, rng)
         shape = _Shape.draw(side, rng)
         over, over_places = zip(*(passing.show(side, t) for t in range(settings.frames)), strict=True)
@@ -107,9 +110,11 @@ def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.ran
     else:
         origins = [scene.before(places[t], t) for t in range(1, settings.frames)]
     origin = torch.from_numpy(np.stack(origins)).permute(0, 3, 1, 2).float()
-    seen = _visible(torch.from_numpy(np.stack(covers)).unsqueeze(1), origin, side)
+    cover = torch.from_numpy(np.stack(covers)).unsqueeze(1)
+    seen = _visible(cover, origin, side)
     grid = (F.avg_pool2d(origin, CELL) + 0.5) / side * 2.0 - 1.0
-    return MovingPicture(_codes(np.stack(frames)), grid.permute(0, 2, 3, 1), seen)
+    thing = F.avg_pool2d(cover, CELL) if has_thing else None
+    return MovingPicture(_codes(np.stack(frames)), grid.permute(0, 2, 3, 1), seen, thing)
 
 
 @dataclass(frozen=True, slots=True)

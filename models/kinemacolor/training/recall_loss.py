@@ -14,7 +14,19 @@ from kinemacolor.models.shot_memory import ShotNets, carry_told, overlay, renew_
 from kinemacolor.models.temporal import Cells, TemporalSettings, carry, match
 from kinemacolor.training.memory_loss import distance, masked_mean
 
-__all__ = ["GuidedShot", "RecallLoss", "recall_loss"]
+__all__ = ["Claim", "GuidedShot", "RecallLoss", "recall_loss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That a thing of the shot has one colour, whatever it was when it was filmed: what hints say."""
+
+    ab: Tensor
+    """(1, 2, 1, 1) that colour."""
+    cover: Tensor
+    """(T, 1, h, w) share of each cell that is the thing's."""
+    known: Tensor
+    """(T, 1, h, w) 1 where the cover is known, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,8 @@ class GuidedShot:
     """Frame of this shot that the first picture of the bank is; None: it is of a stranger's."""
     asked: Sequence[int]
     """Frames in which the places of the source are sought."""
+    claim: Claim | None = None
+    """What is true of the shot's colours beside what it would be without the bank; None: `lab` is true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +88,11 @@ def recall_loss(
         with torch.no_grad():
             known, carried = _carry(nets, before, told, observed, settings)
             found = seek(nets.recall, shot.bank, shot.keys[t : t + 1])
-        renewed = renew_told(recall(nets.recall, shot.bank, found, known), carried)
+        renewed = renew_told(recall(nets.recall, shot.bank, found, known, carried), carried)
         colour, _ = overlay(known.ab, renewed)
-        true = shot.lab[t : t + 1, 1:]
-        right.append(distance(colour, true).mean())
-        alone.append(distance(known.ab, true).mean())
+        true, counts = _truth(shot, t, known.ab)
+        right.append(masked_mean(distance(colour, true), counts))
+        alone.append(masked_mean(distance(known.ab, true), counts))
         if shown is not None:
             calm.append(_unrest(shown, colour, shot.origin[t - 1 : t], shot.seen[t - 1 : t]))
         before, shown, told = known, colour.detach(), renewed.detach()
@@ -99,6 +113,14 @@ def _carry(
     share = match(before.descriptor, observed.descriptor, settings.radius)
     known, trust = carry(nets.memory, before, observed, share, settings)
     return known, carry_told(told, share, trust, settings)
+
+
+def _truth(shot: GuidedShot, t: int, alone: Tensor) -> tuple[Tensor, Tensor]:
+    """(1, 2, h, w) what the colour should be, and (1, 1, h, w) where that is known."""
+    if shot.claim is None:
+        return shot.lab[t : t + 1, 1:], torch.ones_like(shot.lab[t : t + 1, :1])
+    cover = shot.claim.cover[t : t + 1]
+    return alone * (1.0 - cover) + shot.claim.ab * cover, shot.claim.known[t : t + 1]
 
 
 def _unrest(before: Tensor, after: Tensor, origin: Tensor, seen: Tensor) -> Tensor:

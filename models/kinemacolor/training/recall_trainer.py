@@ -1,8 +1,8 @@
 """The trainer of the bank of `kinema`, on top of a frame network and a memory that stay as they are.
 
-Each shot gets a bank of one or two pictures, as a film may have them: a frame with its true colours, whole or with a
-blob of them as hints leave it; a frame with the colours of the frame network and modest confidence, as a key frame
-of the shot would be; and frames of another shot, that nothing is to be taken from.
+Each shot gets a bank of one or two pictures, as a film may have them: a frame with its true colours, as a reference; a
+frame in which one thing has a colour that it never had, and nothing is said of the rest, as hints leave it; and frames
+of another shot, that nothing is to be taken from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,15 @@ from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MovingPicture
 from kinemacolor.training.photos import Picture
 from kinemacolor.training.proposing import frozen, propose, unflatten
-from kinemacolor.training.recall_loss import GuidedShot, RecallLoss, recall_loss
+from kinemacolor.training.recall_loss import Claim, GuidedShot, RecallLoss, recall_loss
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
 __all__ = ["BankSettings", "RecallRecipe", "RecallTrainer"]
 
 _SOFT_PX = 0.5  # of a blob's border, in cells
+_SURELY = 0.99
+_LEAST_AREA = 0.01  # of the picture, for a made object that one would hint at
+_CHROMA = (8.0, 60.0)  # of hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,8 @@ class BankSettings:
     """Share of the banks with two pictures; the others have one."""
     strangers: float = 0.15
     """Share of the pictures that are of another shot."""
-    hints: float = 0.35
-    """Share of the pictures that are known in a blob only."""
+    hints: float = 0.55
+    """Share of the shots in which a thing was given another colour, known where the bank's picture shows the thing."""
     asked: int = 4
     """Frames of a shot in which the first picture's places are sought."""
 
@@ -146,12 +149,15 @@ class RecallTrainer(TrainingLoop):
     def _guide(self, seen: _Seen, shot: int, rng: np.random.Generator) -> GuidedShot:
         """One of the shots, with a bank."""
         settings, frames = self.recipe.bank, len(seen.observed)
-        places = []
-        for _ in range(2 if rng.random() < settings.pairs else 1):
-            stranger = rng.random() < settings.strangers
-            places.append((int(rng.integers(frames)), (shot + stranger) % seen.lab.shape[1]))
-        cells = torch.stack([self._keep(seen, *place, rng) for place in places])
-        keys = torch.stack([seen.keys[place] for place in places])
+        claim, source = None, int(rng.integers(frames))
+        if rng.random() < settings.hints:
+            claim, source = self._claim(seen.pictures[shot], rng)
+        places = [(source, shot)]
+        if claim is None and rng.random() < settings.strangers:
+            places = [_stranger(seen, shot, rng)]
+        if rng.random() < settings.pairs:
+            another = claim is None and rng.random() >= settings.strangers
+            places.append((int(rng.integers(frames)), shot) if another else _stranger(seen, shot, rng))
         picture = seen.pictures[shot]
         return GuidedShot(
             observed=[_only(cells_of_frame, shot) for cells_of_frame in seen.observed],
@@ -159,21 +165,55 @@ class RecallTrainer(TrainingLoop):
             lab=seen.lab[:, shot],
             origin=picture.origin.to(self.device),
             seen=picture.seen.to(self.device),
-            bank=Bank(cells, keys),
+            bank=Bank(
+                torch.cat([_keep(seen, place, claim if place[1] == shot else None) for place in places]),
+                torch.stack([seen.keys[place] for place in places]),
+            ),
             source=places[0][0] if places[0][1] == shot else None,
             asked=[int(t) for t in rng.choice(frames, min(settings.asked, frames), replace=False)],
+            claim=claim,
         )
 
-    def _keep(self, seen: _Seen, frame: int, shot: int, rng: np.random.Generator) -> Tensor:
-        """(12, h, w): a frame as the bank keeps it."""
-        settings = self.recipe.bank
-        cells = _only(seen.observed[frame], shot)
-        ab, cover = seen.lab[frame, shot, 1:].unsqueeze(0), torch.ones_like(cells.confidence)
-        if rng.random() < settings.hints:
-            height, width = cover.shape[-2:]
-            blob = cv2.GaussianBlur(draw_blob(height, width, rng), (3, 3), _SOFT_PX)
-            cover = cover * torch.from_numpy(blob).to(self.device)
-        return Cells(cells.descriptor, cells.lightness, ab, cover).stacked()[0]
+    def _claim(self, picture: MovingPicture, rng: np.random.Generator) -> tuple[Claim, int]:
+        """A thing of the shot in a colour of its own, and a frame that shows it well."""
+        angle, chroma = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(*_CHROMA)
+        ab = torch.tensor([chroma * np.cos(angle), chroma * np.sin(angle)], dtype=torch.float32).view(1, 2, 1, 1)
+        areas = picture.thing.flatten(1).mean(dim=1) if picture.thing is not None else torch.zeros(1)
+        if picture.thing is not None and areas.max() > _LEAST_AREA:
+            well = torch.nonzero(areas > 0.5 * areas.max()).flatten().tolist()
+            cover, known, source = picture.thing, torch.ones_like(picture.thing), int(rng.choice(well))
+        else:
+            (cover, known), source = _follow(picture, rng), 0
+        return Claim(ab.to(self.device), cover.to(self.device), known.to(self.device)), source
+
+
+def _stranger(seen: _Seen, shot: int, rng: np.random.Generator) -> tuple[int, int]:
+    """A frame of another shot, if there is one."""
+    return int(rng.integers(len(seen.observed))), (shot + 1) % seen.lab.shape[1]
+
+
+def _follow(picture: MovingPicture, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """(T, 1, h, w) twice: a blob of the first frame carried along the true motion, and where that is known."""
+    height, width = picture.seen.shape[-2:]
+    blob = cv2.GaussianBlur(draw_blob(height, width, rng), (3, 3), _SOFT_PX)
+    covers = [torch.from_numpy(blob).view(1, 1, height, width)]
+    known = [torch.ones_like(covers[0])]
+    for origin, seen in zip(torch.split(picture.origin, 1), torch.split(picture.seen, 1), strict=True):
+        both = torch.cat((covers[-1], known[-1]), dim=1)
+        moved = F.grid_sample(both, origin, mode="bilinear", padding_mode="border", align_corners=False)
+        covers.append(moved[:, :1])
+        known.append(seen * (moved[:, 1:] > _SURELY).float())
+    return torch.cat(covers), torch.cat(known)
+
+
+def _keep(seen: _Seen, place: tuple[int, int], claim: Claim | None) -> Tensor:
+    """(1, 12, h, w): a frame as the bank keeps it."""
+    frame, shot = place
+    cells = _only(seen.observed[frame], shot)
+    ab, cover = seen.lab[frame, shot, 1:].unsqueeze(0), torch.ones_like(cells.confidence)
+    if claim is not None:
+        ab, cover = claim.ab.expand_as(ab), claim.cover[frame : frame + 1]
+    return Cells(cells.descriptor, cells.lightness, ab, cover).stacked()
 
 
 def _only(cells: Cells, shot: int) -> Cells:

@@ -27,6 +27,7 @@ _UNSURE = 1.8  # up to that many times as far a colour may belong to the thing a
 _UNSURE_WEIGHT = 0.1
 _AREA = (0.015, 0.6)  # of a region, as a share of the picture
 _CONTRAST, _BRIGHTNESS = (0.5, 1.2), (0.3, 0.7)
+_SOFT_PX = (0.5, 1.3)  # standard deviation
 _SPOT_RADII = 3
 _MARGIN = 5  # pixels between the thing and a hint of another
 
@@ -39,6 +40,8 @@ class ExampleSettings:
     """Share that are regions of a photo, where one is found; the others are laid on."""
     faded: float = 0.3
     """Share of the laid-on pieces whose contrast and brightness are changed."""
+    mixed: float = 0.45
+    """Share of the laid-on pieces that are of two pictures, one beside the other: things of two materials."""
     more_hints: float = 0.35
     """Share with two to four hints of the thing; the others have one."""
     others: float = 0.35
@@ -61,19 +64,21 @@ class Example:
     """(1, side, side) 1 where a hint of something else is."""
 
 
-def draw_example(rgb: Tensor, other: Tensor, settings: ExampleSettings, rng: np.random.Generator) -> Example:
+def draw_example(
+    rgb: Tensor, others: tuple[Tensor, Tensor], settings: ExampleSettings, rng: np.random.Generator
+) -> Example:
     """Make an example.
 
     Args:
         rgb: (3, side, side) sRGB code values in [0, 1] of a photo.
-        other: The same of another, to lay a piece of it on the first.
+        others: The same of two others, to lay a piece of them on the first.
         settings: Which kinds.
         rng: Source of randomness.
     """
     region = _region(rgb, rng) if rng.random() < settings.regions else None
     if region is None:
         thing = draw_blob(rgb.shape[1], rgb.shape[2], rng)
-        rgb, weight = _lay_on(rgb, other, thing, settings.faded, rng), np.ones_like(thing)
+        rgb, weight = _lay_on(rgb, _material(others, settings, rng), thing, rng), np.ones_like(thing)
     else:
         thing, weight = region
     here, elsewhere = _hints(thing, settings, rng)
@@ -100,12 +105,23 @@ def _region(rgb: Tensor, rng: np.random.Generator) -> tuple[_Mask, _Mask] | None
     return None
 
 
-def _lay_on(rgb: Tensor, other: Tensor, thing: _Mask, faded: float, rng: np.random.Generator) -> Tensor:
-    """A picture with another on it where the thing is, its border a pixel soft."""
-    cover = torch.from_numpy(cv2.GaussianBlur(thing, (3, 3), 0.7))
-    if rng.random() < faded:
-        other = ((other - 0.5) * float(rng.uniform(*_CONTRAST)) + float(rng.uniform(*_BRIGHTNESS))).clamp(0.0, 1.0)
-    return rgb * (1.0 - cover) + other * cover
+def _material(others: tuple[Tensor, Tensor], settings: ExampleSettings, rng: np.random.Generator) -> Tensor:
+    """(3, side, side): what a thing is made of."""
+    material, second = others
+    if rng.random() < settings.mixed:
+        side = material.shape[-1]
+        seam = int(rng.integers(side // 3, 2 * side // 3))
+        along = torch.arange(side) < seam
+        material = torch.where(along if rng.random() < 0.5 else along.unsqueeze(-1), material, second)
+    if rng.random() < settings.faded:
+        material = (material - 0.5) * float(rng.uniform(*_CONTRAST)) + float(rng.uniform(*_BRIGHTNESS))
+    return material.clamp(0.0, 1.0)
+
+
+def _lay_on(rgb: Tensor, material: Tensor, thing: _Mask, rng: np.random.Generator) -> Tensor:
+    """A picture with a material on it where the thing is, its border a pixel or two soft."""
+    cover = torch.from_numpy(cv2.GaussianBlur(thing, (0, 0), float(rng.uniform(*_SOFT_PX))))
+    return rgb * (1.0 - cover) + material * cover
 
 
 def _hints(thing: _Mask, settings: ExampleSettings, rng: np.random.Generator) -> tuple[_Mask, _Mask]:

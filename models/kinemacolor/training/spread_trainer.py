@@ -131,7 +131,9 @@ class SpreadTrainer(TrainingLoop):
         settings, pictures = self._kind(np.random.default_rng((recipe.seed, self.step)).random())
         count = max(1, settings.count // self.workers)
         crops = sample_crops(pictures, replace(settings, count=2 * count), rng)
-        return [draw_example(*pair, recipe.examples, rng) for pair in zip(crops[:count], crops[count:], strict=True)]
+        photos, others = crops[:count], crops[count:]
+        pairs = zip(others, others.roll(1, 0), strict=True)
+        return [draw_example(photo, pair, recipe.examples, rng) for photo, pair in zip(photos, pairs, strict=True)]
 
     def _kind(self, chance: float) -> tuple[CropSettings, Sequence[Picture]]:
         recipe, (small, large) = self.recipe, self._photos

@@ -16,7 +16,7 @@ KEY_CELL = 8
 """Network pixels per key, along each axis."""
 KEY = 32
 """Channels of a key."""
-RECALL_CLUES = 8
+RECALL_CLUES = 11
 """Channels of what `RecallNet.judge` looks at; `bank.recall` makes them."""
 
 _WIDTH, _JUDGE_WIDTH = 48, 16
@@ -26,7 +26,7 @@ _NEARNESS = 1.0
 
 
 class RecallNet(nn.Module):
-    """Keys and judgement; 73,315 parameters."""
+    """Keys and judgement; 73,747 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class RecallNet(nn.Module):
         return F.normalize(found, dim=1) * (0.5 * self.sharpness).exp()
 
     def judge(self, clues: Tensor) -> Tensor:
-        """(B, 8, h, w) clues to a factor (B, 1, h, w) in (0, 1) for the confidence of what was recalled."""
+        """(B, 11, h, w) clues to a factor (B, 1, h, w) in (0, 1) for the confidence of what was recalled."""
         return torch.sigmoid(self.weigh(clues))
 
 
