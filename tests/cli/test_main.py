@@ -82,6 +82,7 @@ def test_debug_shows_where():
         (ServerStartError("x"), 3),
         (ServerStartError("x", 3), 3),
         (ServerStartError("x", 2), 2),
+        (ServerStartError("x", 5), 5),
         (RequestRefusedError("x", ErrorReason.TOO_MANY_CLIPS), 3),
         (RequestRefusedError("x", ErrorReason.UNKNOWN_MODEL), 2),
         (RequestRefusedError("x", ErrorReason.UNSUPPORTED), 2),

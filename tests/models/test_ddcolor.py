@@ -320,7 +320,7 @@ def test_a_picture_of_any_size_is_coloured(shape: tuple[int, ...], short_side: i
 
 
 def test_hints_and_temperatures_are_refused() -> None:
-    with pytest.raises(TypeError, match="a network with a temperature"):
+    with pytest.raises(TypeError, match=r"with a temperature \(eccv16\), found coloured"):
         colorize_image(Coloured(), np.zeros((8, 8), np.uint8), temperature=0.3)
     with pytest.raises(ValueError, match="one of official, bicubic, found 'lanczos'"):
         colorize_image(Coloured(), np.zeros((8, 8), np.uint8), enlarging="lanczos")

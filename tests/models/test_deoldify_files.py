@@ -21,7 +21,7 @@ from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import load_network
 from kinemacolor.models.library import import_weights
 from kinemacolor.models.networks.deoldify import DeoldifySettings
-from kinemacolor.models.registry import describe_model, list_models, load_model
+from kinemacolor.models.registry import describe_model, list_models, load_families, load_model
 from kinemacolor.models.selftest import sample_lightness
 
 NAMES = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
@@ -141,7 +141,7 @@ def test_the_card_says_whose_they_are(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "MIT" in capsys.readouterr().out
     path = saved(tmp_path / "gen.pth", {"model": state(name), "opt": {}})
     assert main(["import", name, "--from", str(path)]) == 0
-    assert "no hash of the authors' file is known" in capsys.readouterr().out
+    assert "whose it is cannot be told: no hash of the authors' file is known" in capsys.readouterr().out
     assert main(["verify", name]) == 0
     assert f"{name}: as it was imported, SHA-256" in capsys.readouterr().out
     assert len(describe_model(name).weights_sha256) == 64
@@ -165,6 +165,16 @@ def test_each_colours_a_shot_with_each_temporal_network(tmp_path: Path, name: st
     assert runs[0].shape == (3, 2, 32, 48)
     assert torch.isfinite(runs[0]).all()
     assert float(runs[0].abs().max()) > 1
+
+
+def test_combinations_share_the_frame_network(tmp_path: Path) -> None:
+    """As the comparison runs them: a proposal of one is gone on from by all; the first frame of a shot is its own."""
+    import_weights("deoldify-video", saved(tmp_path / "gen.pth", state("deoldify-video")))
+    names = ["deoldify-video", "deoldify-video+memory", "deoldify-video+lai"]
+    ((alone, *steadied),) = load_families(names)
+    (proposal,) = alone.propose(sample_lightness(1, 32, 48))
+    for model in steadied:
+        assert torch.equal(model.step(model.init_state(), proposal).ab, proposal.ab)
 
 
 # ---- fetching without a hash ----
@@ -202,7 +212,7 @@ def test_a_file_without_a_published_hash_is_fetched_and_said_so(
 ) -> None:
     data = saved(tmp_path / "gen.pth", {"model": state("deoldify-stable"), "opt": {}}).read_bytes()
     assert get(address, data, monkeypatch) == 0
-    assert "its authors publish no hash; the file is checked by the names and shapes in it" in capsys.readouterr().out
+    assert "no hash of the authors' file is known; it is checked by the names and shapes" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [
         "deoldify-stable.json",
         "deoldify-stable.safetensors",

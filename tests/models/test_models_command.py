@@ -229,7 +229,7 @@ def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept
 ) -> None:
     shop.behaviour = "page"
     assert main(["get", "ddcolor-t", "--url", shop.url]) == 1
-    assert "found a web page" in capsys.readouterr().err
+    assert "expected a file of weights, found a web page" in capsys.readouterr().err
     assert names(folder) == []
 
 
@@ -251,7 +251,7 @@ def test_import_verify_and_licence(
     assert main(["verify", "lai"]) == 2
     assert "kinemacolor models get lai" in capsys.readouterr().err
     assert main(["import", "lai", "--from", str(path)]) == 0
-    assert "not the authors' file by its hash" in capsys.readouterr().out
+    assert "whose it is cannot be told: no hash of the authors' file is known" in capsys.readouterr().out
     assert main(["verify", "lai"]) == 0
     data = bytearray((folder / "lai.safetensors").read_bytes())
     data[-5] ^= 1

@@ -50,29 +50,15 @@ def weights(layout: Mapping[str, Tensor]) -> dict[str, Tensor]:
         else:
             numbers = random.normal(0, 0.1, like.shape)
         made[name] = torch.from_numpy(np.asarray(numbers, dtype=np.float32))
-    spectral = _nearly_singular if "refine_net.0.0.weight_orig" in layout else _first_guess
     for name in [name.removesuffix("_orig") for name in made if name.endswith("weight_orig")]:
-        made[f"{name}_u"], made[f"{name}_v"] = spectral(made[f"{name}_orig"], made[f"{name}_u"])
+        made[f"{name}_u"], made[f"{name}_v"] = _half_a_step(made[f"{name}_orig"], made[f"{name}_u"])
     return made
 
 
-def _nearly_singular(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Two power iterations: near enough to keep activations alive, far enough that bettering them is noticed.
-
-    Of DDColor. Its numbers and DeOldify's were compared with the authors' code under different starts.
-    """
-    rows, u = kernel.flatten(1).double(), u.double()
-    for _ in range(2):
-        v = torch.nn.functional.normalize(rows.T @ u, dim=0)
-        u = torch.nn.functional.normalize(rows @ v, dim=0)
-    return u.float(), v.float()
-
-
-def _first_guess(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """Vectors of length 1 whose sigma is of the right size, but not the largest singular value."""
-    u = u / u.norm()
-    v = kernel.flatten(1).t() @ u
-    return u, v / v.norm()
+def _half_a_step(kernel: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors of length 1 that keep activations alive, but no singular ones, so that bettering them is noticed."""
+    rows, u = kernel.flatten(1).double(), torch.nn.functional.normalize(u.double(), dim=0)
+    return u.float(), torch.nn.functional.normalize(rows.T @ u, dim=0).float()
 
 
 def with_seeded_weights(network: nn.Module) -> nn.Module:
@@ -104,10 +90,6 @@ def lai(network: nn.Module) -> Tensor:
     return torch.cat(outputs)
 
 
-def ddcolor(network: nn.Module) -> Tensor:
-    return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
-
-
 def deoldify(network: nn.Module) -> Tensor:
     """One picture, of a size whose half is odd further down: there the nearest samples are taken."""
     return network((uniform(8, 1, 3, 54, 74) - 0.45) / 0.225)
@@ -117,6 +99,10 @@ def reduced(kind: Literal["wide", "deep"], factor: float) -> Callable[[], Deoldi
     """An eighth of the authors' width, and fewer blocks."""
     encoder = ResNetKind((1, 2, 1, 1), bottleneck=kind == "wide")
     return lambda: Deoldify(DeoldifySettings(kind=kind, encoder=encoder, width=8, factor=factor))
+
+
+def ddcolor(network: nn.Module) -> Tensor:
+    return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
 
 
 RUNS = {

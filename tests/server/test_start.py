@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 from box import start
 from streams import wait_until
 
-from kinemacolor.server import lifecycle
+from kinemacolor.server import engine, lifecycle
 from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.main import main
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,14 @@ def test_a_server_that_cannot_start_says_why_in_one_line(options: list[str], cod
     status, stderr = start(*options)
     assert (status, stderr.count("\n")) == (code, 1), stderr
     assert text in stderr
+
+
+def test_a_model_without_memory_is_one_line_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engine, "load_model", lambda *_, **__: torch.empty(1 << 60, dtype=torch.uint8))
+    assert main(["--model", "tiny"]) == 5
+    assert capsys.readouterr().err == "kinemacolor serve: no memory for the model\n"
 
 
 def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callable[..., object]) -> None:

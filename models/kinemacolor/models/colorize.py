@@ -33,7 +33,6 @@ _MULTIPLE = 8
 
 Image = NDArray[np.uint8]
 Enlarging = Literal["official", "bicubic"]
-Network = Eccv16 | Siggraph17 | Deoldify | DDColor
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +74,13 @@ def colorize_image(
 ) -> Image:
     """Colour a picture.
 
-    The authors' procedure. `Eccv16` and `Siggraph17` (richzhang/colorization, demo_release.py): squashed to 256 x 256,
-    bicubic; its L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture.
-    `DDColor` (piddnad/DDColor, ddcolor/pipeline.py): squashed to 512 x 512, bilinear without a filter; a* and b*
-    enlarged by repeating the nearest. `Deoldify` (jantic/DeOldify, deoldify/filters.py): squashed to the square of the
-    render factor; its grey through the network; the result enlarged, bilinear; joined with the Y' of the full picture.
-    So 8-bit R'G'B' come out that were clipped to the gamut: this is for comparison with others. `kinemacolor render`
-    keeps luma and gamut.
+    The authors' procedure. Zhang et al. (richzhang/colorization, demo_release.py): squashed to 256 x 256, bicubic; its
+    L* through the network; a* and b* enlarged, bilinear; joined with the L* of the full picture. DDColor
+    (piddnad/DDColor, ddcolor/pipeline.py): squashed to 512 x 512, bilinear without a filter; a* and b* enlarged by
+    repeating the nearest. DeOldify (jantic/DeOldify, deoldify/filters.py): squashed to the square of the render factor;
+    its grey through the network; the result enlarged, bilinear; joined with the Y' of the full picture. So 8-bit
+    R'G'B' come out that were clipped to the gamut: this is for comparison with others. `kinemacolor render` keeps luma
+    and gamut.
 
     Args:
         network: `Eccv16`, `Siggraph17`, `DDColor` or `Deoldify`, from `load_network`.
@@ -92,30 +91,33 @@ def colorize_image(
         temperature: For `Eccv16`, of the annealed mean; None: that of the authors' files, 1 / 2.606.
         render_factor: For `Deoldify`: the square has 16 times this; None: 35, theirs for pictures (for film it is 21).
         enlarging: How a* and b* come to the size of the picture: as the authors do it, or bicubic, which shows no
-            squares where a large picture is coloured by DDColor.
+            squares where a large picture is coloured by DDColor. `Deoldify` gives a* and b* with `short_side_px` alone.
 
     Returns:
         (H, W, 3) sRGB codes.
 
     Raises:
         TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
-        ValueError: The picture has another shape, the side, the temperature or the factor is not positive, or there is
+        ValueError: The picture has another shape; the side, the temperature or the factor is not positive; or there is
             no such way of enlarging.
     """
     if enlarging not in get_args(Enlarging):
         raise ValueError(f"expected one of {', '.join(get_args(Enlarging))}, found {enlarging!r}")
-    if not isinstance(network, Network):
+    if not isinstance(network, (Eccv16, Siggraph17, DDColor, Deoldify)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     _refuse_others_options(network, hints, temperature, render_factor)
     rgb = _planes(image)
     if isinstance(network, Deoldify) and short_side_px is None:
-        factor = IMAGE_RENDER_FACTOR if render_factor is None else render_factor
-        return _codes(coloured_as_authors(network, rgb, factor))
+        if enlarging != "official":
+            raise TypeError("expected a short side where deoldify's a* and b* shall be enlarged otherwise, found none")
+        return _codes(
+            coloured_as_authors(network, rgb, IMAGE_RENDER_FACTOR if render_factor is None else render_factor)
+        )
     if isinstance(network, DDColor):
         lightness, ab, mode = opencv_lightness(rgb / 255), _ddcolor_ab(network, rgb, short_side_px), "nearest"
     else:
         lightness = published_lightness(rgb.double() / 255)
-        ab, mode = _lightness_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
+        ab, mode = _zhang_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
     ab = _enlarged(ab, rgb.shape[-2:], mode if enlarging == "official" else enlarging)
     out = published_srgb(torch.cat((lightness, ab), dim=1), z_from_zero=not isinstance(network, DDColor))
     return _codes((out * 255).round().to(torch.uint8))
@@ -125,6 +127,18 @@ def _codes(rgb: Tensor) -> Image:
     """(1, 3, H, W) uint8 to (H, W, 3)."""
     codes: Image = rgb[0].permute(1, 2, 0).contiguous().numpy()
     return codes
+
+
+def _refuse_others_options(
+    network: nn.Module, hints: Sequence[Hint], temperature: float | None, render_factor: int | None
+) -> None:
+    name = type(network).__name__.lower()
+    if hints and not isinstance(network, Siggraph17):
+        raise TypeError(f"expected a network that takes hints (siggraph17), found {name}")
+    if temperature is not None and not isinstance(network, Eccv16):
+        raise TypeError(f"expected a network with a temperature (eccv16), found {name}")
+    if render_factor is not None and not isinstance(network, Deoldify):
+        raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
 
 
 def _enlarged(ab: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
@@ -146,7 +160,7 @@ def _ddcolor_ab(network: DDColor, rgb: Tensor, short_side_px: int | None) -> Ten
     return crop(GreyInput(network)(lightness), padding)
 
 
-def _lightness_ab(
+def _zhang_ab(
     network: Eccv16 | Siggraph17 | Deoldify,
     rgb: Tensor,
     short_side_px: int | None,
@@ -160,20 +174,11 @@ def _lightness_ab(
     return crop(_colour(network, lightness, hint, temperature), padding)
 
 
-def _refuse_others_options(
-    network: nn.Module, hints: Sequence[Hint], temperature: float | None, render_factor: int | None
-) -> None:
-    name = type(network).__name__.lower()
-    if hints and not isinstance(network, Siggraph17):
-        raise TypeError(f"expected a network that takes hints (siggraph17), found {name}")
-    if temperature is not None and not isinstance(network, Eccv16):
-        raise TypeError(f"expected a network with a temperature (eccv16), found {name}")
-    if render_factor is not None and not isinstance(network, Deoldify):
-        raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
-
-
 def _colour(
-    network: Network, lightness: Tensor, hint: tuple[Tensor, Tensor] | None, temperature: float | None
+    network: Eccv16 | Siggraph17 | Deoldify,
+    lightness: Tensor,
+    hint: tuple[Tensor, Tensor] | None,
+    temperature: float | None,
 ) -> Tensor:
     arguments: tuple[object, ...] = () if hint is None else hint
     if temperature is not None:

@@ -39,13 +39,13 @@ def _get(values: argparse.Namespace) -> None:
     _say(f"{official.name}: {official.licence}. {official.terms}")
     sha256 = values.sha256 if values.sha256 is not None else official.sha256
     if not sha256:
-        _say(f"{official.name}: its authors publish no hash; the file is checked by the names and shapes in it alone")
+        _say(f"{official.name}: no hash of the authors' file is known; it is checked by the names and shapes in it")
     # A folder of its own: any name may stand in an address, that of installed weights, too.
     folder = models_folder() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
-        download(url, target, values.sha256 if values.sha256 is not None else official.sha256, _Meter(target.name))
+        download(url, target, sha256, _Meter(target.name))
         try:
             card = import_weights(official.name, target)
         finally:
@@ -89,8 +89,9 @@ def _whose(card: Card) -> str:
     official = official_network(card.name)
     if card.is_official:
         return "the authors' file"
-    if not official.sha256 and official.url:
-        return f"no hash of the authors' file is known; this one's SHA-256 is {card.imported_sha256}"
+    if not official.sha256:
+        unknown = "whose it is cannot be told: no hash of the authors' file is known"
+        return f"{unknown}; this one's SHA-256 is {card.imported_sha256}"
     more = f"; those of {official.others} are not known" if official.others else ""
     return f"not the authors' file by its hash{more}"
 

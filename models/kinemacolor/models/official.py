@@ -12,7 +12,7 @@ from types import MappingProxyType
 from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
-from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor
+from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
@@ -21,24 +21,12 @@ from kinemacolor.models.networks.siggraph17 import Siggraph17
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
 _ZHANG = "https://colorizers.s3.us-east-2.amazonaws.com/"
-
 _DEEPAI = "https://data.deepai.org/deoldify/"
 
 _ZHANG_TERMS = (
     "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
     "research and education."
 )
-
-
-_DDCOLOR_PAPER = (
-    "Kang, Yang, Ouyang, Ren, Li, Xie: DDColor: Towards Photo-Realistic Image Colorization via Dual Decoders, ICCV 2023"
-)
-_DDCOLOR_TERMS = (
-    "That is the licence of the code, and as others report of the weights, too, by the cards beside them; they were "
-    "trained on ImageNet, whose terms allow non-commercial research and education."
-)
-_DDCOLOR_IGNORED = ("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias")
-"""A classifier that the training of the encoder left behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +57,27 @@ class OfficialNetwork:
     """More files of the authors for the same network, whose hashes are not known."""
 
 
+def _ddcolor(
+    name: str, url: str, settings: DDColorSettings, description: str, *, sha256: str = "", others: str = ""
+) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper="Kang, Yang, Ouyang, Ren, Li, Xie: DDColor: Towards Photo-Realistic Image Colorization via Dual "
+        "Decoders, ICCV 2023",
+        make=partial(DDColor, settings),
+        url=url,
+        sha256=sha256,
+        licence="Apache-2.0",
+        terms="That is the licence of the code, and as others report of the weights, too, by the cards beside them; "
+        "they were trained on ImageNet, whose terms allow non-commercial research and education.",
+        source="github.com/piddnad/DDColor",
+        # A classifier that the training of the encoder left behind.
+        ignored=("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias"),
+        others=others,
+    )
+
+
 def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str) -> OfficialNetwork:
     return OfficialNetwork(
         name=name,
@@ -78,7 +87,8 @@ def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str)
         url=url,
         sha256="",  # the project publishes none
         licence="MIT, for code and weights",
-        terms="The authors' README puts the weights under MIT, too; they were trained on ImageNet.",
+        terms="The authors' README releases them so. They were trained on ImageNet, whose terms allow non-commercial "
+        "research and education.",
         source="github.com/jantic/DeOldify",
     )
 
@@ -121,29 +131,18 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 source="github.com/phoenix104104/fast_blind_video_consistency",
                 ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
             ),
-            OfficialNetwork(
-                name="ddcolor-t",
-                description="colour queries over a small ConvNeXt; lively, each frame alone",
-                paper=_DDCOLOR_PAPER,
-                make=partial(DDColor, TINY),
-                url="https://huggingface.co/piddnad/DDColor-models/resolve/main/ddcolor_paper_tiny.pth",
-                sha256="",
-                licence="Apache-2.0",
-                terms=_DDCOLOR_TERMS,
-                source="github.com/piddnad/DDColor",
-                ignored=_DDCOLOR_IGNORED,
+            _ddcolor(
+                "ddcolor-t",
+                "https://huggingface.co/piddnad/DDColor-models/resolve/main/ddcolor_paper_tiny.pth",
+                TINY,
+                "colour queries over a small ConvNeXt; lively, each frame alone",
             ),
-            OfficialNetwork(
-                name="ddcolor-l",
-                description="colour queries over a large ConvNeXt; lively, each frame alone",
-                paper=_DDCOLOR_PAPER,
-                make=partial(DDColor, LARGE),
-                url="https://modelscope.cn/models/damo/cv_ddcolor_image-colorization/resolve/master/pytorch_model.pt",
+            _ddcolor(
+                "ddcolor-l",
+                "https://modelscope.cn/models/damo/cv_ddcolor_image-colorization/resolve/master/pytorch_model.pt",
+                LARGE,
+                "colour queries over a large ConvNeXt; lively, each frame alone",
                 sha256="17c460d7e55b32a598370621d77173be59e03c24b0823f06821db23a50c263ce",  # as others have noted it
-                licence="Apache-2.0",
-                terms=_DDCOLOR_TERMS,
-                source="github.com/piddnad/DDColor",
-                ignored=_DDCOLOR_IGNORED,
                 others="ddcolor_paper, ddcolor_artistic",
             ),
             _deoldify(

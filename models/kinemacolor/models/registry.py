@@ -42,6 +42,7 @@ _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
 _ZHANG_MULTIPLE = 8
+_DDCOLOR = ("ddcolor-t", "ddcolor-l")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
 _DEOLDIFY_MULTIPLE = 16
 """The authors' squares have sides in steps of 16."""
@@ -230,9 +231,8 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
-            "ddcolor-t": _official_entry("ddcolor-t", _ddcolor_frames, ddcolor.MULTIPLE),
-            "ddcolor-l": _official_entry("ddcolor-l", _ddcolor_frames, ddcolor.MULTIPLE),
-            **{name: _official_entry(name, _deoldify_frames, _DEOLDIFY_MULTIPLE) for name in _DEOLDIFY},
+            **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
+            **{name: _official_entry(name, _DEOLDIFY_MULTIPLE, _deoldify_frames) for name in _DEOLDIFY},
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -247,16 +247,12 @@ def _set_threads(threads: int) -> None:
 # ---- networks of others, with weights that the user has imported ----
 
 
-def _ddcolor_frames(name: str) -> nn.Module:
-    return GreyInput(load_installed(name))
-
-
-def _deoldify_frames(name: str) -> nn.Module:
-    return RgbFrames(fold_norms(load_installed(name)))
+def _deoldify_frames(network: nn.Module) -> nn.Module:
+    return RgbFrames(fold_norms(network))
 
 
 def _official_entry(
-    name: str, make: Callable[[str], nn.Module] = load_installed, multiple_of: int = _ZHANG_MULTIPLE
+    name: str, multiple_of: int = _ZHANG_MULTIPLE, taking_lightness: Callable[[nn.Module], nn.Module] = lambda n: n
 ) -> _Entry:
     official = official_network(name)
 
@@ -279,7 +275,7 @@ def _official_entry(
 
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
         described = spec()
-        frames = PlainFrames.on(device, lambda: make(name), multiple_of)
+        frames = PlainFrames.on(device, lambda: taking_lightness(load_installed(name)), multiple_of)
         if spec() != described:
             raise CheckpointError(f"{name}: other weights were imported while these were loaded; try again")
         return ComposedColorizer(described, frames, NoSteadying(), device)

@@ -29,9 +29,9 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> int:
-    if isinstance(error, ServerStartError) and error.exit_status == USAGE:
-        # Server and client share the meaning of exit codes: its arguments were the user's.
-        return USAGE
+    if isinstance(error, ServerStartError) and error.exit_status in (USAGE, OUT_OF_MEMORY):
+        # Server and client share the meaning of exit codes: its arguments were the user's, and so is the machine.
+        return error.exit_status
     if isinstance(error, ClientError):
         return _BY_REASON.get(error.reason, SERVER) if error.reason is not None else SERVER
     if isinstance(error, SourceError):

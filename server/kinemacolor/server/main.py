@@ -10,9 +10,10 @@ from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.server import logs
 from kinemacolor.server.config import ConfigError, ServerConfig, parse_bytes
 from kinemacolor.server.lifecycle import StartError, serve
+from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_folder import STATE_VARIABLE
 
-_OK, _ERROR, _USAGE, _SERVER = 0, 1, 2, 3
+_OK, _ERROR, _USAGE, _SERVER, _OUT_OF_MEMORY = 0, 1, 2, 3, 5
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,9 +111,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, _SERVER)
     except ModelError as error:
         return _complain(error, _ERROR)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _complain("no memory for the model", _OUT_OF_MEMORY)
     return _OK
 
 
-def _complain(error: Exception, code: int) -> int:
+def _complain(error: Exception | str, code: int) -> int:
     sys.stderr.write(f"kinemacolor serve: {error}\n")
     return code
