@@ -7,7 +7,6 @@ have the names of those in the authors' files.
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -20,8 +19,7 @@ from torch import Tensor
 
 from kinemacolor.models.checkpoint import load_weights, save_weights
 from kinemacolor.models.networks.deoldify import Deoldify
-from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
-from kinemacolor.training.data import TrainingData, read_data
+from kinemacolor.training.data import TrainingData
 from kinemacolor.training.deoldify_critic import Critic
 from kinemacolor.training.deoldify_figures import HeldOut
 from kinemacolor.training.deoldify_gan import BEST_FILE, GanTrainer
@@ -30,23 +28,20 @@ from kinemacolor.training.deoldify_recipe import NOGAN_RECIPES, NoGanRecipe
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.loop import TrainingLoop
+from kinemacolor.training.photo_data import SMALL_PHOTOS_PX, read_photo_data
 from kinemacolor.training.photos import Picture
-from kinemacolor.training.proposing import frozen
-from kinemacolor.training.recipe import Watch, read_recipe
-from kinemacolor.training.run_command import carry_out, checkpoint_of, parse_run
+from kinemacolor.training.recipe import Watch
+from kinemacolor.training.run_command import carry_out, checkpoint_of, keep_recipe, parse_run
+from kinemacolor.training.trunk import pretrained_trunk
 from kinemacolor.training.watch import Watcher
 
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 
-_HELD_OUT_ONE_IN = 100
 _HELD_OUT = 256
-_SMALL_PHOTOS_PX = 128
-"""Short side of the small photos of the recipe `kinema`; larger crops are taken from the large ones."""
 _ON_SHEET = 12
 _WATCH = Watch(early_steps=0, sheet_minutes=4.0, checkpoint_minutes=2.0)
-_RECIPE_FILE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +79,9 @@ def main() -> int:
 def _train(arguments: argparse.Namespace) -> None:
     recipe = replace(NOGAN_RECIPES[arguments.recipe], seed=arguments.seed)
     folder = _folder(arguments.out, arguments.stage, arguments.repeat)
-    _keep_recipe(folder, recipe)
+    keep_recipe(folder, asdict(recipe))
     data = _read(arguments, recipe)
-    loss = FeatureLoss(_encoder(data), recipe.loss)
+    loss = FeatureLoss(pretrained_trunk(data), recipe.loss)
     held_out = HeldOut(data.held_out, recipe.gan.side_px, loss)
     stage = _Stage(
         arguments.out, arguments.repeat, recipe, data.small, loss, held_out, arguments.steps, arguments.start
@@ -141,26 +136,7 @@ _STAGES: Mapping[str, Callable[[_Stage], tuple[TrainingLoop, Deoldify]]] = Mappi
 
 
 def _read(arguments: argparse.Namespace, recipe: NoGanRecipe) -> TrainingData:
-    plan = read_recipe("kinema")
-    large = plan.large_photos if recipe.gan.side_px > _SMALL_PHOTOS_PX else None
-    plan = replace(
-        plan,
-        small_photos=large or plan.small_photos,
-        large_photos=None,
-        clips=None,
-        memory=None,
-        recall=None,
-        held_out_one_in=_HELD_OUT_ONE_IN,
-    )
-    return read_data(plan, Path(arguments.data), arguments.limit, _HELD_OUT)
-
-
-def _encoder(data: TrainingData) -> MobileNetV2Encoder:
-    if data.trunk is None:
-        raise RecipeError("expected a recipe with an encoder, found none")
-    encoder = MobileNetV2Encoder()
-    encoder.load_dequantised(data.trunk)
-    return frozen(encoder, "cpu")
+    return read_photo_data(arguments, _HELD_OUT, large=recipe.gan.side_px > SMALL_PHOTOS_PX)
 
 
 def _state_of(path: Path, recipe: NoGanRecipe) -> dict[str, Tensor]:
@@ -171,15 +147,6 @@ def _state_of(path: Path, recipe: NoGanRecipe) -> dict[str, Tensor]:
 
 def _folder(run: Path, stage: str, repeat: int) -> Path:
     return run / (stage if repeat == 1 else f"{stage}-{repeat}")
-
-
-def _keep_recipe(folder: Path, recipe: NoGanRecipe) -> None:
-    """Write down the recipe of a stage, or make sure that it is still the same."""
-    path, text = folder / _RECIPE_FILE, json.dumps(asdict(recipe), indent=1)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise RecipeError(f"the run in {folder} was started with another recipe: see its {_RECIPE_FILE}")
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _best_of(gan: Path) -> Path:

@@ -17,10 +17,10 @@ from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
 from kinemacolor.training.deoldify_figures import HeldOut
 from kinemacolor.training.deoldify_pictures import Pairs
-from kinemacolor.training.deoldify_pretraining import freeze_encoder, seeded
+from kinemacolor.training.deoldify_pretraining import freeze_encoder
 from kinemacolor.training.deoldify_recipe import NoGanRecipe
 from kinemacolor.training.feature_loss import FeatureLoss
-from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, TrainingLoop
+from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, TrainingLoop, seeded
 from kinemacolor.training.photos import Picture
 from kinemacolor.training.stop_rule import best_look, inflection
 

@@ -12,12 +12,12 @@ from kinemacolor.training.deoldify_figures import HeldOut
 from kinemacolor.training.deoldify_pictures import Pairs, normalised
 from kinemacolor.training.deoldify_recipe import NoGanRecipe
 from kinemacolor.training.feature_loss import FeatureLoss
-from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule
+from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, seeded
 from kinemacolor.training.one_cycle import Phase, phase_ends
 from kinemacolor.training.phased_trainer import PhasedTrainer
 from kinemacolor.training.photos import Picture
 
-__all__ = ["CriticTrainer", "GeneratorTrainer", "freeze_encoder", "generator_layers", "seeded"]
+__all__ = ["CriticTrainer", "GeneratorTrainer", "freeze_encoder", "generator_layers"]
 
 _SPLIT = 6
 """Child of the encoder at which fastai splits it: the last two stages learn faster than what is before them."""
@@ -37,11 +37,6 @@ def freeze_encoder(net: Deoldify, frozen: bool) -> None:
         if not isinstance(layer, nn.BatchNorm2d):
             for parameter in layer.parameters(recurse=False):
                 parameter.requires_grad_(not frozen)
-
-
-def seeded(seed: int, step: int) -> None:
-    """What torch draws in a step (dropout) follows from the step alone, so that a run can be gone on with."""
-    torch.manual_seed(seed * 1_000_003 + step)
 
 
 class GeneratorTrainer(PhasedTrainer):

@@ -7,25 +7,22 @@ run's weights are written as safetensors, in the layout of the authors' files.
 import argparse
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from kinemacolor.models.checkpoint import save_weights
 from kinemacolor.models.networks.eccv16 import Eccv16
-from kinemacolor.training.data import read_data
 from kinemacolor.training.eccv16_trainer import Eccv16Recipe, Eccv16Trainer, fold_temperature
 from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.photo_data import read_photo_data
 from kinemacolor.training.photos import CropSettings
-from kinemacolor.training.recipe import read_recipe
 from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, parse_run
 
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 
-_HELD_OUT_ONE_IN = 100
 _HELD_OUT = 128
 """Pictures whose loss is measured: a sixth of a step's time for each line of the log."""
 
@@ -39,16 +36,7 @@ def _train(arguments: argparse.Namespace) -> None:
     path = arguments.out / "run.pt"
     if path.is_file() and (found := _width(torch.load(path, weights_only=True)["net"])) != arguments.width:
         raise RecipeError(f"{arguments.out}: expected a run of width {arguments.width}, found one of width {found}")
-    plan = replace(
-        read_recipe("kinema"),
-        large_photos=None,
-        clips=None,
-        encoder=None,
-        memory=None,
-        recall=None,
-        held_out_one_in=_HELD_OUT_ONE_IN,
-    )
-    data = read_data(plan, Path(arguments.data), arguments.limit, _HELD_OUT)
+    data = read_photo_data(arguments, _HELD_OUT, encoder=False)
     recipe = Eccv16Recipe(
         steps=arguments.steps,
         width=arguments.width,

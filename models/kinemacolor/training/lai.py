@@ -17,13 +17,13 @@ from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.lai import Lai
-from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.card import write_weights
 from kinemacolor.training.data import read_data
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.lai_trainer import LaiRecipe, LaiTrainer
 from kinemacolor.training.recipe import read_recipe
 from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, parse_run
+from kinemacolor.training.trunk import pretrained_trunk
 
 __all__ = ["main"]
 
@@ -40,16 +40,14 @@ def _train(arguments: argparse.Namespace) -> None:
     data = read_data(
         replace(plan, small_photos=plan.large_photos, large_photos=None), Path(arguments.data), arguments.limit
     )
-    if data.trunk is None:
-        raise RecipeError("expected a recipe with an encoder, found none")
-    encoder = MobileNetV2Encoder()
-    encoder.load_dequantised(data.trunk)
     recipe = LaiRecipe(steps=arguments.steps, decay_share=arguments.decay_share, seed=arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
     start = load_file(arguments.start) if arguments.start is not None else None
     start = None if start is None else {name: value.float() for name, value in start.items()}
-    trainer = LaiTrainer(arguments.out, recipe, _frame_network(), encoder, data.clips, data.small, start=start)
+    trainer = LaiTrainer(
+        arguments.out, recipe, _frame_network(), pretrained_trunk(data), data.clips, data.small, start=start
+    )
     go_on(trainer, log_every=25)
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from kinemacolor.training.errors import TrainingFailed
 from kinemacolor.training.weight_average import WeightAverage
 
-__all__ = ["LogLine", "ParameterGroup", "Schedule", "Tally", "TrainingLoop", "learning_rate_factor"]
+__all__ = ["LogLine", "ParameterGroup", "Schedule", "Tally", "TrainingLoop", "learning_rate_factor", "seeded"]
 
 LogLine = dict[str, float]
 """Values of one line of the run's log."""
@@ -90,6 +90,11 @@ def learning_rate_factor(step: int, elapsed_share: float, warm_up_steps: int, de
     warm = min(1.0, (step + 1) / warm_up_steps)
     decayed = (elapsed_share - (1.0 - decay_share)) / decay_share
     return warm * 0.5 * (1.0 + math.cos(math.pi * min(1.0, max(0.0, decayed))))
+
+
+def seeded(seed: int, step: int) -> None:
+    """What torch draws in a step (dropout) follows from the step alone, so that a run can be gone on with."""
+    torch.manual_seed(seed * 1_000_003 + step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What the commands share that train a network of others, such as `eccv16`: train, or with --export write what came."""
 
 import argparse
+import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from kinemacolor.training.errors import RecipeError, TrainingError
 from kinemacolor.training.finished import load_checkpoint
 from kinemacolor.training.loop import TrainingLoop
 
-__all__ = ["carry_out", "checkpoint_of", "go_on", "parse_run"]
+__all__ = ["carry_out", "checkpoint_of", "go_on", "keep_recipe", "kept_recipe", "parse_run"]
 
 _log = logging.getLogger(__name__)
+
+_RECIPE_FILE = "recipe.json"
+_BUDGET = ("steps", "minutes")
+"""What of a recipe may be another when a run is gone on with."""
 
 
 def parse_run(parser: argparse.ArgumentParser, *, steps: int | None, seed: int, export: str) -> argparse.Namespace:
@@ -77,3 +82,33 @@ def checkpoint_of(run: Path) -> dict[str, Any]:
         return load_checkpoint(run)
     except FileNotFoundError as error:
         raise RecipeError(f"{run}: expected a run with a checkpoint, found none") from error
+
+
+def keep_recipe(run: Path, recipe: Mapping[str, Any]) -> None:
+    """Write down the recipe of a run, or make sure that it is still the same, apart from the budget.
+
+    Raises:
+        RecipeError: The run was started with another.
+    """
+    path, text = run / _RECIPE_FILE, json.dumps(recipe, indent=1)
+    if path.exists() and _without_budget(kept_recipe(run)) != _without_budget(json.loads(text)):
+        raise RecipeError(f"the run in {run} was started with another recipe: see its {_RECIPE_FILE}")
+    run.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def kept_recipe(run: Path) -> dict[str, Any]:
+    """What `keep_recipe` wrote.
+
+    Raises:
+        RecipeError: Nothing, or it is damaged.
+    """
+    try:
+        recipe: dict[str, Any] = json.loads((run / _RECIPE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{run}: expected a run with its {_RECIPE_FILE}, found none: {error}") from error
+    return recipe
+
+
+def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recipe.items() if key not in _BUDGET}

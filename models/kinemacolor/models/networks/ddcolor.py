@@ -17,7 +17,7 @@ from kinemacolor.models.networks.colour_queries import ColourQueries
 from kinemacolor.models.networks.convnext import ConvNext
 from kinemacolor.models.networks.spectral_up import ShuffleUp, SkipUp, SpectralConv2d
 
-__all__ = ["LARGE", "MULTIPLE", "TINY", "DDColor", "DDColorSettings"]
+__all__ = ["LARGE", "MULTIPLE", "REDUCED", "TINY", "DDColor", "DDColorSettings"]
 
 MULTIPLE = 32
 """Both sides must be multiples of this."""
@@ -58,6 +58,17 @@ LARGE = DDColorSettings(depths=(3, 3, 27, 3), widths=(192, 384, 768, 1536))
 """Of `ddcolor-l`: 227,869,334 parameters, 602 tensors in the file besides those of a classifier."""
 TINY = DDColorSettings(depths=(3, 3, 9, 3), widths=(96, 192, 384, 768))
 """Of `ddcolor-t`: 55,006,646 parameters, 440 tensors."""
+REDUCED = DDColorSettings(
+    depths=(2, 2, 3, 2),
+    widths=(32, 64, 128, 192),
+    decoder_width=128,
+    queries=32,
+    query_width=64,
+    heads=4,
+    inner_width=128,
+    rounds=1,
+)
+"""Of no file of the authors: 2,290,152 parameters, which a CPU can train."""
 
 
 class _Encoder(nn.Module):

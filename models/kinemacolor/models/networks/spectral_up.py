@@ -43,10 +43,11 @@ class SpectralConv2d(nn.Module):
         return F.conv2d(x, self.kernel(), self.bias, padding=self._padding)
 
     def kernel(self) -> Tensor:
-        """The kernel that is used; in training, u and v are bettered first."""
-        if self.training:
-            self.better()
-        return self.weight_orig / torch.dot(self.weight_u, self.weight_orig.flatten(1) @ self.weight_v)
+        """The kernel that is used; in training, u and v are bettered first. In full precision: u and v are kept."""
+        with torch.autocast(self.weight_orig.device.type, enabled=False):
+            if self.training:
+                self.better()
+            return self.weight_orig / torch.dot(self.weight_u, self.weight_orig.flatten(1) @ self.weight_v)
 
     @torch.no_grad()
     def better(self) -> None:
