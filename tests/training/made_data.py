@@ -4,10 +4,15 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
+
+from kinemacolor.training import photo_data
+from kinemacolor.training.recipe import read_recipe
 
 
 def make_data(folder: Path, pictures: int = 12) -> None:
@@ -34,6 +39,21 @@ def make_data(folder: Path, pictures: int = 12) -> None:
                 tar.addfile(entry, io.BytesIO(data))
     rows = "".join(f"{index}.jpg,a.tar\n" for index in range(pictures))
     (folder / "photos" / "manifest.csv").write_text("name,tar\n" + rows)
+
+
+def lay_out_for_kinema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder whose photos `photo_data` takes for those of the recipe `kinema`; it has no encoder."""
+    make_data(folder / "made", pictures=12)
+    photos = folder / "data" / "train_photos"
+    photos.parent.mkdir()
+    (folder / "made" / "photos").rename(photos)
+    (photos / "a.tar").rename(photos / "photos_00.tar.gz")  # tarfile looks at the bytes, not at the name
+    plan = read_recipe("kinema")
+    small = replace(plan.small_photos, manifest=None, manifest_sha256=None)
+    made = replace(plan, small_photos=small, large_photos=None, encoder=None)
+    monkeypatch.setattr(photo_data, "read_recipe", lambda name: made)
+    monkeypatch.setattr(photo_data, "_HELD_OUT_ONE_IN", 3)
+    return photos.parent
 
 
 def make_recipe(

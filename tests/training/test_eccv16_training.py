@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.made_data import make_data
+from tests.training.made_data import lay_out_for_kinema
 
 from kinemacolor.models.bins import published_bins
 from kinemacolor.models.checkpoint import load_weights
@@ -202,18 +202,10 @@ class Command:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
-        make_data(folder / "made", pictures=12)
-        data = folder / "data" / "train_photos"
-        data.parent.mkdir()
-        (folder / "made" / "photos").rename(data)
-        (data / "a.tar").rename(data / "photos_00.tar.gz")  # tarfile looks at the bytes, not at the name
-        plan = eccv16.read_recipe("kinema")
-        photos = eccv16.replace(plan.small_photos, manifest=None, manifest_sha256=None)
-        monkeypatch.setattr(eccv16, "read_recipe", lambda name: eccv16.replace(plan, small_photos=photos))
-        monkeypatch.setattr(eccv16, "_HELD_OUT_ONE_IN", 3)
+        self._data = lay_out_for_kinema(folder, monkeypatch)
 
     def __call__(self, *arguments: str) -> int:
-        usual = ["--out", str(self.folder / "run"), "--data", str(self.folder / "data"), "--threads", "1"]
+        usual = ["--out", str(self.folder / "run"), "--data", str(self._data), "--threads", "1"]
         size = ["--width", "4", "--batch", "2", "--side", "32"]
         self._patch.setattr(sys, "argv", ["eccv16", *usual, *size, *arguments])
         return eccv16.main()

@@ -12,8 +12,9 @@ from tests.training.made_nogan import NETWORK, RECIPE, SIDE, photos
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.models.official import official_network
+from kinemacolor.training.coloured_photos import frechet_distance
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
-from kinemacolor.training.deoldify_figures import HeldOut, frechet_distance
+from kinemacolor.training.deoldify_figures import HeldOut
 from kinemacolor.training.deoldify_gan import GanTrainer
 from kinemacolor.training.deoldify_pictures import denormalised, grey_of, normalised, with_luma_of
 from kinemacolor.training.deoldify_pretraining import CriticTrainer, GeneratorTrainer, freeze_encoder

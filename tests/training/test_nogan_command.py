@@ -2,12 +2,11 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tests.training.made_data import make_data
+from tests.training.made_data import lay_out_for_kinema
 from tests.training.made_nogan import NETWORK, RECIPE
 
 from kinemacolor.models.checkpoint import load_weights
@@ -15,7 +14,6 @@ from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training import deoldify
 from kinemacolor.training.proposing import frozen
-from kinemacolor.training.recipe import read_recipe
 
 
 class Command:
@@ -23,20 +21,12 @@ class Command:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
-        make_data(folder / "made", pictures=12)
-        data = folder / "data" / "train_photos"
-        data.parent.mkdir()
-        (folder / "made" / "photos").rename(data)
-        (data / "a.tar").rename(data / "photos_00.tar.gz")  # tarfile looks at the bytes, not at the name
-        plan = read_recipe("kinema")
-        photos = replace(plan.small_photos, manifest=None, manifest_sha256=None)
-        monkeypatch.setattr(deoldify, "read_recipe", lambda name: replace(plan, small_photos=photos, encoder=None))
-        monkeypatch.setattr(deoldify, "_encoder", lambda data: frozen(MobileNetV2Encoder(), "cpu"))
-        monkeypatch.setattr(deoldify, "_HELD_OUT_ONE_IN", 3)
+        self._data = lay_out_for_kinema(folder, monkeypatch)
+        monkeypatch.setattr(deoldify, "pretrained_trunk", lambda data: frozen(MobileNetV2Encoder(), "cpu"))
         monkeypatch.setattr(deoldify, "NOGAN_RECIPES", {"artistic": RECIPE, "artistic-cpu": RECIPE})
 
     def __call__(self, *arguments: str) -> int:
-        usual = ["--out", str(self.folder / "run"), "--data", str(self.folder / "data"), "--threads", "1"]
+        usual = ["--out", str(self.folder / "run"), "--data", str(self._data), "--threads", "1"]
         self._patch.setattr(sys, "argv", ["deoldify", *usual, "--log-every", "1", *arguments])
         return deoldify.main()
 

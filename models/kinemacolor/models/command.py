@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
 def _get(values: argparse.Namespace) -> None:
     official = official_network(values.name)
     url = values.url or official.url
+    if not url and official.trainer:
+        raise ModelError(f"{official.name}: there is no file to be had; python -m {official.trainer} trains one")
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
@@ -89,6 +91,8 @@ def _whose(card: Card) -> str:
     official = official_network(card.name)
     if card.is_official:
         return "the authors' file"
+    if official.trainer:
+        return "no authors' file: weights trained with this project"
     if not official.sha256:
         unknown = "whose it is cannot be told: no hash of the authors' file is known"
         return f"{unknown}; this one's SHA-256 is {card.imported_sha256}"

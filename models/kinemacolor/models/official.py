@@ -5,14 +5,14 @@ jantic/DeOldify (November 2026).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
 from torch import nn
 
 from kinemacolor.models.errors import UnknownModelError
-from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor, DDColorSettings
+from kinemacolor.models.networks.ddcolor import LARGE, REDUCED, TINY, DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
@@ -55,6 +55,8 @@ class OfficialNetwork:
     """Ends of the names of tensors that older files lack."""
     others: str = ""
     """More files of the authors for the same network, whose hashes are not known."""
+    trainer: str = ""
+    """The module of this project that trains it, where its authors have no file of it: a size of ours."""
 
 
 def _ddcolor(
@@ -75,6 +77,15 @@ def _ddcolor(
         # A classifier that the training of the encoder left behind.
         ignored=("encoder.arch.head_cls.weight", "encoder.arch.head_cls.bias"),
         others=others,
+    )
+
+
+def _ddcolor_reduced() -> OfficialNetwork:
+    return replace(
+        _ddcolor("ddcolor-reduced", "", REDUCED, "DDColor at reduced width: weights trained with this project"),
+        licence="CC-BY-NC-4.0, if trained on this project's photos",
+        terms="Reduced weights, made by training here and not by the authors: their terms are those of the photos.",
+        trainer="kinemacolor.training.ddcolor",
     )
 
 
@@ -145,6 +156,7 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 sha256="17c460d7e55b32a598370621d77173be59e03c24b0823f06821db23a50c263ce",  # as others have noted it
                 others="ddcolor_paper, ddcolor_artistic",
             ),
+            _ddcolor_reduced(),
             _deoldify(
                 "deoldify-video",
                 f"{_DEEPAI}ColorizeVideo_gen.pth",

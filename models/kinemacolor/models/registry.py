@@ -42,7 +42,7 @@ _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
 _ZHANG_MULTIPLE = 8
-_DDCOLOR = ("ddcolor-t", "ddcolor-l")
+_DDCOLOR = ("ddcolor-t", "ddcolor-l", "ddcolor-reduced")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
 _DEOLDIFY_MULTIPLE = 16
 """The authors' squares have sides in steps of 16."""

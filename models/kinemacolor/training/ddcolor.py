@@ -56,6 +56,8 @@ def _recipe(arguments: argparse.Namespace) -> DDColorRecipe:
     recipe = replace(DDCOLOR_RECIPES[arguments.size], seed=arguments.seed)
     if arguments.steps is not None:
         recipe = replace(recipe, steps=arguments.steps)
+    if arguments.minutes is not None:
+        recipe = replace(recipe, minutes=arguments.minutes, steps=arguments.steps)
     if arguments.critic_width is not None:
         recipe = replace(recipe, critic_width=arguments.critic_width)
     return recipe
@@ -75,6 +77,7 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--size", choices=sorted(DDCOLOR_RECIPES), default="reduced", help="of the network (reduced)")
     add("--critic-width", type=int, help="channels of the critic's first layer; 0: none (as the recipe says)")
+    add("--minutes", type=float, help="length of the run, whose schedule follows the clock then")
     add("--log-every", type=int, default=50, help="steps between looks at held-out photos (50)")
     return parse_run(parser, steps=None, seed=DDCOLOR_RECIPES["l"].seed, export="FILE")
 

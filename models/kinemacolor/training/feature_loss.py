@@ -39,7 +39,7 @@ class FeatureLoss:
     """
 
     def __init__(self, encoder: MobileNetV2Encoder, weights: FeatureWeights) -> None:
-        self._encoder, self._weights = encoder, weights
+        self.encoder, self._weights = encoder, weights
 
     def __call__(self, picture: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """How far a picture is from the truth.
@@ -61,5 +61,5 @@ class FeatureLoss:
     def features(self, picture: Tensor) -> list[Tensor]:
         """Of (B, 3, H, W) normalised R'G'B': (B, C, H / stride, W / stride) float32 at strides 4, 8 and 16."""
         rgb = denormalised(picture.float()) * 2 - 1
-        taps = self._encoder(rgb.contiguous(memory_format=torch.channels_last))
+        taps = self.encoder(rgb.contiguous(memory_format=torch.channels_last))
         return [taps[tap].float() for tap in _TAPS]
