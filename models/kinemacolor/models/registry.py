@@ -29,6 +29,7 @@ from kinemacolor.models.networks.normed_convs import fold_norms
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.official import official_network
 from kinemacolor.models.rgb_frames import RgbFrames
+from kinemacolor.models.small_look import SmallLook
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -46,6 +47,8 @@ _DDCOLOR = ("ddcolor-t", "ddcolor-l", "ddcolor-reduced")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
 _DEOLDIFY_MULTIPLE = 16
 """The authors' squares have sides in steps of 16."""
+_DEOLDIFY_REDUCED, _REDUCED_LOOK_PX = "deoldify-reduced", 96
+"""Trained on crops of 64 and 96 pixels; of larger pictures it has the colours wrong all over (docs/training.md)."""
 
 _TEMPORAL_MARK = "+"
 """Between the names of a frame network and of a temporal network: `eccv16+lai`."""
@@ -233,6 +236,7 @@ def _entries() -> Mapping[str, _Entry]:
             "siggraph17": _official_entry("siggraph17"),
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
             **{name: _official_entry(name, _DEOLDIFY_MULTIPLE, _deoldify_frames) for name in _DEOLDIFY},
+            _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, _DEOLDIFY_MULTIPLE, _small_deoldify_frames),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -249,6 +253,10 @@ def _set_threads(threads: int) -> None:
 
 def _deoldify_frames(network: nn.Module) -> nn.Module:
     return RgbFrames(fold_norms(network))
+
+
+def _small_deoldify_frames(network: nn.Module) -> nn.Module:
+    return SmallLook(_deoldify_frames(network), _REDUCED_LOOK_PX, _DEOLDIFY_MULTIPLE)
 
 
 def _official_entry(
