@@ -20,7 +20,7 @@ from kinemacolor.models.command import main
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import load_network
 from kinemacolor.models.library import import_weights
-from kinemacolor.models.networks.deoldify import DeoldifySettings
+from kinemacolor.models.networks.deoldify import WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.registry import describe_model, list_models, load_families, load_model
 from kinemacolor.models.selftest import sample_lightness
 
@@ -34,7 +34,7 @@ def reduced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The same layouts at an eighth of the width, in a folder of the test's own."""
 
     def make(settings: DeoldifySettings) -> torch.nn.Module:
-        return RUNS[f"deoldify-{settings.kind}"][0]()
+        return Deoldify(settings) if settings.width < WIDE.width else RUNS[f"deoldify-{settings.kind}"][0]()
 
     monkeypatch.setattr(official, "Deoldify", make)
     monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))

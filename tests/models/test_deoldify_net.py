@@ -158,11 +158,12 @@ def test_in_evaluation_the_norm_is_that_of_the_file() -> None:
     assert torch.allclose(convolution.kernel(), convolution.weight_orig / sigma)
 
 
-@pytest.mark.parametrize("kind", ["one axis", "biased", "length"])
+@pytest.mark.parametrize("kind", ["one axis", "strided", "biased", "length"])
 def test_folded_norms_give_the_same(kind: str) -> None:
     torch.manual_seed(3)
     make, shape = {
         "one axis": (lambda: SpectralConv(4, 6, 1, axes=1), (1, 4, 9)),
+        "strided": (lambda: SpectralConv(4, 6, 4, stride=2, padding=1), (1, 4, 8, 8)),
         "biased": (lambda: SpectralConv(4, 6, 3, bias=True), (1, 4, 8, 8)),
         "length": (lambda: WeightNormConv(4, 6), (1, 4, 8, 8)),
     }[kind]

@@ -16,7 +16,7 @@ def normalised(rgb: Tensor) -> Tensor:
 
 
 def restored(rgb: Tensor) -> Tensor:
-    """Back."""
+    """What `normalised` was given; not clipped."""
     mean, std = _constants(rgb)
     return rgb * std + mean
 
