@@ -18,6 +18,8 @@ __all__ = ["hint_mask", "spread_hints"]
 
 _SAME_COLOUR = 4.0  # CIELAB units up to which two hints are of one thing
 _MOST_ODDS = 1e4
+_DECISION = 4
+"""Power of the odds: who is a little likelier has nearly all of the place, for a mixture is nobody's colour."""
 
 
 @torch.no_grad()
@@ -48,7 +50,8 @@ def spread_hints(
         odds.append(claim.clamp_max(_MOST_ODDS))
         colours.append(_mean_colour(thing, lightness.device))
     claims = torch.stack(odds)  # (N, 1, 1, h, w)
-    ab = (claims * torch.stack(colours).view(-1, 1, 2, 1, 1)).sum(dim=0) / claims.sum(dim=0).clamp_min(1e-12)
+    shares = claims.pow(_DECISION)
+    ab = (shares * torch.stack(colours).view(-1, 1, 2, 1, 1)).sum(dim=0) / shares.sum(dim=0).clamp_min(1e-24)
     best = claims.amax(dim=0)
     return ab, best / (1.0 + best)
 
