@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests.parity.seeded import SMALL_DDCOLOR, weights, with_seeded_weights
 from torch import Tensor, nn
 
-from kinemacolor.models import colorize, colorize_image, load_network, official
+from kinemacolor.models import colorize, colorize_image, ddcolor_picture, load_network, official
 from kinemacolor.models.command import main
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files import load
@@ -256,21 +256,27 @@ class Functions:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "trap"),
+    ("module", "attribute", "trap"),
     [
-        ("F", Functions(linear)),
-        ("F", Functions(filtered)),
-        ("DDCOLOR_SIDE_PX", 256),
-        ("opencv_lightness", lambda rgb: published_lightness(rgb) + 0.5),
-        ("GreyInput", lambda network: lambda lightness: network((lightness / 100).expand(-1, 3, -1, -1))),
+        (colorize, "F", Functions(linear)),
+        (ddcolor_picture, "F", Functions(filtered)),
+        (ddcolor_picture, "DDCOLOR_SIDE_PX", 256),
+        (colorize, "opencv_lightness", lambda rgb: published_lightness(rgb) + 0.5),
+        (
+            ddcolor_picture,
+            "GreyInput",
+            lambda network: lambda lightness: network((lightness / 100).expand(-1, 3, -1, -1)),
+        ),
     ],
     ids=["chroma not nearest", "filter before 512", "256", "L", "L as grey"],
 )
-def test_a_trap_in_the_pipeline_is_noticed(monkeypatch: pytest.MonkeyPatch, attribute: str, trap: Any) -> None:
+def test_a_trap_in_the_pipeline_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, module: object, attribute: str, trap: Any
+) -> None:
     image = picture(700, 611) if attribute == "F" else picture(128, 160)
     image[::2] //= 2  # something that a filter would take away
     assert differs(image) < 0.001
-    monkeypatch.setattr(colorize, attribute, trap)
+    monkeypatch.setattr(module, attribute, trap)
     assert differs(image) > 0.005
 
 

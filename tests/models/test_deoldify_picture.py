@@ -15,7 +15,8 @@ from tests.parity.seeded import RUNS, with_seeded_weights
 
 from kinemacolor.models import Hint, colorize_image, deoldify_picture
 from kinemacolor.models.deoldify_picture import coloured_as_authors
-from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD, Deoldify
+from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 from kinemacolor.models.pillow_resize import resized
 
@@ -171,6 +172,9 @@ def test_what_does_not_go_with_the_network_is_refused(network: Deoldify) -> None
         colorize_image(network, image, hints=[Hint(0.5, 0.5, (1.0, 2.0))])
     with pytest.raises(TypeError, match=r"with a temperature \(eccv16\), found deoldify"):
         colorize_image(network, image, temperature=0.4)
+    with pytest.raises(TypeError, match=r"expected a short side where deoldify"):
+        colorize_image(network, image, enlarging="bicubic")
+    assert colorize_image(network, image, short_side_px=8, enlarging="bicubic").shape == image.shape
     with pytest.raises(TypeError, match=r"with a render factor \(deoldify\), found siggraph17"):
         colorize_image(Siggraph17(), image, render_factor=21)
     with pytest.raises(ValueError, match="render factor of 1 or more, found 0"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from kinemacolor.models import download, library
 from kinemacolor.models.command import main
@@ -149,6 +150,7 @@ def names(folder: Path) -> list[str]:
 def test_a_file_is_fetched_and_imported(get: Get, folder: Path, weights: bytes) -> None:
     assert get() == (0, "")
     assert names(folder) == ["lai.json", "lai.safetensors"]
+    assert (folder / "lai.safetensors").stat().st_mode == (folder / "lai.json").stat().st_mode
     card = installed_card("lai")
     assert card is not None
     assert card.imported_sha256 == hashlib.sha256(weights).hexdigest()
@@ -230,6 +232,20 @@ def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept
     shop.behaviour = "page"
     assert main(["get", "ddcolor-t", "--url", shop.url]) == 1
     assert "expected a file of weights, found a web page" in capsys.readouterr().err
+    assert names(folder) == []
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_is_said_in_one_line(
+    get: Get, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(library, "save_file", full)
+    code, said = get()
+    assert code == 1
+    assert "expected to keep weights there, found: I/O error: No space left" in said
+    assert said.count("\n") == 1
     assert names(folder) == []
 
 

@@ -9,9 +9,10 @@ from tests.parity.seeded import SMALL_DDCOLOR, uniform, with_seeded_weights
 from tests.parity.test_golden import TOLERANCE, Functions, error
 from torch import Tensor, nn
 
-from kinemacolor.models.networks import colour_queries, convnext, spectral_up
+from kinemacolor.models.networks import colour_queries, convnext, shuffle_up
 from kinemacolor.models.networks.ddcolor import DDColor
-from kinemacolor.models.networks.spectral_up import ShuffleUp, SpectralConv2d
+from kinemacolor.models.networks.normed_convs import SpectralConv
+from kinemacolor.models.networks.shuffle_up import ShuffleUp
 
 Look = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
@@ -63,7 +64,7 @@ def skip_not_normalised(network: nn.Module) -> None:
 
 def singular_values_estimated_anew(network: nn.Module) -> None:
     for layer in network.modules():
-        if isinstance(layer, SpectralConv2d):
+        if isinstance(layer, SpectralConv):
             u, _, v = torch.linalg.svd(layer.weight_orig.flatten(1), full_matrices=False)
             layer.weight_u.copy_(u[:, 0])
             layer.weight_v.copy_(v[0])
@@ -71,7 +72,7 @@ def singular_values_estimated_anew(network: nn.Module) -> None:
 
 def no_spectral_norm(network: nn.Module) -> None:
     for layer in network.modules():
-        if isinstance(layer, SpectralConv2d):
+        if isinstance(layer, SpectralConv):
             layer.weight_v.div_(torch.dot(layer.weight_u, layer.weight_orig.flatten(1) @ layer.weight_v))
 
 
@@ -248,10 +249,10 @@ def turned(place: Tensor, width: int) -> Tensor:
 @pytest.mark.parametrize(
     ("module", "attribute", "trap"),
     [
-        (spectral_up, "F", Functions(pixel_shuffle=shuffled_in_two_steps)),
-        (spectral_up, "F", Functions(pad=padded_below)),
-        (spectral_up, "F", Functions(pad=padded_with_zeros)),
-        (spectral_up, "_blurred", lambda x: x),
+        (shuffle_up, "F", Functions(pixel_shuffle=shuffled_in_two_steps)),
+        (shuffle_up, "F", Functions(pad=padded_below)),
+        (shuffle_up, "F", Functions(pad=padded_with_zeros)),
+        (shuffle_up, "F", Functions(avg_pool2d=lambda x, side, stride: x[..., 1:, 1:])),
         (convnext, "F", Functions(gelu=F.relu)),
         (colour_queries, "_sines", places_from_zero),
         (colour_queries, "_sines", places_in_cells),
@@ -283,11 +284,11 @@ def test_the_norm_behind_the_last_stage_changes_nothing() -> None:
 
 
 def test_mixing_before_spreading_gives_what_spreading_before_mixing_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer = with_seeded_weights(ShuffleUp(6, 5, scale=4, normed=False))
+    layer = with_seeded_weights(ShuffleUp(SpectralConv(6, 5 * 4**2, 1, bias=True), scale=4))
     x, mixing = uniform(9, 2, 6, 7, 9), uniform(10, 2, 3, 5)
     expected = torch.einsum("bkc,bchw->bkhw", mixing, layer(x))
-    for numbers in (1, 1500, spectral_up._STRIP_NUMBERS):
-        monkeypatch.setattr(spectral_up, "_STRIP_NUMBERS", numbers)
+    for numbers in (1, 1500, shuffle_up._STRIP_NUMBERS):
+        monkeypatch.setattr(shuffle_up, "_STRIP_NUMBERS", numbers)
         assert torch.allclose(layer.mixed(x, mixing), expected, atol=1e-6)
 
 

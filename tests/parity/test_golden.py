@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from kinemacolor.models.networks import (
     attention,
     deoldify,
-    deoldify_layers,
     eccv16,
     lai,
+    shuffle_up,
     siggraph17,
+    skip_up,
     zhang_layers,
 )
 from kinemacolor.models.networks.attention import SelfAttention, attend
 from kinemacolor.models.networks.normed_convs import SpectralConv
+from kinemacolor.models.networks.shuffle_up import ShuffleUp
 
 TOLERANCE = 1e-4
 """Of the output's scale."""
@@ -86,7 +88,7 @@ def norm_before_relu_up(network: nn.Module) -> None:
 def norms_estimated_anew(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, SpectralConv):
-            layer.estimate()
+            layer.estimate(15)
 
 
 def norms_in_training(network: nn.Module) -> None:
@@ -149,18 +151,16 @@ def test_a_trap_in_the_layers_is_noticed(name: str, trap: Callable[[nn.Module], 
     assert error(name, trap) > 10 * TOLERANCE
 
 
-def no_blur(x: Tensor) -> Tensor:
-    return F.pixel_shuffle(F.relu(x), 2)
+def no_blur(x: Tensor, side: int, stride: int) -> Tensor:
+    return x[..., 1:, 1:]
 
 
-def relu_after_the_blur(x: Tensor) -> Tensor:
-    large = F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate")
-    return F.relu(F.avg_pool2d(large, 2, stride=1))
+def blur_to_the_right(x: Tensor, sides: tuple[int, ...], mode: str) -> Tensor:
+    return F.pad(x, (0, 1, 0, 1), mode=mode)
 
 
-def blur_to_the_right(x: Tensor) -> Tensor:
-    large = F.pad(F.pixel_shuffle(F.relu(x), 2), (0, 1, 0, 1), mode="replicate")
-    return F.avg_pool2d(large, 2, stride=1)
+def relu_after_the_blur(layer: ShuffleUp, x: Tensor) -> Tensor:
+    return F.relu(shuffle_up._spread(layer.conv(x), 2))
 
 
 def softmax_over_what_looks(f: Tensor, g: Tensor, h: Tensor) -> Tensor:
@@ -199,10 +199,10 @@ class Functions:
 
 
 DEOLDIFY_TRAPS = [
-    (deoldify_layers, "_shuffled", no_blur),
-    (deoldify_layers, "_shuffled", relu_after_the_blur),
-    (deoldify_layers, "_shuffled", blur_to_the_right),
-    (deoldify_layers, "F", Functions(interpolate=bilinear)),
+    (shuffle_up, "F", Functions(avg_pool2d=no_blur)),
+    (ShuffleUp, "forward", relu_after_the_blur),
+    (shuffle_up, "F", Functions(pad=blur_to_the_right)),
+    (skip_up, "F", Functions(interpolate=bilinear)),
     (attention, "attend", softmax_over_what_looks),
     (attention, "attend", scaled_attention),
     (deoldify, "_RANGE", 1.0),

@@ -239,3 +239,5 @@ def test_a_curve_has_its_levels() -> None:
     assert "dasharray" not in draw_curve({50: 5.0, 100: 4.0})
     assert ">loss<" in picture
     assert ">a &lt; b<" in draw_curve({50: 5.0}, name="a < b")
+    lines = [line.split('"')[1] for line in draw_curve({1: 5.0, 2: 1.0}, smoothing=1.0).splitlines() if "poly" in line]
+    assert lines[0] == lines[1], "without smoothing thick and thin are one"

@@ -10,13 +10,14 @@ import torch
 from tests.training.made_nogan import NETWORK, RECIPE, SIDE, photos
 
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify
+from kinemacolor.models.networks.imagenet import normalised, restored
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.models.official import official_network
 from kinemacolor.training.coloured_photos import frechet_distance
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
 from kinemacolor.training.deoldify_figures import HeldOut
 from kinemacolor.training.deoldify_gan import GanTrainer
-from kinemacolor.training.deoldify_pictures import denormalised, grey_of, normalised, with_luma_of
+from kinemacolor.training.deoldify_pictures import grey_of, with_luma_of
 from kinemacolor.training.deoldify_pretraining import CriticTrainer, GeneratorTrainer, freeze_encoder
 from kinemacolor.training.deoldify_recipe import NOGAN_RECIPES, GanRecipe
 from kinemacolor.training.feature_loss import FeatureLoss, FeatureWeights
@@ -45,7 +46,7 @@ def logs(folder: Path) -> list[dict[str, float]]:
 
 def test_normalising_is_undone_and_the_film_s_luma_stays() -> None:
     rgb = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(denormalised(normalised(rgb)), rgb, atol=1e-6)
+    assert torch.allclose(restored(normalised(rgb)), rgb, atol=1e-6)
     grey = torch.full_like(rgb, 0.5)
     colour = 0.45 + 0.1 * rgb
     assert torch.allclose(grey_of(with_luma_of(grey, colour)), grey, atol=1e-6)

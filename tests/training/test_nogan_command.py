@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from tests.training.made_data import lay_out_for_kinema
 from tests.training.made_nogan import NETWORK, RECIPE
 
-from kinemacolor.models.checkpoint import load_weights
-from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.checkpoint import load_weights, save_weights
+from kinemacolor.models.command import main as models_command
+from kinemacolor.models.networks.deoldify import DEEP, Deoldify
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.registry import describe_model, load_model
 from kinemacolor.training import deoldify
 from kinemacolor.training.proposing import frozen
 
@@ -72,3 +75,19 @@ def test_a_run_of_another_recipe_is_refused(command: Command, tmp_path: Path) ->
     recipe = json.loads(path.read_text())
     assert recipe["gan"]["feature_weight"] == 2.0
     assert command("--stage", "generator", "--steps", "2", "--seed", "8") == 1
+
+
+def test_an_export_of_the_reduced_size_is_imported_and_said_to_be_no_authors_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))
+    net, path = Deoldify(replace(DEEP, width=8)), tmp_path / "deoldify-reduced.safetensors"
+    save_weights(path, net, torch.float32)
+    assert models_command(["get", "deoldify-reduced"]) == 1
+    assert "python -m kinemacolor.training.deoldify trains one" in capsys.readouterr().err
+    assert models_command(["import", "deoldify-reduced", "--from", str(path)]) == 0
+    assert "no authors' file: weights trained with this project" in capsys.readouterr().out
+    model = load_model("deoldify-reduced+memory")
+    proposal = model.propose(torch.full((1, 1, 128, 160), 50.0))[0]
+    assert model.step(model.init_state(), proposal).ab.shape == (2, 128, 160)
+    assert "reduced width" in describe_model("deoldify-reduced").description

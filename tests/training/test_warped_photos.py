@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinemacolor.training.deoldify_pictures import Pairs, ScatteredNoise, denormalised
+from kinemacolor.models.networks.imagenet import restored
+from kinemacolor.training.deoldify_pictures import Pairs, ScatteredNoise
 from kinemacolor.training.warped_photos import Augmentation, sample_warped
 
 STILL = Augmentation(zoom=1.0, lighting=0.0, warp=0.0, turn_degrees=0.0, probability=1.0)
@@ -50,7 +51,7 @@ def test_a_zoom_by_two_halves_the_slope() -> None:
 def test_pairs_are_a_picture_and_its_luma() -> None:
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    grey, truth = (denormalised(part) for part in Pairs([photo], Augmentation(), None, seed=1).draw(5, 32, 3))
+    grey, truth = (restored(part) for part in Pairs([photo], Augmentation(), None, seed=1).draw(5, 32, 3))
     assert torch.allclose(grey[:, 0], grey[:, 2], atol=1e-6)
     weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
     assert torch.allclose((truth * weights).sum(dim=1), grey[:, 0], atol=1e-5)

@@ -1,8 +1,6 @@
 """One picture through a network of others, as its authors do it."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -11,54 +9,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from kinemacolor.models.deoldify_picture import IMAGE_RENDER_FACTOR, coloured_as_authors
-from kinemacolor.models.grey_input import GreyInput
-from kinemacolor.models.networks import ddcolor
+from kinemacolor.models.ddcolor_picture import ddcolor_ab, ddcolor_square
+from kinemacolor.models.deoldify_picture import IMAGE_RENDER_FACTOR, coloured_as_authors, deoldify_ab
 from kinemacolor.models.networks.ddcolor import DDColor
 from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.siggraph17 import Siggraph17
-from kinemacolor.models.pillow_resize import resized
+from kinemacolor.models.pillow_resize import shortened
 from kinemacolor.models.published_lab import opencv_lightness, published_lightness, published_srgb
-from kinemacolor.models.rgb_frames import RgbFrames
-from kinemacolor.models.spatial import crop, pad_to_multiple
+from kinemacolor.models.zhang_picture import Hint, zhang_ab, zhang_square
 
-__all__ = ["DDCOLOR_SIDE_PX", "OFFICIAL_SIDE_PX", "Hint", "colorize_image"]
-
-OFFICIAL_SIDE_PX = 256
-"""To whose square Zhang et al. squash every picture."""
-DDCOLOR_SIDE_PX = 512
-"""To whose square the authors of DDColor squash every picture."""
-_MULTIPLE = 8
+__all__ = ["colorize_image"]
 
 Image = NDArray[np.uint8]
 Enlarging = Literal["official", "bicubic"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A colour that somebody knows.
-
-    Raises:
-        ValueError: The place is outside the picture, the colour is no a*, b*, or the radius is negative.
-    """
-
-    x: float
-    """Place as a share of the width, 0 is the left border."""
-    y: float
-    """As a share of the height, 0 is the upper border."""
-    ab: tuple[float, float]
-    """CIELAB a*, b*."""
-    radius_px: int = 3
-    """The hint is a square of 2 radius + 1 pixels at the network's size; the authors' program gives 7 x 7."""
-
-    def __post_init__(self) -> None:
-        if not (0.0 <= self.x <= 1.0 and 0.0 <= self.y <= 1.0):
-            raise ValueError(f"expected a hint inside the picture, found one at {self.x:g}, {self.y:g}")
-        if len(self.ab) != 2 or not all(math.isfinite(value) for value in self.ab):
-            raise ValueError(f"expected a* and b* of a hint, found {self.ab}")
-        if self.radius_px < 0:
-            raise ValueError(f"expected a radius of 0 or more pixels, found {self.radius_px}")
 
 
 @torch.no_grad()
@@ -106,21 +70,20 @@ def colorize_image(
     if not isinstance(network, (Eccv16, Siggraph17, DDColor, Deoldify)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     _refuse_others_options(network, hints, temperature, render_factor)
+    if isinstance(network, Deoldify) and short_side_px is None and enlarging != "official":
+        raise TypeError("expected a short side where deoldify's a* and b* shall be enlarged otherwise, found none")
     rgb = _planes(image)
-    if isinstance(network, Deoldify) and short_side_px is None:
-        if enlarging != "official":
-            raise TypeError("expected a short side where deoldify's a* and b* shall be enlarged otherwise, found none")
-        return _codes(
-            coloured_as_authors(network, rgb, IMAGE_RENDER_FACTOR if render_factor is None else render_factor)
-        )
-    if isinstance(network, DDColor):
-        lightness, ab, mode = opencv_lightness(rgb / 255), _ddcolor_ab(network, rgb, short_side_px), "nearest"
+    small = None if short_side_px is None else shortened(rgb, short_side_px)
+    if isinstance(network, Deoldify):
+        if small is None:
+            factor = IMAGE_RENDER_FACTOR if render_factor is None else render_factor
+            return _codes(coloured_as_authors(network, rgb, factor))
+        ab = deoldify_ab(network, small)
+    elif isinstance(network, DDColor):
+        ab = ddcolor_ab(network, ddcolor_square(rgb / 255) if small is None else small / 255)
     else:
-        lightness = published_lightness(rgb.double() / 255)
-        ab, mode = _zhang_ab(network, rgb, short_side_px, hints, temperature), "bilinear"
-    ab = _enlarged(ab, rgb.shape[-2:], mode if enlarging == "official" else enlarging)
-    out = published_srgb(torch.cat((lightness, ab), dim=1), z_from_zero=not isinstance(network, DDColor))
-    return _codes((out * 255).round().to(torch.uint8))
+        ab = zhang_ab(network, zhang_square(rgb) if small is None else small, hints, temperature)
+    return _codes(_joined(rgb, ab, enlarging, is_of_opencv=isinstance(network, DDColor)))
 
 
 def _codes(rgb: Tensor) -> Image:
@@ -141,70 +104,23 @@ def _refuse_others_options(
         raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
 
 
+def _joined(rgb: Tensor, ab: Tensor, enlarging: Enlarging, *, is_of_opencv: bool) -> Tensor:
+    """The picture's L* with a*, b* of any size, (1, 3, H, W) uint8; as DDColor's authors do it, or as Zhang et al."""
+    if is_of_opencv:
+        lightness, mode = opencv_lightness(rgb / 255), "nearest"
+    else:
+        lightness, mode = published_lightness(rgb.double() / 255), "bilinear"
+    ab = _enlarged(ab, rgb.shape[-2:], mode if enlarging == "official" else enlarging)
+    out = published_srgb(torch.cat((lightness, ab), dim=1), z_from_zero=not is_of_opencv)
+    return (out * 255).round().to(torch.uint8)
+
+
 def _enlarged(ab: Tensor, size: tuple[int, ...], mode: str) -> Tensor:
     if ab.shape[-2:] == size:
         return ab
     if mode == "nearest":
         return F.interpolate(ab, size=size, mode=mode)
     return F.interpolate(ab, size=size, mode=mode, align_corners=False)
-
-
-def _ddcolor_ab(network: DDColor, rgb: Tensor, short_side_px: int | None) -> Tensor:
-    """(1, 2, h, w) at the size that the network saw."""
-    if short_side_px is None:
-        side = (DDCOLOR_SIDE_PX, DDCOLOR_SIDE_PX)
-        small = F.interpolate(rgb / 255, size=side, mode="bilinear", align_corners=False)
-    else:
-        small = _reduced(rgb, short_side_px) / 255
-    lightness, padding = pad_to_multiple(opencv_lightness(small), ddcolor.MULTIPLE)
-    return crop(GreyInput(network)(lightness), padding)
-
-
-def _zhang_ab(
-    network: Eccv16 | Siggraph17 | Deoldify,
-    rgb: Tensor,
-    short_side_px: int | None,
-    hints: Sequence[Hint],
-    temperature: float | None,
-) -> Tensor:
-    """(1, 2, h, w) at the size that the network saw."""
-    small = _reduced(rgb, short_side_px)
-    lightness, padding = pad_to_multiple(published_lightness(small.double() / 255), _MULTIPLE)
-    hint = _placed(hints, small.shape[-2:], lightness.shape[-2:])
-    return crop(_colour(network, lightness, hint, temperature), padding)
-
-
-def _colour(
-    network: Eccv16 | Siggraph17 | Deoldify,
-    lightness: Tensor,
-    hint: tuple[Tensor, Tensor] | None,
-    temperature: float | None,
-) -> Tensor:
-    arguments: tuple[object, ...] = () if hint is None else hint
-    if temperature is not None:
-        arguments = (temperature,)
-    used = RgbFrames(network) if isinstance(network, Deoldify) else network
-    ab: Tensor = used(lightness, *arguments)
-    return ab
-
-
-def _placed(hints: Sequence[Hint], size: tuple[int, ...], padded: tuple[int, ...]) -> tuple[Tensor, Tensor] | None:
-    """Colour and mask of hints on a picture of `size`, in planes of `padded`."""
-    if not hints:
-        return None
-    colour, mask = torch.zeros(1, 2, *padded), torch.zeros(1, 1, *padded)
-    for hint in hints:
-        rows, columns = (
-            _around(place, side, hint.radius_px) for place, side in zip((hint.y, hint.x), size, strict=True)
-        )
-        colour[:, :, rows, columns] = torch.tensor(hint.ab).view(1, 2, 1, 1)
-        mask[:, :, rows, columns] = 1.0
-    return colour, mask
-
-
-def _around(place: float, side: int, radius: int) -> slice:
-    middle = min(int(place * side), side - 1)
-    return slice(max(0, middle - radius), min(side, middle + radius + 1))
 
 
 def _planes(image: Image) -> Tensor:
@@ -216,13 +132,3 @@ def _planes(image: Image) -> Tensor:
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"expected a picture (H, W, 3) or (H, W), found shape {image.shape}")
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-
-
-def _reduced(rgb: Tensor, short_side_px: int | None) -> Tensor:
-    height, width = rgb.shape[-2:]
-    if short_side_px is None:
-        return resized(rgb, OFFICIAL_SIDE_PX, OFFICIAL_SIDE_PX, "bicubic")
-    if short_side_px < 1:
-        raise ValueError(f"expected a positive side, found {short_side_px}")
-    scale = min(1.0, short_side_px / min(height, width))
-    return resized(rgb, max(1, round(height * scale)), max(1, round(width * scale)), "bicubic")

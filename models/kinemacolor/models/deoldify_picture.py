@@ -7,10 +7,15 @@ color_yuv.simd.hpp). No watermark is put on the picture.
 import torch
 from torch import Tensor
 
-from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD, Deoldify
+from kinemacolor.models.grey_input import GreyInput
+from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.networks.imagenet import normalised, restored
+from kinemacolor.models.painted_chroma import PaintedChroma
 from kinemacolor.models.pillow_resize import resized
+from kinemacolor.models.published_lab import published_lightness
+from kinemacolor.models.spatial import crop, pad_to_multiple
 
-__all__ = ["IMAGE_RENDER_FACTOR", "RENDER_UNIT_PX", "VIDEO_RENDER_FACTOR", "coloured_as_authors"]
+__all__ = ["IMAGE_RENDER_FACTOR", "RENDER_UNIT_PX", "VIDEO_RENDER_FACTOR", "coloured_as_authors", "deoldify_ab"]
 
 RENDER_UNIT_PX = 16
 """Side of the square that the network sees, for a render factor of 1."""
@@ -43,10 +48,15 @@ def coloured_as_authors(network: Deoldify, rgb: Tensor, render_factor: int) -> T
         raise ValueError(f"expected a render factor of 1 or more, found {render_factor}")
     side = render_factor * RENDER_UNIT_PX
     grey = _grey(resized(rgb, side, side, "bilinear")).float() / 255
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    out = network((grey - mean) / std) * std + mean
+    out = restored(network(normalised(grey)))
     small = (out.clamp(0, 1) * 255).to(torch.uint8)  # cut off, not rounded
     return _with_chroma(rgb, resized(small, rgb.shape[-2], rgb.shape[-1], "bilinear"))
+
+
+def deoldify_ab(network: Deoldify, small: Tensor) -> Tensor:
+    """(1, 3, h, w) uint8 to (1, 2, h, w) a*, b*, as `kinemacolor render` takes them from the network."""
+    lightness, padding = pad_to_multiple(published_lightness(small.double() / 255), RENDER_UNIT_PX)
+    return crop(GreyInput(PaintedChroma(network))(lightness), padding)
 
 
 def _grey(rgb: Tensor) -> Tensor:

@@ -7,14 +7,16 @@
 A file comes under its name whole or not at all, the card last: without its card a file does not count.
 """
 
-import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safetensors.torch import save
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from kinemacolor.models.errors import CheckpointError, NotInstalledError
 from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file
@@ -82,7 +84,7 @@ def import_weights(name: str, path: Path) -> Card:
 
     Raises:
         UnknownModelError: There is no network of that name.
-        CheckpointError: The file is not its weights.
+        CheckpointError: The file is not its weights, or what is kept of it cannot be written.
         OSError: The folder cannot be written to.
     """
     official = official_network(name)
@@ -90,10 +92,16 @@ def import_weights(name: str, path: Path) -> Card:
     tensors = read_weights(official, path)
     if sha256_of_file(path) != found:
         raise CheckpointError(f"{path.name}: was changed while it was read; import it again")
-    data = save({key: value.contiguous() for key, value in tensors.items()})
+    folder = models_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    card_path = folder / f"{name}.json"
+    with _whole(folder / f"{name}.safetensors") as part:
+        _save(tensors, part)
+        sha256 = sha256_of_file(part)
+        card_path.unlink(missing_ok=True)
     card = Card(
         name=name,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         imported_from=path.name,
         imported_sha256=found,
         is_official=bool(official.sha256) and found.startswith(official.sha256),
@@ -101,11 +109,8 @@ def import_weights(name: str, path: Path) -> Card:
         licence=official.licence,
         terms=official.terms,
     )
-    folder = models_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").unlink(missing_ok=True)
-    _put(folder / f"{name}.safetensors", data)
-    _put(folder / f"{name}.json", (json.dumps(asdict(card), indent=2) + "\n").encode())
+    with _whole(card_path) as part:
+        part.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
     return card
 
 
@@ -143,12 +148,24 @@ def verify_installed(name: str) -> Card:
     return card
 
 
-def _put(path: Path, data: bytes) -> None:
+def _save(tensors: Mapping[str, Tensor], part: Path) -> None:
+    """Into the file and not into memory: large networks take a gigabyte, and `save` would hold it once more."""
+    part.touch()
+    mode = part.stat().st_mode
+    try:
+        save_file({key: value.contiguous() for key, value in tensors.items()}, part)
+        part.chmod(mode)  # it leaves a file that its owner alone can read
+    except SafetensorError as error:
+        raise CheckpointError(f"{part.parent}: expected to keep weights there, found: {error}") from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write, which comes under its name if nothing goes wrong."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
+        yield part
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
     finally:

@@ -104,6 +104,16 @@ def _deoldify(name: str, url: str, settings: DeoldifySettings, description: str)
     )
 
 
+def _deoldify_reduced() -> OfficialNetwork:
+    reduced = replace(DEEP, width=8)
+    return replace(
+        _deoldify("deoldify-reduced", "", reduced, "DeOldify at reduced width: weights trained with this project"),
+        licence="CC-BY-NC-4.0, if trained on this project's photos",
+        terms="Reduced weights, made by training here and not by the authors: their terms are those of the photos.",
+        trainer="kinemacolor.training.deoldify",
+    )
+
+
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
     {
         network.name: network
@@ -176,6 +186,7 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 DEEP,
                 "deep U-Net: lively colours, least stable; each frame alone",
             ),
+            _deoldify_reduced(),
         )
     }
 )

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["Kind", "resized"]
+__all__ = ["Kind", "resized", "shortened"]
 
 Kind = Literal["bilinear", "bicubic"]
 
@@ -37,6 +37,19 @@ def resized(planes: Tensor, height: int, width: int, kind: Kind) -> Tensor:
     if height != planes.shape[-2]:
         planes = _mixed(planes.transpose(-1, -2), _shares(planes.shape[-2], height, kind)).transpose(-1, -2)
     return planes.contiguous()
+
+
+def shortened(planes: Tensor, short_side_px: int) -> Tensor:
+    """A picture in its own shape, bicubic, not enlarged: (B, C, H, W) uint8 with sides of at least 1.
+
+    Raises:
+        ValueError: The side is not positive.
+    """
+    if short_side_px < 1:
+        raise ValueError(f"expected a positive side, found {short_side_px}")
+    height, width = planes.shape[-2:]
+    scale = min(1.0, short_side_px / min(height, width))
+    return resized(planes, max(1, round(height * scale)), max(1, round(width * scale)), "bicubic")
 
 
 def _mixed(planes: Tensor, shares: Tensor) -> Tensor:

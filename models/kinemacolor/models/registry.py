@@ -17,6 +17,7 @@ from torch import nn
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
+from kinemacolor.models.deoldify_picture import RENDER_UNIT_PX
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
 from kinemacolor.models.frames import PlainFrames
 from kinemacolor.models.grey_input import GreyInput
@@ -28,7 +29,8 @@ from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.normed_convs import fold_norms
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.official import official_network
-from kinemacolor.models.rgb_frames import RgbFrames
+from kinemacolor.models.painted_chroma import PaintedChroma
+from kinemacolor.models.small_look import SmallLook
 from kinemacolor.models.steadying import LaiSteadying, MemorySteadying, NoSteadying, Steadying
 from kinemacolor.models.temporal import TemporalSettings
 
@@ -44,8 +46,8 @@ _KINEMA_DECODE = DecodeSettings(gain=1.07)
 _ZHANG_MULTIPLE = 8
 _DDCOLOR = ("ddcolor-t", "ddcolor-l", "ddcolor-reduced")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
-_DEOLDIFY_MULTIPLE = 16
-"""The authors' squares have sides in steps of 16."""
+_DEOLDIFY_REDUCED, _REDUCED_LOOK_PX = "deoldify-reduced", 96
+"""Trained on crops of 64 and 96 pixels; of larger pictures it has the colours wrong all over (docs/training.md)."""
 
 _TEMPORAL_MARK = "+"
 """Between the names of a frame network and of a temporal network: `eccv16+lai`."""
@@ -232,7 +234,8 @@ def _entries() -> Mapping[str, _Entry]:
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
-            **{name: _official_entry(name, _DEOLDIFY_MULTIPLE, _deoldify_frames) for name in _DEOLDIFY},
+            **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
+            _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -248,7 +251,11 @@ def _set_threads(threads: int) -> None:
 
 
 def _deoldify_frames(network: nn.Module) -> nn.Module:
-    return RgbFrames(fold_norms(network))
+    return GreyInput(PaintedChroma(fold_norms(network)))
+
+
+def _small_deoldify_frames(network: nn.Module) -> nn.Module:
+    return SmallLook(_deoldify_frames(network), _REDUCED_LOOK_PX, RENDER_UNIT_PX)
 
 
 def _official_entry(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.color import srgb_to_lab
-from kinemacolor.training.deoldify_pictures import normalised
+from kinemacolor.models.networks.imagenet import normalised
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.finish_loss import colourfulness, smooth_ciede2000
 from kinemacolor.training.loop import LogLine

@@ -17,24 +17,30 @@ __all__ = ["draw_curve", "main"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _MARGIN = 720, 320, 56, 44, 16
 _GRID_LINES = 8
-_SMOOTHING = 0.15  # of each new value, in the thick line
+_SMOOTHING = 0.15
 
 
 _NO_LEVELS: Mapping[str, float] = {}
 
 
-def draw_curve(losses: dict[int, float], levels: Mapping[str, float] = _NO_LEVELS, name: str = "loss") -> str:
+def draw_curve(
+    losses: dict[int, float],
+    levels: Mapping[str, float] = _NO_LEVELS,
+    name: str = "loss",
+    smoothing: float = _SMOOTHING,
+) -> str:
     """An SVG of loss over steps: each line of the log thin, its running mean thick.
 
     Args:
         losses: Loss by step, at least one.
         levels: Losses to compare with, by name: dashed lines.
         name: What is drawn, if it is no loss.
+        smoothing: Share of each new value in the running mean, in (0, 1]; 1 follows the values.
     """
     smooth, mean = {}, losses[min(losses)]
     frame = _Frame.around(max(losses), [*losses.values(), *levels.values()])
     for step in sorted(losses):
-        mean += _SMOOTHING * (losses[step] - mean)
+        mean += smoothing * (losses[step] - mean)
         smooth[step] = mean
     return "\n".join(
         [
@@ -123,13 +129,21 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="SVG file to write")
     parser.add_argument("--value", default="loss", help="which value of the log's lines (loss)")
     parser.add_argument("--level", action="append", default=[], help="a value of the last line to compare with")
+    parser.add_argument("--from-step", type=int, default=0, help="leave out what was before")
+    parser.add_argument(
+        "--smoothing", type=float, default=_SMOOTHING, help=f"of the thick line; 1: none ({_SMOOTHING})"
+    )
     arguments = parser.parse_args()
     records = [json.loads(line) for line in arguments.log.read_text(encoding="utf-8").splitlines()]
     # A later line of the same step is the one of the resumed run.
-    losses = {int(record["step"]): float(record[arguments.value]) for record in records}
+    losses = {
+        int(record["step"]): float(record[arguments.value])
+        for record in records
+        if record["step"] >= arguments.from_step
+    }
     levels = {name.replace("_", " "): float(records[-1][name]) for name in arguments.level}
     name = arguments.value.replace("_", " ")
-    arguments.out.write_text(draw_curve(losses, levels, name), encoding="utf-8")
+    arguments.out.write_text(draw_curve(losses, levels, name, arguments.smoothing), encoding="utf-8")
     return 0
 
 

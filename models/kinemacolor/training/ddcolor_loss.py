@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.color import lab_to_srgb
+from kinemacolor.models.networks.imagenet import normalised
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.ddcolor_recipe import DDColorWeights
-from kinemacolor.training.deoldify_pictures import grey_of, normalised
+from kinemacolor.training.deoldify_pictures import grey_of
 from kinemacolor.training.feature_loss import FeatureLoss, FeatureWeights
 
 __all__ = ["DDColorLoss", "absolute_colourfulness", "enhanced", "joined"]

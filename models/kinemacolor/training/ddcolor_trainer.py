@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.networks.ddcolor import DDColor
+from kinemacolor.models.networks.imagenet import normalised
 from kinemacolor.training.ddcolor_figures import HeldOut, coloured
 from kinemacolor.training.ddcolor_loss import DDColorLoss, enhanced, joined
 from kinemacolor.training.ddcolor_recipe import DDColorRecipe
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
-from kinemacolor.training.deoldify_pictures import normalised
 from kinemacolor.training.loop import LogLine, ParameterGroup, TrainingLoop, seeded
 from kinemacolor.training.photos import CropSettings, Picture, sample_crops
 

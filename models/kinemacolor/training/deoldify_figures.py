@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.networks.imagenet import normalised, restored
 from kinemacolor.training.coloured_photos import PhotoFigures, sheet_of
-from kinemacolor.training.deoldify_pictures import denormalised, grey_of, normalised, with_luma_of
+from kinemacolor.training.deoldify_pictures import grey_of, with_luma_of
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.loop import LogLine
 from kinemacolor.training.photos import Picture, centre_crops
@@ -41,7 +42,7 @@ class HeldOut:
     def measure(self, net: Deoldify) -> LogLine:
         """The figures beside those of grey pictures; the network is left in evaluation mode."""
         said = self.coloured(net)
-        found = self._compared(said, with_luma_of(grey_of(self.rgb), denormalised(said)))
+        found = self._compared(said, with_luma_of(grey_of(self.rgb), restored(said)))
         return {f"held_out_{name}": value for name, value in found.items()} | self._constants
 
     @torch.no_grad()
@@ -59,7 +60,7 @@ class HeldOut:
             (3 side, count side, 3) uint8 RGB.
         """
         rgb, grey = self.rgb[:count], grey_of(self.rgb[:count])
-        return sheet_of(grey, with_luma_of(grey, denormalised(self.coloured(net)[:count])), rgb)
+        return sheet_of(grey, with_luma_of(grey, restored(self.coloured(net)[:count])), rgb)
 
     @torch.no_grad()
     def _compared(self, said: Tensor, rgb: Tensor) -> LogLine:

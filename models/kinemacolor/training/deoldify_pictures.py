@@ -7,26 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD
+from kinemacolor.models.networks.imagenet import normalised
 from kinemacolor.training.photos import Picture
 from kinemacolor.training.warped_photos import Augmentation, sample_warped
 
-__all__ = ["Pairs", "ScatteredNoise", "denormalised", "grey_of", "normalised", "with_luma_of"]
+__all__ = ["Pairs", "ScatteredNoise", "grey_of", "with_luma_of"]
 
 _LUMA_BT601 = (0.299, 0.587, 0.114)
 """The authors make grey pictures with PIL, whose luma is that of BT.601."""
-
-
-def normalised(rgb: Tensor) -> Tensor:
-    """(..., 3, H, W) R'G'B' in [0, 1], less ImageNet's mean, in its standard deviations."""
-    mean, std = _statistics(rgb)
-    return (rgb - mean) / std
-
-
-def denormalised(picture: Tensor) -> Tensor:
-    """What `normalised` was given; not clipped."""
-    mean, std = _statistics(picture)
-    return picture * std + mean
 
 
 def grey_of(rgb: Tensor) -> Tensor:
@@ -100,11 +88,3 @@ class Pairs:
 
 def _laid_out(picture: Tensor) -> Tensor:
     return picture.contiguous(memory_format=torch.channels_last)
-
-
-def _statistics(like: Tensor) -> tuple[Tensor, Tensor]:
-    mean, std = (
-        torch.tensor(values, dtype=like.dtype, device=like.device).view(3, 1, 1)
-        for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
-    return mean, std

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.networks.deoldify import Deoldify
+from kinemacolor.models.networks.imagenet import normalised
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, judged
 from kinemacolor.training.deoldify_figures import HeldOut
-from kinemacolor.training.deoldify_pictures import Pairs, normalised
+from kinemacolor.training.deoldify_pictures import Pairs
 from kinemacolor.training.deoldify_recipe import NoGanRecipe
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, seeded

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kinemacolor.models.networks.imagenet import restored
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
-from kinemacolor.training.deoldify_pictures import denormalised
 
 __all__ = ["FeatureLoss", "FeatureWeights"]
 
@@ -60,6 +60,6 @@ class FeatureLoss:
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Of (B, 3, H, W) normalised R'G'B': (B, C, H / stride, W / stride) float32 at strides 4, 8 and 16."""
-        rgb = denormalised(picture.float()) * 2 - 1
+        rgb = restored(picture.float()) * 2 - 1
         taps = self.encoder(rgb.contiguous(memory_format=torch.channels_last))
         return [taps[tap].float() for tap in _TAPS]

@@ -15,13 +15,15 @@ from torch import Tensor, nn
 
 from kinemacolor.models.networks.colour_queries import ColourQueries
 from kinemacolor.models.networks.convnext import ConvNext
-from kinemacolor.models.networks.spectral_up import ShuffleUp, SkipUp, SpectralConv2d
+from kinemacolor.models.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from kinemacolor.models.networks.normed_convs import SpectralConv
+from kinemacolor.models.networks.shuffle_up import ShuffleUp
+from kinemacolor.models.networks.skip_up import SkipUp
 
 __all__ = ["LARGE", "MULTIPLE", "REDUCED", "TINY", "DDColor", "DDColorSettings"]
 
 MULTIPLE = 32
 """Both sides must be multiples of this."""
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LAST_SCALE = 4
 
 
@@ -87,7 +89,7 @@ class _Decoder(nn.Module):
         full, half = settings.decoder_width, settings.decoder_width // 2
         one, two, three, four = settings.widths
         self.layers = nn.ModuleList((SkipUp(four, three, full), SkipUp(full, two, full), SkipUp(full, one, half)))
-        self.last_shuf = ShuffleUp(half, half, scale=_LAST_SCALE, normed=False)
+        self.last_shuf = ShuffleUp(SpectralConv(half, half * _LAST_SCALE**2, 1, bias=True), scale=_LAST_SCALE)
         self.color_decoder = ColourQueries(
             (full, full, half),
             half,
@@ -116,11 +118,11 @@ class DDColor(nn.Module):
         super().__init__()
         self.encoder = _Encoder(settings)
         self.decoder = _Decoder(settings)
-        self.refine_net = nn.Sequential(nn.Sequential(SpectralConv2d(settings.queries + 3, 2, 1, bias=True)))
+        self.refine_net = nn.Sequential(nn.Sequential(SpectralConv(settings.queries + 3, 2, 1, bias=True)))
         self.mean: Tensor
         self.std: Tensor
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(_DEVIATION).view(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
 
     def forward(self, grey: Tensor) -> Tensor:
         """Colour.
@@ -154,7 +156,7 @@ class DDColor(nn.Module):
             (B, 2, H, W) CIELAB a*, b*.
         """
         layer = self.refine_net.get_submodule("0.0")
-        if not isinstance(layer, SpectralConv2d):
+        if not isinstance(layer, SpectralConv):
             raise TypeError(f"expected a spectral convolution, found {type(layer).__name__}")
         kernel, count = layer.kernel(), mixtures.shape[1]
         of_maps, of_picture = kernel[:, :count].flatten(1), kernel[:, count:]

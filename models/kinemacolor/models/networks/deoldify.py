@@ -16,23 +16,16 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.networks.deoldify_layers import (
-    DeepBlock,
-    LastEnlarge,
-    Refine,
-    WideBlock,
-    conv_layer,
-    first_norm,
-)
-from kinemacolor.models.networks.normed_convs import SpectralConv
+from kinemacolor.models.networks.deoldify_layers import DeepBlock, Refine
+from kinemacolor.models.networks.normed_convs import SpectralConv, WeightNormConv
 from kinemacolor.models.networks.resnet import RESNET34, RESNET101, ResNetEncoder, ResNetKind
+from kinemacolor.models.networks.shuffle_up import ShuffleUp
+from kinemacolor.models.networks.skip_up import SkipUp, conv_layer, first_norm
 
-__all__ = ["DEEP", "IMAGENET_MEAN", "IMAGENET_STD", "MULTIPLE", "WIDE", "Deoldify", "DeoldifySettings"]
+__all__ = ["DEEP", "MULTIPLE", "WIDE", "Deoldify", "DeoldifySettings"]
 
 MULTIPLE = 2
 """Both sides must be multiples of this; the authors take multiples of 16."""
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of R'G'B' in [0, 1], by which pictures are normalised."""
 
 _RANGE = 3.0
 """Outputs are between -3 and 3 of ImageNet's standard deviations."""
@@ -81,7 +74,7 @@ class Deoldify(nn.Module):
                 nn.ReLU(),
                 middle,
                 *steps,
-                LastEnlarge(channels),
+                ShuffleUp(WeightNormConv(channels, 4 * channels)),
                 nn.Identity(),  # where the authors' list has the joining with the input
                 Refine(channels + 3),
                 nn.Sequential(SpectralConv(channels + 3, 3, 1, bias=True)),
@@ -120,7 +113,7 @@ def _steps(settings: DeoldifySettings, deepest: int, skips: list[int]) -> tuple[
         is_last, attention = number == len(skips) - 1, number == _ATTENTIVE
         if settings.kind == "wide":
             outside = int(8 * settings.width * settings.factor) // (4 if is_last else 2)
-            steps.append(WideBlock(inside, skip, outside, attention=attention))
+            steps.append(SkipUp(inside, skip, outside, attention=attention))
         else:
             joined = inside // 2 + skip
             outside = int((joined // 2 if is_last else joined) * settings.factor)

@@ -2,6 +2,9 @@
 
 Our own code from the papers; names of the tensors as torch's hooks of the same names wrote them into files of 2018 and
 later: `weight_orig`, `weight_u`, `weight_v`; `weight_g`, `weight_v`.
+
+Networks are laid out without memory before their file is read. Normal numbers and vector norms load hundreds of modules
+of torch there, for seconds: hence uniform numbers, and no norms on the meta device.
 """
 
 import torch
@@ -26,7 +29,7 @@ class SpectralConv(nn.Module):
     Args:
         inside: Channels that come.
         outside: Channels that go.
-        kernel: Odd side of the kernel; zeros are added around, so that a stride of 1 keeps the size.
+        kernel: Side of the kernel; if it is odd and nothing else is said, the size is kept.
         stride: Step.
         padding: Zeros around; None: half the kernel.
         bias: Whether there is one.
@@ -51,37 +54,46 @@ class SpectralConv(nn.Module):
         self._stride, self._padding = stride, kernel // 2 if padding is None else padding
         self.weight_orig = nn.Parameter(torch.empty(outside, inside, *((kernel,) * axes)))
         self.bias = nn.Parameter(torch.zeros(outside)) if bias else None
-        self.register_buffer("weight_u", F.normalize(torch.randn(outside), dim=0, eps=_EPSILON))
-        self.register_buffer("weight_v", F.normalize(torch.randn(inside * kernel**axes), dim=0, eps=_EPSILON))
-        nn.init.kaiming_normal_(self.weight_orig)
-        self.estimate()
-
-    @torch.no_grad()
-    def estimate(self, iterations: int = _FIRST_ITERATIONS) -> None:
-        """Bring u and v nearer to the first singular vectors."""
-        if self.weight_orig.is_meta:
-            return  # nothing to find, and slow to find it
-        matrix = self.weight_orig.flatten(1)
-        for _ in range(iterations):
-            self.weight_v.copy_(F.normalize(torch.mv(matrix.t(), self.weight_u), dim=0, eps=_EPSILON))
-            self.weight_u.copy_(F.normalize(torch.mv(matrix, self.weight_v), dim=0, eps=_EPSILON))
-
-    def weight(self) -> Tensor:
-        """The weights that convolve; u and v stay as they are."""
-        # Copies: in training the next use changes u and v in place, and this one's gradient needs them as they were.
-        u, v = self.weight_u.clone(), self.weight_v.clone()
-        return self.weight_orig / torch.dot(u, torch.mv(self.weight_orig.flatten(1), v))
+        self.register_buffer("weight_u", torch.rand(outside))
+        self.register_buffer("weight_v", torch.rand(inside * kernel**axes))
+        nn.init.kaiming_uniform_(self.weight_orig)
+        self.estimate(_FIRST_ITERATIONS)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H', W'), with 1 axis (B, C, N) to (B, C', N')."""
-        if self.training:
-            self.estimate(1)
-        convolve = F.conv2d if x.ndim == 4 else F.conv1d
-        return convolve(x, self.weight(), self.bias, self._stride, self._padding)
+        convolve = F.conv2d if self.weight_orig.ndim == 4 else F.conv1d
+        return convolve(x, self.kernel(), self.bias, self._stride, self._padding)
+
+    def kernel(self) -> Tensor:
+        """The weights that convolve; in training, u and v are bettered first. In full precision: u and v are kept."""
+        with torch.autocast(self.weight_orig.device.type, enabled=False):
+            if self.training:
+                self.estimate(1)
+            return self._divided()
+
+    @torch.no_grad()
+    def estimate(self, iterations: int) -> None:
+        """Bring u and v nearer to the first singular vectors."""
+        if self.weight_orig.is_meta:
+            return  # nothing to find
+        matrix = self.weight_orig.flatten(1)
+        # New tensors each time: the gradients of an earlier use need those that it had.
+        for _ in range(iterations):
+            self.weight_v = F.normalize(matrix.T @ self.weight_u, dim=0, eps=_EPSILON)
+            self.weight_u = F.normalize(matrix @ self.weight_v, dim=0, eps=_EPSILON)
+
+    @torch.no_grad()
+    def begin_alike(self, count: int) -> None:
+        """Let every `count` channels that go begin alike (ICNR, Aitken et al. 2017)."""
+        self.weight_orig.copy_(_alike(self.weight_orig, count))
+        self.estimate(_FIRST_ITERATIONS)
 
     def plain(self) -> Plain:
         """The same as an ordinary convolution, for use without training."""
-        return _plain(self.weight(), self.bias, self._stride, self._padding)
+        return _plain(self._divided(), self.bias, self._stride, self._padding)
+
+    def _divided(self) -> Tensor:
+        return self.weight_orig / torch.dot(self.weight_u, self.weight_orig.flatten(1) @ self.weight_v)
 
 
 class WeightNormConv(nn.Module):
@@ -89,27 +101,28 @@ class WeightNormConv(nn.Module):
 
     def __init__(self, inside: int, outside: int) -> None:
         super().__init__()
-        self.weight_v = nn.Parameter(nn.init.kaiming_normal_(torch.empty(outside, inside, 1, 1)))
+        self.weight_v = nn.Parameter(torch.empty(outside, inside, 1, 1))
+        nn.init.kaiming_uniform_(self.weight_v)
         self.weight_g = nn.Parameter(_lengths(self.weight_v.detach()))
         self.bias = nn.Parameter(torch.zeros(outside))
 
-    @torch.no_grad()
-    def point(self, weight: Tensor) -> None:
-        """Take (C', C, 1, 1) weights."""
-        self.weight_v.copy_(weight)
-        self.weight_g.copy_(_lengths(weight))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', H, W)."""
+        return F.conv2d(x, self.kernel(), self.bias)
 
-    def weight(self) -> Tensor:
+    def kernel(self) -> Tensor:
         """The weights that convolve."""
         return self.weight_v * (self.weight_g / _lengths(self.weight_v))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H, W)."""
-        return F.conv2d(x, self.weight(), self.bias)
+    @torch.no_grad()
+    def begin_alike(self, count: int) -> None:
+        """Let every `count` channels that go begin alike (ICNR, Aitken et al. 2017)."""
+        self.weight_v.copy_(_alike(self.weight_v, count))
+        self.weight_g.copy_(_lengths(self.weight_v))
 
     def plain(self) -> Plain:
         """The same as an ordinary convolution, for use without training."""
-        return _plain(self.weight(), self.bias, 1, 0)
+        return _plain(self.kernel(), self.bias, 1, 0)
 
 
 @torch.no_grad()
@@ -129,16 +142,22 @@ def fold_norms(network: nn.Module) -> nn.Module:
     return network
 
 
+def _alike(weight: Tensor, count: int) -> Tensor:
+    return weight[::count].repeat_interleave(count, dim=0)
+
+
 def _lengths(weight: Tensor) -> Tensor:
+    if weight.is_meta:
+        return weight.new_empty(len(weight), 1, 1, 1)
     lengths: Tensor = torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True)
     return lengths
 
 
 def _plain(weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Plain:
-    outside, inside, kernel = weight.shape[:3]
+    outside, inside, side = weight.shape[:3]
     kind = nn.Conv2d if weight.ndim == 4 else nn.Conv1d
     with torch.device("meta"):
-        made: Plain = kind(inside, outside, kernel, stride, padding, bias=bias is not None)
+        made: Plain = kind(inside, outside, side, stride, padding, bias=bias is not None)
     made.weight = nn.Parameter(weight.detach(), requires_grad=False)
     if bias is not None:
         made.bias = nn.Parameter(bias.detach(), requires_grad=False)

@@ -118,7 +118,7 @@ def _stage(inside: int, width: int, depth: int, stride: int, kind: ResNetKind) -
 
 
 def _initialise(layers: nn.Module) -> None:
-    """He et al. 2015, by the channels that go out."""
+    """He et al. 2015, by the channels that go out; uniform, as `normed_convs` says why."""
     for layer in layers.modules():
         if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_uniform_(layer.weight, mode="fan_out", nonlinearity="relu")

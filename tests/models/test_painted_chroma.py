@@ -7,12 +7,11 @@ from torch import Tensor, nn
 
 from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
 from kinemacolor.models.frames import PlainFrames
-from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD
+from kinemacolor.models.grey_input import GreyInput
+from kinemacolor.models.networks.imagenet import normalised, restored
 from kinemacolor.models.networks.normed_convs import fold_norms
-from kinemacolor.models.rgb_frames import RgbFrames, at_luma
+from kinemacolor.models.painted_chroma import PaintedChroma, at_luma
 from kinemacolor.models.selftest import sample_lightness
-
-MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
 
 class Painted(nn.Module):
@@ -24,14 +23,14 @@ class Painted(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         self.seen = picture
-        return picture if self.rgb is None else (self.rgb.expand_as(picture) - MEAN) / STD
+        return picture if self.rgb is None else normalised(self.rgb.expand_as(picture))
 
 
 def test_the_network_sees_the_grey_of_the_lightness() -> None:
     lightness = torch.linspace(0, 100, 32).view(1, 1, 4, 8)
     painted = Painted()
-    ab = RgbFrames(painted)(lightness)
-    grey = painted.seen * STD + MEAN
+    ab = GreyInput(PaintedChroma(painted))(lightness)
+    grey = restored(painted.seen)
     assert torch.allclose(grey[:, 0], grey[:, 2], atol=1e-5)
     assert torch.allclose(srgb_to_lab(grey)[:, :1], lightness, atol=0.05)
     assert float(ab.abs().max()) < 0.05, "a grey answer has no colour"
@@ -42,7 +41,7 @@ def test_chroma_comes_from_the_network_and_light_from_the_film() -> None:
     lightness = torch.full((1, 1, 2, 2), 60.0)
     red = torch.tensor([0.6, 0.4, 0.35]).view(3, 1, 1)
     for shift in (-0.2, 0.0, 0.2):
-        ab = RgbFrames(Painted(red + shift))(lightness)
+        ab = GreyInput(PaintedChroma(Painted(red + shift)))(lightness)
         out = lab_to_srgb(torch.cat((lightness, ab), dim=1))
         difference = out[:, 0] - out[:, 1], out[:, 1] - out[:, 2]
         assert difference[0].mean().item() == pytest.approx(0.2, abs=0.02)
@@ -66,13 +65,13 @@ def test_luma_and_hue_are_kept_inside_the_gamut() -> None:
 
 def test_black_and_white_have_no_colour() -> None:
     lightness = torch.tensor([0.0, 100.0]).view(1, 1, 1, 2).repeat(1, 1, 2, 1)
-    ab = RgbFrames(Painted(torch.tensor([1.0, 0.1, 0.0]).view(3, 1, 1)))(lightness)
+    ab = GreyInput(PaintedChroma(Painted(torch.tensor([1.0, 0.1, 0.0]).view(3, 1, 1))))(lightness)
     assert float(ab.abs().max()) < 0.1
 
 
 @pytest.mark.parametrize("kind", ["deoldify-wide", "deoldify-deep"])
 def test_frames_alone_and_together_are_the_same(kind: str) -> None:
-    network = RgbFrames(fold_norms(with_seeded_weights(RUNS[kind][0]())))
+    network = GreyInput(PaintedChroma(fold_norms(with_seeded_weights(RUNS[kind][0]()))))
     frames = PlainFrames.on(torch.device("cpu"), lambda: network, 16)
     lightness = sample_lightness(2, 32, 48)
     together = frames.propose(lightness)

@@ -1,19 +1,19 @@
-"""A network that gives a whole picture in colour, used as one that gives a*, b* for the film's own lightness."""
+"""The chroma of networks that give a whole picture in colour, for the light of the grey one."""
 
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
-from kinemacolor.models.networks.deoldify import IMAGENET_MEAN, IMAGENET_STD
+from kinemacolor.models.color import luma, srgb_to_lab
+from kinemacolor.models.networks.imagenet import normalised, restored
 
-__all__ = ["RgbFrames", "at_luma"]
+__all__ = ["PaintedChroma", "at_luma"]
 
 
-class RgbFrames(nn.Module):
-    """Takes L* and gives a*, b*, as `frames.PlainFrames` wants it.
+class PaintedChroma(nn.Module):
+    """Gives a*, b*, as `grey_input.GreyInput` wants it.
 
-    L* becomes the grey of sRGB that has it; the network's picture becomes the nearest one with the grey's luma
-    (`at_luma`), and of that a* and b* are taken. So what the network thinks of light and dark is not used.
+    The network's picture becomes the nearest one with the grey's luma (`at_luma`), and of that a* and b* are taken. So
+    what the network thinks of light and dark is not used.
 
     Args:
         network: Takes and gives R'G'B', normalised as of ImageNet.
@@ -23,14 +23,9 @@ class RgbFrames(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, lightness: Tensor) -> Tensor:
-        """(B, 1, H, W) CIE L* in [0, 100] to (B, 2, H, W) CIELAB a*, b*."""
-        mean, std = (
-            torch.tensor(values, dtype=lightness.dtype, device=lightness.device).view(3, 1, 1)
-            for values in (IMAGENET_MEAN, IMAGENET_STD)
-        )
-        grey = lab_to_srgb(torch.cat((lightness, torch.zeros_like(lightness).expand(-1, 2, -1, -1)), dim=1))
-        coloured = self.network((grey - mean) / std) * std + mean
+    def forward(self, grey: Tensor) -> Tensor:
+        """(B, 3, H, W) grey R'G'B' in [0, 1] to (B, 2, H, W) CIELAB a*, b*."""
+        coloured = restored(self.network(normalised(grey)))
         return srgb_to_lab(at_luma(coloured.clamp(0.0, 1.0), grey))[:, 1:].contiguous()
 
 
