@@ -67,7 +67,7 @@ DDCOLOR_RECIPES: Mapping[str, DDColorRecipe] = MappingProxyType(
         "t": replace(_LARGE, network=TINY),
         "reduced": DDColorRecipe(
             network=REDUCED,
-            steps=1300,
+            steps=1500,
             rate=1e-3,
             warm_up_steps=100,
             critic_width=0,
