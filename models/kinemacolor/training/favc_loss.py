@@ -3,11 +3,12 @@
 The paper's terms, and what stands in for what we do not have:
 
 * *Diversity.* Of K pictures the best one counts, and each a little by its place, 0.01 * 2^(K - i): the first is to be
-  the likeliest. The weights go by the place in the output, not by the order of the losses, as in the authors' code; that
-  is what makes the first picture the first. Perceptual distances are on features of MobileNetV2; the paper's are VGG19's.
+  the likeliest. The weights go by the place in the output, not by the order of the losses, as in the authors' code;
+  that is what makes the first picture the first. Perceptual distances are on features of MobileNetV2; the paper's are
+  VGG19's.
 * *Self-regularisation over pixels.* A pixel is to look like its nearest neighbours in colour and place. The paper has
-  it, the authors' code computes it and leaves it out of the sum; here it has a weight. Neighbours are sought among every
-  second pixel of every second row.
+  it, the authors' code computes it and leaves it out of the sum; here it has a weight. Neighbours are sought among
+  every second pixel of every second row.
 * *Self-regularisation over time.* Colour stays along the motion where the true colours do.
 * *Refinement.* Like the truth; like the frame before where the film stays and its colour does not; like itself
   elsewhere. Two terms are ours: calm along the motion wherever the film stays, for differences below the threshold
@@ -44,7 +45,7 @@ _PLACE_SCALE_PX = 500.0
 """So many pixels are as far as all of a channel's range."""
 _PATCH = 16
 _TAP_SCALES = (0.060, 0.267, 0.512, 0.600, 0.460, 0.297)
-"""Mean differences between photos and their grey pictures, of R'G'B' and of `MobileTrunk`'s features: all count alike."""
+"""Mean differences of photos from their grey pictures, in R'G'B' and in `MobileTrunk`'s features: all count alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,5 @@ class FavcRefineTrainer(TrainingLoop):
         with torch.autocast(self.device.type, torch.bfloat16):
             features = self._trunk(flat.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
             colour = self._colour(flat, features).float()
-        return colour[:, 3 * variant : 3 * variant + 3].view(*grey.shape[:2], 3, *grey.shape[3:])
+        chosen: Tensor = colour[:, 3 * variant : 3 * variant + 3]
+        return chosen.reshape(*grey.shape[:2], 3, *grey.shape[3:])

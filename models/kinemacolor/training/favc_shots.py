@@ -1,16 +1,17 @@
 """Shots for training `favc`: grey and true colour, with the flow that the renderer would measure."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.models.color import lab_to_srgb
 from kinemacolor.models.flow import flow_back
+from kinemacolor.models.grey_input import grey_codes
 from kinemacolor.training.motion import MovingPicture
 
-__all__ = ["ColourShots", "colour_shots", "grey_codes"]
+__all__ = ["ColourShots", "colour_shots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +26,12 @@ class ColourShots:
     """(T - 1, B, 2, H, W) DIS flow of the grey frames, from each frame to the one before, in pixels."""
 
 
-def grey_codes(lightness: Tensor) -> Tensor:
-    """(..., 1, H, W) L* to code values of the neutral picture."""
-    neutral = torch.zeros_like(lightness)
-    return lab_to_srgb(torch.cat((lightness, neutral, neutral), dim=-3))[..., :1, :, :]
-
-
 def colour_shots(pictures: list[MovingPicture], lightness: Tensor) -> ColourShots:
     """Shots as `Shooting.draw` gives them."""
     grey = grey_codes(lightness)
     truth = torch.stack([picture.rgb for picture in pictures], dim=1)
     codes = np.asarray((grey[:, :, 0] * 255.0).round().byte().numpy())
     flows = [
-        np.stack([flow_back(before, after) for before, after in zip(one[:-1], one[1:], strict=True)])
-        for one in np.moveaxis(codes, 1, 0)
+        np.stack([flow_back(before, after) for before, after in pairwise(one)]) for one in np.moveaxis(codes, 1, 0)
     ]
     return ColourShots(grey, truth, torch.from_numpy(np.stack(flows, axis=1)).permute(0, 1, 4, 2, 3).contiguous())

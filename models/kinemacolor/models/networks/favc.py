@@ -5,8 +5,8 @@ four colour pictures at once (`FavcColour`); a second network (`FavcRefine`) bri
 before; a third (`FavcImage`) is for single pictures. All are one U-Net: resize by TensorFlow's rule, leaky rectifiers,
 a bias in every layer, no normalisation.
 
-Names are those of the files without their scope: `individual/g_conv1_1/weights` is `conv1_1.weight`, `.../g_up_1/up_conv1
-/weights` is `up_1.weight` (`files.tf_names`).
+Names are those of the files without their scope: `individual/g_conv1_1/weights` is `conv1_1.weight`,
+`individual/g_up_1/up_conv1/weights` is `up_1.weight` (`files.tf_names`).
 
 The first layer of the colour networks is a 1 x 1 convolution over a column of all features enlarged to the size of the
 picture (1475 planes). Both are linear, so ours mixes the features where they are small and enlarges the mixtures: the
