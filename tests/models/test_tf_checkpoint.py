@@ -68,6 +68,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert all(np.array_equal(found[name].numpy(), value) for name, value in variables.items())
 
 
+def read_or_line(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """The variables, or what is said in their place."""
+    try:
+        return read_variables(path, is_of_the_network), ""
+    except CheckpointError as error:
+        return {}, str(error)
+
+
 def refused(path: Path) -> str:
     """The line that says why, of a file that is not read."""
     with pytest.raises(CheckpointError) as error:
@@ -96,13 +104,11 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(made_by_tensorflow: Path) -> No
             data = bytearray(whole)
             data[place] ^= 1 << bit
             index.write_bytes(bytes(data))
-            try:
-                found = read_variables(index, is_of_the_network)
-            except CheckpointError as error:
-                assert len(str(error).splitlines()) == 1
-                continue
-            passed_over += 1  # the footer's padding, and a block that nobody reads
-            assert all(torch.equal(found[name], value) for name, value in expected.items())
+            found, said = read_or_line(index)
+            assert len(said.splitlines()) == (0 if found else 1)
+            if found:
+                passed_over += 1  # the footer's padding, and a block that nobody reads
+                assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert passed_over < 0.25 * 8 * len(whole)
 
 
@@ -127,10 +133,8 @@ def test_no_bytes_do_anything_but_one_line(tmp_path: Path) -> None:
             value[chance.randrange(len(value))] = chance.randrange(256)
         header = bytes(HEADER) if chance.random() < 0.5 else chance.randbytes(chance.randint(0, 8))
         (tmp_path / "m.ckpt.index").write_bytes(table([(b"", header), (b"VCRNr_a/weights", bytes(value))]))
-        try:
-            read_variables(tmp_path / "m.ckpt")
-        except CheckpointError as error:
-            assert len(str(error).splitlines()) == 1
+        found, said = read_or_line(tmp_path / "m.ckpt")
+        assert len(said.splitlines()) == (0 if found else 1)
 
 
 HUGE = field(1, 1) + field(2, field(2, field(1, 1 << 40))) + field(5, 4)

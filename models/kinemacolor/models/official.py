@@ -195,8 +195,8 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 make=Vgg19,
                 url="",
                 sha256="",
-                licence="CC-BY-4.0 by its authors' page",
-                terms="That is what others report; it was trained on ImageNet.",
+                licence="CC-BY-4.0, as others report",
+                terms="It was trained on ImageNet, whose terms allow non-commercial research and education.",
                 source="www.robots.ox.ac.uk/~vgg/research/very_deep",
                 page=(
                     "imagenet-vgg-verydeep-19.mat in VGG_Model.zip, "
