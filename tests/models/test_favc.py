@@ -350,10 +350,10 @@ def test_what_is_missing_is_listed_with_where_to_find_it(
 
 
 def test_a_model_with_a_file_missing_is_refused_in_one_line(shelf: dict[str, Path]) -> None:
-    with pytest.raises(NotInstalledError, match="^favc needs favc, vgg19, favc-refine, not installed; "):
+    with pytest.raises(NotInstalledError, match=r"^favc needs favc, vgg19, favc-refine, not installed; "):
         load_model("favc")
     assert main(["import", "favc", "--from", str(shelf["favc"]), "--vgg", str(shelf["vgg19"])]) == 0
-    with pytest.raises(NotInstalledError, match="^favc needs favc-refine, not installed; kinemacolor models get favc"):
+    with pytest.raises(NotInstalledError, match=r"^favc needs favc-refine, not installed; kinemacolor models get favc"):
         load_model("favc")
     assert describe_model("favc").weights_sha256 == ""
     assert load_model("favc+none").spec == describe_model("favc+none")
