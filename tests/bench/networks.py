@@ -89,7 +89,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KINEMACOLOR_MODELS"] = folder
         names = options.models.split(",") if options.models else [spec.name for spec in list_models()]
-        _import_seeded({name.partition("+")[0] for name in names})
+        frames = {name.partition("+")[0] for name in names}
+        _import_seeded(frames.union(*(OFFICIAL[name].needs for name in frames if name in OFFICIAL)))
         sys.stdout.write(
             "| model | frame network | temporal network | state | memory | while loading |\n"
             "| --- | --- | --- | --- | --- | --- |\n"

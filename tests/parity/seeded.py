@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from kinemacolor.models.networks.ddcolor import DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.favc import FavcColour, FavcImage, FavcPainter, FavcRefine
+from kinemacolor.models.networks.favc_refinement import refinement_input
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.resnet import ResNetKind
 from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.networks.vgg19 import Vgg19
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SIDE = (48, 64)
@@ -105,6 +108,26 @@ def ddcolor(network: nn.Module) -> Tensor:
     return network(uniform(8, 2, 1, 64, 96).expand(-1, 3, -1, -1))
 
 
+def favc(network: nn.Module) -> Tensor:
+    return network(uniform(9, 2, 1, *SIDE))
+
+
+def favc_image(network: nn.Module) -> Tensor:
+    return network(uniform(10, 2, 1, 64, 96))
+
+
+def favc_refine(network: nn.Module) -> Tensor:
+    """A picture before that was much the same, and moves a little."""
+    before, grey = uniform(11, 1, 3, *SIDE), uniform(12, 1, 1, *SIDE)
+    colour = before + 0.1 * (uniform(13, 1, 3, *SIDE) - 0.5)
+    flow = 6 * (uniform(14, 1, 2, *SIDE) - 0.5) * (uniform(15, 1, 1, *SIDE) > 0.5)
+    return network(refinement_input(before, colour, grey, grey * 0.98, flow).planes)
+
+
+SMALL_FAVC = (8, 16, 32, 64, 64)
+"""Features of a VGG19 of an eighth of the width; the comparison with the authors' code was at full size."""
+
+
 RUNS = {
     "eccv16": (Eccv16, eccv16),
     "siggraph17": (Siggraph17, siggraph17),
@@ -112,6 +135,9 @@ RUNS = {
     "ddcolor": (lambda: DDColor(SMALL_DDCOLOR), ddcolor),
     "deoldify-wide": (reduced("wide", 2.0), deoldify),
     "deoldify-deep": (reduced("deep", 1.5), deoldify),
+    "favc": (lambda: FavcPainter(Vgg19(SMALL_FAVC[0]), FavcColour(SMALL_FAVC, 8)), favc),
+    "favc-image": (lambda: FavcPainter(Vgg19(SMALL_FAVC[0]), FavcImage(SMALL_FAVC, 8)), favc_image),
+    "favc-refine": (lambda: FavcRefine(8), favc_refine),
 }
 
 

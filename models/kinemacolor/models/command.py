@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from kinemacolor.models.download import download
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.models.library import Card, import_weights, installed_card, models_folder, verify_installed
-from kinemacolor.models.official import OFFICIAL, official_network
+from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
 
 __all__ = ["ACTIONS", "main"]
 
 ACTIONS = ("get", "import", "verify", "licence")
 _OK, _ERROR, _USAGE = 0, 1, 2
+_OPTIONS = {"vgg19": "--vgg", "favc-refine": "--refine"}
+"""Of `import`, for files that belong to another network's model."""
 
 
 def main(arguments: list[str]) -> int:
@@ -36,6 +38,8 @@ def _get(values: argparse.Namespace) -> None:
     url = values.url or official.url
     if not url and official.trainer:
         raise ModelError(f"{official.name}: there is no file to be had; python -m {official.trainer} trains one")
+    if not url and official.page:
+        return _say_where(official)
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
@@ -58,6 +62,28 @@ def _get(values: argparse.Namespace) -> None:
     _tell(card)
 
 
+def _say_where(official: OfficialNetwork) -> None:
+    """List the files of a network that a person must get.
+
+    Raises:
+        ModelError: One is missing.
+    """
+    missing = []
+    for name in (official.name, *official.needs):
+        if installed_card(name) is None:
+            missing.append(name)
+            _say(f"{name}: missing; {official_network(name).page}")
+        else:
+            _say(f"{name}: installed")
+    if missing:
+        options = "".join(f" {_OPTIONS[name]} FILE" for name in missing if name in official.needs)
+        own = " --from FILE" if official.name in missing else ""
+        raise ModelError(
+            f"{official.name}: {', '.join(missing)} missing, and no program can fetch them: get them with a browser, "
+            f"then kinemacolor models import {official.name}{own}{options}"
+        )
+
+
 def _file_name(url: str) -> str:
     try:
         return Path(urlsplit(url).path).name
@@ -66,7 +92,16 @@ def _file_name(url: str) -> str:
 
 
 def _import(values: argparse.Namespace) -> None:
-    _tell(import_weights(values.name, values.file))
+    official = official_network(values.name)
+    given = {official.name: values.file, "vgg19": values.vgg, "favc-refine": values.refine}
+    files = {name: path for name, path in given.items() if path is not None}
+    others = [_OPTIONS[name] for name in files if name not in (official.name, *official.needs)]
+    if others:
+        raise UnknownModelError(f"{official.name} has no file for {', '.join(others)}")
+    if not files:
+        raise UnknownModelError(f"expected a file of {official.name} (--from FILE), found none")
+    for name, path in files.items():
+        _tell(import_weights(name, path))
 
 
 def _verify(values: argparse.Namespace) -> None:
@@ -133,7 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     get.set_defaults(run=_get)
     bring = actions.add_parser("import", help="import a file that is here")
     bring.add_argument("name")
-    bring.add_argument("--from", dest="file", type=Path, required=True, metavar="FILE")
+    bring.add_argument("--from", dest="file", type=Path, metavar="FILE", help="its weights")
+    bring.add_argument("--vgg", type=Path, metavar="FILE", help="of favc and favc-image: VGG19, in a file of MATLAB")
+    bring.add_argument("--refine", type=Path, metavar="FILE", help="of favc: its refinement network")
     bring.set_defaults(run=_import)
     verify = actions.add_parser("verify", help="read imported weights and compare them with their hashes")
     verify.add_argument("name", nargs="?")

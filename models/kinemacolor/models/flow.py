@@ -1,4 +1,4 @@
-"""Motion between neighbouring frames, for training and for measuring. No network uses it to colour a frame.
+"""Motion between neighbouring frames, for training and for measuring; of the networks, only `favc` colours with it.
 
 The flow is DIS (Kroeger, Timofte, Dai, Van Gool 2016) of the luma.
 """
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Motion", "follow", "measure_motion"]
+__all__ = ["Motion", "flow_back", "follow", "measure_motion"]
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -37,6 +37,16 @@ def measure_motion(luma: Bytes) -> tuple[Motion, ...]:
     if len(luma) < 2 or min(luma.shape[1:]) < _FLOW_MIN_PX:
         return ()
     return tuple(_pair_motion(before, after) for before, after in pairwise(luma))
+
+
+def flow_back(before: Bytes, after: Bytes) -> NDArray[np.float32]:
+    """Flow (H, W, 2) from a frame to the one before, x first, in pixels of these planes (H, W) of 8-bit luma.
+
+    Pictures that are too small for DIS stand still.
+    """
+    if min(after.shape) < _FLOW_MIN_PX:
+        return np.zeros((*after.shape, 2), dtype=np.float32)
+    return np.asarray(_flow(after, before), dtype=np.float32)
 
 
 def follow(planes: Array | Bytes, flow: Array | NDArray[np.float32]) -> Array:

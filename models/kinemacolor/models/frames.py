@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kinemacolor.models.api import Proposal
 
-__all__ = ["FrameNetwork", "PlainFrames", "cells_like"]
+__all__ = ["FrameNetwork", "PlainFrames", "cells_like", "one_by_one"]
 
 
 class FrameNetwork(Protocol):
@@ -50,14 +50,27 @@ class PlainFrames:
         Raises:
             ValueError: The shape is another.
         """
-        shape, step = tuple(lightness.shape), self.multiple_of
-        if len(shape) != 4 or shape[1] != 1 or shape[2] % step or shape[3] % step or 0 in shape:
-            raise ValueError(f"expected lightness (B, 1, H, W) with sides in multiples of {step}, found {shape}")
-        # In a batch float32 convolutions round differently on a CPU, and are no faster.
-        size = 1 if self.device.type == "cpu" else shape[0]
-        parts = [self.network(part) for part in torch.split(lightness, size)]
-        colours = torch.cat(parts).to(torch.float32)
+        colours = one_by_one(self.network, lightness, self.multiple_of)
         return [Proposal(light.clone(), ab.clone()) for light, ab in zip(lightness, colours, strict=True)]
+
+
+def one_by_one(network: nn.Module, lightness: Tensor, multiple_of: int) -> Tensor:
+    """What a network gives for a batch; on a CPU frame by frame.
+
+    Args:
+        network: (B, 1, H, W) to (B, C, H, W).
+        lightness: (B, 1, H, W) float32 L*.
+        multiple_of: What both sides must be multiples of.
+
+    Raises:
+        ValueError: The shape is another.
+    """
+    shape, step = tuple(lightness.shape), multiple_of
+    if len(shape) != 4 or shape[1] != 1 or shape[2] % step or shape[3] % step or 0 in shape:
+        raise ValueError(f"expected lightness (B, 1, H, W) with sides in multiples of {step}, found {shape}")
+    # In a batch float32 convolutions round differently on a CPU, and are no faster.
+    size = 1 if lightness.device.type == "cpu" else shape[0]
+    return torch.cat([network(part) for part in torch.split(lightness, size)]).to(torch.float32)
 
 
 def cells_like(proposal: Proposal, cell: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,13 @@ from torch import Tensor, nn
 
 from kinemacolor.models.color import lab_to_srgb
 
-__all__ = ["GreyInput"]
+__all__ = ["GreyInput", "grey_codes"]
+
+
+def grey_codes(lightness: Tensor) -> Tensor:
+    """(..., 1, H, W) CIE L* to the code values of the neutral picture, in [0, 1]."""
+    neutral = torch.zeros_like(lightness)
+    return lab_to_srgb(torch.cat((lightness, neutral, neutral), dim=-3))[..., :1, :, :]
 
 
 class GreyInput(nn.Module):

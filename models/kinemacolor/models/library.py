@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kinemacolor.models.errors import CheckpointError, NotInstalledError
-from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file
+from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file, sha256_of_weights
 from kinemacolor.models.official import official_network
 
 __all__ = ["Card", "import_weights", "installed_card", "load_installed", "models_folder", "verify_installed"]
@@ -37,7 +37,7 @@ class Card:
     imported_from: str
     """Name of the file they came from."""
     imported_sha256: str
-    """Of that file."""
+    """Of that file, or of both files of a checkpoint of TensorFlow, one after the other."""
     is_official: bool
     """Its hash is the one that its authors give."""
     source: str
@@ -88,9 +88,9 @@ def import_weights(name: str, path: Path) -> Card:
         OSError: The folder cannot be written to.
     """
     official = official_network(name)
-    found = sha256_of_file(path)
+    found = sha256_of_weights(path)
     tensors = read_weights(official, path)
-    if sha256_of_file(path) != found:
+    if sha256_of_weights(path) != found:
         raise CheckpointError(f"{path.name}: was changed while it was read; import it again")
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)

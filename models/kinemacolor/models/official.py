@@ -1,7 +1,7 @@
 """The networks of others that this project knows: where their authors' weights are, and under which terms.
 
 Addresses, hashes and layouts: richzhang/colorization, phoenix104104/fast_blind_video_consistency, piddnad/DDColor,
-jantic/DeOldify (November 2026).
+jantic/DeOldify, ChenyangLEI/automatic-video-colorization (November 2026).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,10 @@ from kinemacolor.models.errors import UnknownModelError
 from kinemacolor.models.networks.ddcolor import LARGE, REDUCED, TINY, DDColor, DDColorSettings
 from kinemacolor.models.networks.deoldify import DEEP, WIDE, Deoldify, DeoldifySettings
 from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.favc import FavcColour, FavcImage, FavcRefine
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.networks.vgg19 import Vgg19
 
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
@@ -27,6 +29,17 @@ _ZHANG_TERMS = (
     "The authors say nothing of the weights, which were trained on ImageNet, whose terms allow non-commercial "
     "research and education."
 )
+
+
+_FAVC_PAPER = "Lei, Chen: Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019"
+_FAVC_SOURCE = "github.com/ChenyangLEI/automatic-video-colorization"
+_FAVC_LICENCE = "none stated for the weights"
+_FAVC_TERMS = (
+    "The authors say nothing of the weights, which were trained on ImageNet and DAVIS, whose terms allow "
+    "non-commercial research and education."
+)
+_FAVC_DRIVE = "https://hkustconnect-my.sharepoint.com/:u:/g/personal/cleiaa_connect_ust_hk/"
+_FAVC_MODELS = f"{_FAVC_DRIVE}EX1uICZZJghHidfgeL8NdDMB5Pz9xtp7wXZ7PFGuGYII1Q?e=y35LiY&download=1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,12 @@ class OfficialNetwork:
     """More files of the authors for the same network, whose hashes are not known."""
     trainer: str = ""
     """The module of this project that trains it, where its authors have no file of it: a size of ours."""
+    page: str = ""
+    """What a person finds where, if a program cannot fetch it."""
+    tf_scope: str = ""
+    """Of the network's variables in a checkpoint of TensorFlow, with what stands before a layer's name."""
+    needs: tuple[str, ...] = ()
+    """Names of the other networks without which the model of this name does not run."""
 
 
 def _ddcolor(
@@ -187,6 +206,62 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 "deep U-Net: lively colours, least stable; each frame alone",
             ),
             _deoldify_reduced(),
+            OfficialNetwork(
+                name="favc",
+                description="four colour pictures of a frame, on features of VGG19",
+                paper=_FAVC_PAPER,
+                make=FavcColour,
+                url="",
+                sha256="",
+                licence=_FAVC_LICENCE,
+                terms=_FAVC_TERMS,
+                source=_FAVC_SOURCE,
+                page=f"model_div_woflow/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
+                tf_scope="individual/g_",
+                needs=("vgg19", "favc-refine"),
+            ),
+            OfficialNetwork(
+                name="favc-refine",
+                description="brings the frames of favc in line with each other, along optical flow",
+                paper=_FAVC_PAPER,
+                make=FavcRefine,
+                url="",
+                sha256="",
+                licence=_FAVC_LICENCE,
+                terms=_FAVC_TERMS,
+                source=_FAVC_SOURCE,
+                page="a checkpoint, https://drive.google.com/file/d/1u1w1mhcWVtrTJxZ9hg-FJ3bqV676skod/view",
+                tf_scope="VCRNr_",
+            ),
+            OfficialNetwork(
+                name="favc-image",
+                description="the same authors' network for single pictures, on features of VGG19",
+                paper=_FAVC_PAPER,
+                make=FavcImage,
+                url="",
+                sha256="",
+                licence=_FAVC_LICENCE,
+                terms=_FAVC_TERMS,
+                source=_FAVC_SOURCE,
+                page=f"model_imagecolor/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
+                tf_scope="siamese_nework/g_",
+                needs=("vgg19",),
+            ),
+            OfficialNetwork(
+                name="vgg19",
+                description="features for favc; colours nothing itself",
+                paper="Simonyan, Zisserman: Very Deep Convolutional Networks for Image Recognition, ICLR 2015",
+                make=Vgg19,
+                url="",
+                sha256="",
+                licence="CC-BY-4.0, as others report",
+                terms="It was trained on ImageNet, whose terms allow non-commercial research and education.",
+                source="www.robots.ox.ac.uk/~vgg/research/very_deep",
+                page=(
+                    "imagenet-vgg-verydeep-19.mat in VGG_Model.zip, "
+                    f"{_FAVC_DRIVE}EZeGsvuqh1dJr0E2Fxf6IKoBQ7wZpGi3NFqZxhzC8-3GHg?e=LLWUZT&download=1"
+                ),
+            ),
         )
     }
 )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
+from kinemacolor.models import favc_models
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
@@ -75,6 +76,16 @@ class _Entry:
     """Name of the temporal network that it is used with if none is named."""
     others: tuple[str, ...] = ()
     """Temporal networks that it goes with besides."""
+    alone: "_Alone | None" = None
+    """The frame network without its own temporal one, where that has weights which may be missing; else as above."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A frame network, for other temporal networks."""
+
+    spec: Callable[[], ModelSpec]
+    load: Callable[[torch.device, torch.dtype], Colorizer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +143,7 @@ def describe_model(name: str) -> ModelSpec:
     entry = _entries().get(frame)
     if entry is None:
         raise UnknownModelError(f"no model {frame!r}; there are: {', '.join(_entries())}")
-    spec = entry.spec()
+    spec = entry.alone.spec() if mark and entry.alone is not None else entry.spec()
     if not mark:
         return spec
     if temporal not in entry.others or not _TEMPORALS[temporal].is_there():
@@ -186,7 +197,7 @@ def load_model(
         _set_threads(threads)
     frame, mark, temporal = name.partition(_TEMPORAL_MARK)
     where, chosen = torch.device(device), dtype or spec.dtypes[0]
-    model = _entries()[frame].load(where, chosen)
+    model = _load_frame(frame, where, chosen, alone=bool(mark))
     if not mark:
         return model
     return ComposedColorizer(spec, model, _TEMPORALS[temporal].make(where), where, chosen)
@@ -220,11 +231,17 @@ def _load_family(
     specs: Sequence[ModelSpec], temporals: Mapping[str, Steadying], where: torch.device
 ) -> tuple[Colorizer, ...]:
     frame = specs[0].frame
-    own = _entries()[frame].load(where, specs[0].dtypes[0])
+    alone = all(spec.name != frame for spec in specs)
+    own = _load_frame(frame, where, specs[0].dtypes[0], alone=alone)
     return tuple(
         own if spec.name == frame else ComposedColorizer(spec, own, temporals[spec.temporal], where, own.dtype)
         for spec in specs
     )
+
+
+def _load_frame(name: str, where: torch.device, dtype: torch.dtype, *, alone: bool) -> Colorizer:
+    entry = _entries()[name]
+    return entry.alone.load(where, dtype) if alone and entry.alone is not None else entry.load(where, dtype)
 
 
 def _entries() -> Mapping[str, _Entry]:
@@ -236,6 +253,8 @@ def _entries() -> Mapping[str, _Entry]:
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
+            "favc": _favc_entry(),
+            "favc-image": _favc_image_entry(),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -288,6 +307,24 @@ def _official_entry(
         return ComposedColorizer(described, frames, NoSteadying(), device)
 
     return _Entry(spec, load, "none", ("memory", "lai"))
+
+
+def _favc_entry() -> _Entry:
+    def load(device: torch.device, _: torch.dtype) -> Colorizer:
+        return favc_models.load_favc(device)
+
+    def load_alone(device: torch.device, _: torch.dtype) -> Colorizer:
+        return favc_models.load_favc(device, refined=False)
+
+    alone = _Alone(lambda: favc_models.favc_spec(refined=False), load_alone)
+    return _Entry(favc_models.favc_spec, load, favc_models.REFINE, ("none", "memory", "lai"), alone)
+
+
+def _favc_image_entry() -> _Entry:
+    def load(device: torch.device, _: torch.dtype) -> Colorizer:
+        return favc_models.load_favc_image(device)
+
+    return _Entry(favc_models.favc_image_spec, load, "none", ("memory", "lai"))
 
 
 # ---- what is in the package ----

@@ -8,21 +8,19 @@ The file is one protocol-buffer message. Of its schema (BVLC/caffe, src/caffe/pr
     BlobProto         num, channels, height, width = 1 .. 4 (old shape), data = 5, shape = 7, double_data = 8
     BlobShape         dim = 1
 
-Everything else is passed over. The wire format (protobuf.dev, "Encoding") is small enough to be read here: this package
-knows tensors and no messages.
+Everything else is passed over.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.wire import Value, fields, varint
 
 __all__ = ["CaffeFile", "is_caffe_file", "read_caffe_file"]
 
@@ -33,14 +31,9 @@ _BLOB_LIMIT = 64
 _MAX_AXES = 8
 _PART_LIMIT = 1024
 """Pieces in which the numbers of a blob may come; Caffe writes one."""
-_LONGEST_VARINT = 10
-_FIXED_BYTES = MappingProxyType({1: 8, 5: 4})
-"""Lengths of the values of two wire types."""
 _FIRST_TAGS = (b"\x0a", b"\x12", b"\xa2\x06")
 """Of the fields name, layers and layer: with one of them the message begins."""
-
-Value = int | memoryview
-"""Of a field: a number, or bytes."""
+_WHAT = "Caffe model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ def read_caffe_file(path: Path) -> CaffeFile:
     if size > _FILE_LIMIT_BYTES:
         raise CheckpointError(f"expected a Caffe model of at most {_FILE_LIMIT_BYTES} bytes, found {size}")
     name, layers = "", dict[str, list[Tensor]]()
-    for number, value in _fields(memoryview(path.read_bytes())):
+    for number, value in fields(memoryview(path.read_bytes()), _WHAT):
         if number == 1:
             name = _text(value)
         elif number in (2, 100):
@@ -90,7 +83,7 @@ def read_caffe_file(path: Path) -> CaffeFile:
 
 def _layer(value: Value, numbers: tuple[int, int]) -> tuple[str, list[Tensor]]:
     name, blobs = "", []
-    for number, part in _fields(_inside(value)):
+    for number, part in fields(_inside(value), _WHAT):
         if number == numbers[0]:
             name = _text(part)
         elif number == numbers[1]:
@@ -103,7 +96,7 @@ def _layer(value: Value, numbers: tuple[int, int]) -> tuple[str, list[Tensor]]:
 def _blob(layer: str, data: memoryview) -> Tensor:
     old_shape, parts = [0, 0, 0, 0], []
     shape: list[int] | None = None
-    for number, value in _fields(data):
+    for number, value in fields(data, _WHAT):
         if number in (1, 2, 3, 4) and isinstance(value, int):
             old_shape[number - 1] = value
         elif number == 7:
@@ -122,7 +115,7 @@ def _blob(layer: str, data: memoryview) -> Tensor:
 def _dimensions(data: memoryview) -> list[int]:
     """Of a BlobShape, packed or one by one."""
     found: list[int] = []
-    for number, value in _fields(data):
+    for number, value in fields(data, _WHAT):
         if number != 1:
             continue
         if isinstance(value, int):
@@ -130,7 +123,7 @@ def _dimensions(data: memoryview) -> list[int]:
             continue
         place = 0
         while place < len(value):
-            side, place = _varint(value, place)
+            side, place = varint(value, place, _WHAT)
             found.append(side)
     return found
 
@@ -154,47 +147,3 @@ def _inside(value: Value) -> memoryview:
     if isinstance(value, int):
         raise CheckpointError("expected a Caffe model, found a number where a message or packed numbers belong")
     return value
-
-
-# ---- the wire format ----
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """Field numbers and values of a message, in the order of the bytes."""
-    place = 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        kind = tag & 7
-        if kind == 0:
-            value, place = _varint(data, place)
-            yield tag >> 3, value
-            continue
-        if kind == 2:
-            length, place = _varint(data, place)
-        elif kind in _FIXED_BYTES:
-            length = _FIXED_BYTES[kind]
-        else:
-            raise CheckpointError(f"expected a Caffe model, found a field of the unknown kind {kind}")
-        yield tag >> 3, _cut(data, place, length)
-        place += length
-
-
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    value = 0
-    for count in range(_LONGEST_VARINT):
-        if place >= len(data):
-            raise CheckpointError("expected more bytes, found the end: the Caffe model is cut off")
-        byte = data[place]
-        place += 1
-        value |= (byte & 0x7F) << (7 * count)
-        if byte < 0x80:
-            return value, place
-    raise CheckpointError("expected a Caffe model, found a number that does not end")
-
-
-def _cut(data: memoryview, place: int, length: int) -> memoryview:
-    if length > len(data) - place:
-        raise CheckpointError(
-            f"expected {length} bytes more, found {len(data) - place}: the Caffe model is cut off or damaged"
-        )
-    return data[place : place + length]

@@ -12,12 +12,16 @@ from torch import Tensor, nn
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.caffe_eccv16 import eccv16_tensors
 from kinemacolor.models.files.caffe_file import is_caffe_file, read_caffe_file
+from kinemacolor.models.files.matconvnet import is_matlab_file, read_vgg19
+from kinemacolor.models.files.tf_checkpoint import bundle_files, is_tf_checkpoint, read_variables
+from kinemacolor.models.files.tf_names import tensors_in_scope
 from kinemacolor.models.files.torch_file import is_torch_file, read_tensors
 from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
 
-__all__ = ["is_web_page", "load_network", "read_weights", "sha256_of_file"]
+__all__ = ["is_web_page", "load_network", "read_weights", "sha256_of_file", "sha256_of_weights"]
 
 _HEAD_BYTES = 512
+_CHUNK_BYTES = 1 << 20
 _NAMES_SHOWN = 3
 
 
@@ -26,8 +30,8 @@ def load_network(name: str, path: Path) -> nn.Module:
 
     Args:
         name: One of them, `eccv16` for instance.
-        path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`) or a safetensors file of the same tensors.
-            Nothing in it is executed.
+        path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`, of `favc` a checkpoint of TensorFlow, of
+            `vgg19` `.mat`) or a safetensors file of the same tensors. Nothing in it is executed.
 
     Returns:
         The network in eval mode, float32, on the CPU; its class says what it takes and gives.
@@ -55,7 +59,7 @@ def read_weights(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
         CheckpointError: As of `load_network`.
     """
     try:
-        found = _read(path)
+        found = _read(official, path)
     except OSError as error:
         raise CheckpointError(f"{path.name}: expected a weights file, found none: {error.strerror}") from error
     except CheckpointError as error:
@@ -75,6 +79,23 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_weights(path: Path) -> str:
+    """As `sha256_of_file`; of a checkpoint of TensorFlow that of its index and its numbers, one after the other.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    files = bundle_files(path)
+    if files is None:
+        return sha256_of_file(path)
+    digest = hashlib.sha256()
+    for part in files:
+        with part.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
 def is_web_page(path: Path) -> bool:
     """Whether a file begins as HTML does: what servers give in place of a file.
 
@@ -85,13 +106,17 @@ def is_web_page(path: Path) -> bool:
         return file.read(_HEAD_BYTES).lstrip()[:1] == b"<"
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
+    if is_tf_checkpoint(path):
+        return _read_tf(official, path)
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head:
         raise CheckpointError("expected a weights file, found an empty one")
     if is_web_page(path):
         raise CheckpointError("expected a weights file, found a web page: the download gave a page instead of the file")
+    if is_matlab_file(head):
+        return read_vgg19(path, frozenset(key.rpartition(".")[0] for key in _layout(official_network("vgg19"))))
     if is_torch_file(head):
         return read_tensors(path)
     if head.lstrip().startswith((b"name:", b"layer")):
@@ -104,6 +129,13 @@ def _read(path: Path) -> dict[str, Tensor]:
         return load_safetensors(path.read_bytes())
     except SafetensorError as error:
         raise CheckpointError(f"expected a file of torch.save, safetensors or Caffe, found another: {error}") from error
+
+
+def _read_tf(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
+    if not official.tf_scope:
+        raise CheckpointError(f"expected the weights of {official.name}, found a checkpoint of TensorFlow")
+    variables = read_variables(path, lambda name: name.endswith(("/weights", "/biases")))
+    return tensors_in_scope(variables, official.tf_scope, _layout(official))
 
 
 def _is_safetensors(head: bytes) -> bool:
