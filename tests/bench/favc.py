@@ -17,10 +17,13 @@ from torch import Tensor
 
 from kinemacolor.evaluation.material import find_clips, read_truth
 from kinemacolor.evaluation.measure import Figures, mean_figures, measure_ab
-from kinemacolor.models.api import Colorizer
+from kinemacolor.models.api import Proposal
+from kinemacolor.models.favc_frames import FavcFrames, picture_ab
+from kinemacolor.models.networks.favc import VARIANTS
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.refining import RefineSteadying
 from kinemacolor.models.spatial import crop, pad_to_multiple
-from kinemacolor.training.favc_reduced import load_reduced
+from kinemacolor.training.favc_reduced import load_reduced_frames, load_reduced_refinement
 from kinemacolor.training.recipe import read_recipe
 
 _COLUMNS = ("ciede2000", "colourfulness", "cdc_e3", "warp_error_rgb_e3", "warp_error_e3")
@@ -35,15 +38,13 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=14)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model = load_reduced(arguments.folder, _encoder())
+    frames, _ = load_reduced_frames(arguments.folder, _encoder())
+    refinement, _ = load_reduced_refinement(arguments.folder)
     figures: dict[tuple[str, int], list[Figures]] = {}
     apart: dict[str, list[float]] = {"alone": [], "refined": []}
     for path in find_clips(arguments.clips_folder)[: arguments.clips]:
         truth = read_truth(path, arguments.frames)
-        colours: dict[tuple[str, int], Tensor] = {}
-        for variant in range(1, model.spec.variants + 1):
-            alone, refined = _coloured(model.with_variant(variant), truth.lightness)
-            colours["alone", variant], colours["refined", variant] = alone, refined
+        colours = _coloured(frames, refinement, truth.lightness)
         for key, ab in colours.items():
             figures.setdefault(key, []).append(measure_ab(truth, ab))
         for how, found in apart.items():
@@ -59,17 +60,21 @@ def main() -> None:
         sys.stdout.write(f"mean distance of two variants, {how}: {sum(distances) / len(distances):.2f} ab\n")
 
 
-def _coloured(model: Colorizer, lightness: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, 2, H, W) of a clip, each frame alone and refined."""
-    padded, padding = pad_to_multiple(lightness, model.spec.multiple_of)
-    state, alone, refined = model.init_state(), [], []
+@torch.no_grad()
+def _coloured(frames: FavcFrames, refinement: RefineSteadying, lightness: Tensor) -> dict[tuple[str, int], Tensor]:
+    """(T, 2, H, W) of a clip in all variants, each frame alone and refined; the pictures of a frame are made once."""
+    padded, padding = pad_to_multiple(lightness, frames.multiple_of)
+    states = [refinement.init_state()] * VARIANTS
+    found: dict[tuple[str, int], list[Tensor]] = {}
     for frame in padded:
-        (proposal,) = model.propose(frame.unsqueeze(0))
-        result = model.step(state, proposal)
-        state = result.state
-        alone.append(proposal.ab)
-        refined.append(result.ab)
-    return crop(torch.stack(alone), padding), crop(torch.stack(refined), padding)
+        pictures = frames.network(frame.unsqueeze(0))[0].contiguous()
+        for place, rgb in enumerate(torch.split(pictures, 3)):
+            proposal = Proposal(frame, picture_ab(rgb), rgb.clone())
+            result = refinement.step(states[place], proposal)
+            states[place] = result.state
+            found.setdefault(("alone", place + 1), []).append(proposal.ab)
+            found.setdefault(("refined", place + 1), []).append(result.ab)
+    return {key: crop(torch.stack(planes), padding) for key, planes in found.items()}
 
 
 def _encoder() -> MobileNetV2Encoder:

@@ -430,6 +430,13 @@ def test_options_that_do_not_fit_are_said(shelf: dict[str, Path], capsys: pytest
         assert message in capsys.readouterr().err
 
 
+def test_each_file_can_be_imported_under_its_own_name(shelf: dict[str, Path]) -> None:
+    for name, path in shelf.items():
+        assert main(["import", name, "--from", str(path)]) == 0
+    assert load_model("favc").spec.weights_sha256
+    assert load_model("favc-image").spec.weights_sha256
+
+
 def test_its_own_temporal_network_has_a_name() -> None:
     assert canonical_name("favc+refine") == "favc"
     assert describe_model("favc").temporal == "refine"

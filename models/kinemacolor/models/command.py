@@ -93,14 +93,14 @@ def _file_name(url: str) -> str:
 
 def _import(values: argparse.Namespace) -> None:
     official = official_network(values.name)
-    given = {official.name: values.file, "vgg19": values.vgg, "favc-refine": values.refine}
-    files = {name: path for name, path in given.items() if path is not None}
-    others = [_OPTIONS[name] for name in files if name not in (official.name, *official.needs)]
+    given = ((official.name, values.file), ("vgg19", values.vgg), ("favc-refine", values.refine))
+    files = [(name, path) for name, path in given if path is not None]
+    others = [_OPTIONS[name] for name, _ in files if name not in (official.name, *official.needs)]
     if others:
         raise UnknownModelError(f"{official.name} has no file for {', '.join(others)}")
     if not files:
         raise UnknownModelError(f"expected a file of {official.name} (--from FILE), found none")
-    for name, path in files.items():
+    for name, path in files:
         _tell(import_weights(name, path))
 
 

@@ -16,8 +16,9 @@ from kinemacolor.models.refining import RefineSteadying
 from kinemacolor.models.steadying import NoSteadying, Steadying
 from kinemacolor.training.favc_trunk import TRUNK_CHANNELS, MobileTrunk
 
-__all__ = ["load_reduced"]
+__all__ = ["load_reduced", "load_reduced_frames", "load_reduced_refinement"]
 
+_CPU = torch.device("cpu")
 _MULTIPLE = 2 * MULTIPLE
 """The encoder goes down to 1/32."""
 
@@ -33,14 +34,11 @@ def load_reduced(folder: Path, encoder: MobileNetV2Encoder, *, refined: bool = T
     Raises:
         CheckpointError: A file or card is missing or damaged.
     """
-    device = torch.device("cpu")
-    colour = FavcColour(TRUNK_CHANNELS, _width(folder, "colour"))
-    digest = load_weights(folder / "favc-colour-reduced.safetensors", colour)
+    frames, digest = load_reduced_frames(folder, encoder)
     steadying: Steadying = NoSteadying()
     if refined:
-        network = FavcRefine(_width(folder, "refine"))
-        digest = f"{digest}+{load_weights(folder / 'favc-refine-reduced.safetensors', network)}"
-        steadying = RefineSteadying(network, device)
+        steadying, more = load_reduced_refinement(folder)
+        digest = f"{digest}+{more}"
     spec = ModelSpec(
         name="favc-reduced",
         frame="favc-reduced",
@@ -53,8 +51,21 @@ def load_reduced(folder: Path, encoder: MobileNetV2Encoder, *, refined: bool = T
         dtypes=(torch.float32,),
         variants=VARIANTS,
     )
-    frames = FavcFrames.on(device, FavcPainter(MobileTrunk(encoder), colour), _MULTIPLE)
-    return ComposedColorizer(spec, frames, steadying, device)
+    return ComposedColorizer(spec, frames, steadying, _CPU)
+
+
+def load_reduced_frames(folder: Path, encoder: MobileNetV2Encoder) -> tuple[FavcFrames, str]:
+    """The colour network alone, and the SHA-256 of its file; errors as of `load_reduced`."""
+    network = FavcColour(TRUNK_CHANNELS, _width(folder, "colour"))
+    digest = load_weights(folder / "favc-colour-reduced.safetensors", network)
+    return FavcFrames.on(_CPU, FavcPainter(MobileTrunk(encoder), network), _MULTIPLE), digest
+
+
+def load_reduced_refinement(folder: Path) -> tuple[RefineSteadying, str]:
+    """The refinement alone, and the SHA-256 of its file; errors as of `load_reduced`."""
+    network = FavcRefine(_width(folder, "refine"))
+    digest = load_weights(folder / "favc-refine-reduced.safetensors", network)
+    return RefineSteadying(network, _CPU), digest
 
 
 def _width(folder: Path, stage: str) -> int:
