@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
 def _get(values: argparse.Namespace) -> None:
     official = official_network(values.name)
     url = values.url or official.url
+    if not url and official.like is not None:
+        raise ModelError(f"{official.name}: its authors gave no file; python -m kinemacolor.training.{official.name}")
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
@@ -86,6 +88,8 @@ def _whose(card: Card) -> str:
     official = official_network(card.name)
     if card.is_official:
         return "the authors' file"
+    if official.like is not None:
+        return f"weights that a user has trained{card.note and ', '}{card.note}"
     if not official.sha256 and official.url:
         return f"no hash of the authors' file is known; this one's SHA-256 is {card.imported_sha256}"
     more = f"; those of {official.others} are not known" if official.others else ""

@@ -10,15 +10,17 @@ A file comes under its name whole or not at all, the card last: without its card
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from kinemacolor.models.errors import CheckpointError, NotInstalledError
 from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file
-from kinemacolor.models.official import official_network
+from kinemacolor.models.official import OfficialNetwork, official_network
 
 __all__ = ["Card", "import_weights", "installed_card", "load_installed", "models_folder", "verify_installed"]
 
@@ -41,6 +43,8 @@ class Card:
     source: str
     licence: str
     terms: str
+    note: str = ""
+    """What else a user should know of them: their size, if it is not the paper's."""
 
 
 def models_folder() -> Path:
@@ -100,6 +104,7 @@ def import_weights(name: str, path: Path) -> Card:
         source=official.source,
         licence=official.licence,
         terms=official.terms,
+        note=_size_note(official, tensors),
     )
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +146,18 @@ def verify_installed(name: str) -> Card:
     if found != card.sha256:
         raise CheckpointError(f"{path}: expected SHA-256 {card.sha256}, found {found}; import it again")
     return card
+
+
+def _size_note(official: OfficialNetwork, tensors: Mapping[str, Tensor]) -> str:
+    if official.like is None:
+        return ""
+    with torch.device("meta"):
+        paper, found = _parameters(official.make()), _parameters(official.like(tensors))
+    return f"{found:,} parameters, the paper's has {paper:,}" if found != paper else ""
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from torch import nn
+from torch import Tensor, nn
 
 from kinemacolor.models.errors import UnknownModelError
 from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.networks.zhao import Zhao, zhao_like
 
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
@@ -64,6 +65,8 @@ class OfficialNetwork:
     """Ends of the names of tensors that older files lack."""
     others: str = ""
     """More files of the authors for the same network, whose hashes are not known."""
+    like: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
+    """The network of the size of a file's tensors; None: it has one size."""
 
 
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
@@ -91,6 +94,19 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 licence="none stated for the weights, BSD-2-Clause for the code",
                 terms=_ZHANG_TERMS,
                 source="github.com/richzhang/colorization",
+            ),
+            OfficialNetwork(
+                name="zhao",
+                description="eccv16 that has learned what things are, too; each frame alone",
+                paper="Zhao, Liu, Snoek, Han, Shao: Pixel-level Semantics Guided Image Colorization, BMVC 2018",
+                make=Zhao,
+                url="",  # its authors published none
+                sha256="",
+                licence="that of who trained the weights",
+                terms="There is no file of the authors; kinemacolor.training.zhao makes one, and it is bound by the "
+                "terms of the photos and labels that it was trained on.",
+                source="none; trained by the user",
+                like=zhao_like,
             ),
             OfficialNetwork(
                 name="lai",

@@ -226,6 +226,7 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
+            "zhao": _official_entry("zhao"),
             "ddcolor-t": _official_entry("ddcolor-t", ddcolor.MULTIPLE, GreyInput),
             "ddcolor-l": _official_entry("ddcolor-l", ddcolor.MULTIPLE, GreyInput),
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
@@ -249,14 +250,15 @@ def _official_entry(
 
     def spec() -> ModelSpec:
         try:
-            card, damage = installed_card(name), ""
+            card = installed_card(name)
+            more = f"; {card.note}" if card is not None and card.note else ""
         except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
-            card, damage = None, "; its installed weights are damaged"
+            card, more = None, "; its installed weights are damaged"
         return ModelSpec(
             name=name,
             frame=name,
             temporal="none",
-            description=f"{official.description}{damage}",
+            description=f"{official.description}{more}",
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
             terms=official.terms,

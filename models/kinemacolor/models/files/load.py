@@ -25,7 +25,7 @@ def load_network(name: str, path: Path) -> nn.Module:
     """One of the networks of `official.OFFICIAL` with weights, ready for inference.
 
     Args:
-        name: `eccv16`, `siggraph17`, `lai`, `ddcolor-t` or `ddcolor-l`.
+        name: `eccv16`, `siggraph17`, `zhao` (of any width), `lai`, `ddcolor-t` or `ddcolor-l`.
         path: The authors' file (`.pth`; of `eccv16` also `.caffemodel`) or a safetensors file of the same tensors.
             Nothing in it is executed.
 
@@ -38,7 +38,7 @@ def load_network(name: str, path: Path) -> nn.Module:
     """
     official = official_network(name)
     tensors = read_weights(official, path)
-    network = official.make()
+    network = _network(official, tensors)
     network.load_state_dict({**network.state_dict(), **tensors})
     return network.eval().requires_grad_(False)
 
@@ -107,7 +107,7 @@ def _is_safetensors(head: bytes) -> bool:
 
 
 def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) -> None:
-    expected = _layout(official)
+    expected = _layout(official, found)
     missing = [key for key in expected.keys() - found.keys() if not key.endswith(official.optional)]
     surplus = found.keys() - expected.keys()
     wrong = [key for key in expected.keys() & found.keys() if found[key].shape != expected[key].shape]
@@ -120,18 +120,22 @@ def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) ->
             raise CheckpointError(f"{name}: {key}: expected finite numbers, found NaN or infinity")
 
 
-def _layout(official: OfficialNetwork) -> dict[str, Tensor]:
-    """The network's tensors, without memory."""
+def _network(official: OfficialNetwork, found: Mapping[str, Tensor]) -> nn.Module:
+    return official.make() if official.like is None else official.like(found)
+
+
+def _layout(official: OfficialNetwork, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The network's tensors, without memory; if it has several sizes, of that of the file."""
     with torch.device("meta"):
-        return dict(official.make().state_dict())
+        return dict(_network(official, found).state_dict())
 
 
 def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
     """Another network's name, or how the file differs."""
-    for other in OFFICIAL.values():
-        if other.name != official.name and _is_of(found, other):
-            return f"those of {other.name}"
-    expected = _layout(official)
+    fitting = [other for other in OFFICIAL.values() if other.name != official.name and _is_of(found, other)]
+    if fitting:  # a network may hold all of another one
+        return f"those of {max(fitting, key=lambda other: len(_layout(other, found))).name}"
+    expected = _layout(official, found)
     missing = sorted(key for key in expected.keys() - found.keys() if not key.endswith(official.optional))
     surplus = sorted(found.keys() - expected.keys())
     wrong = [
@@ -148,7 +152,7 @@ def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
 
 
 def _is_of(found: Mapping[str, Tensor], other: OfficialNetwork) -> bool:
-    layout = _layout(other)
+    layout = _layout(other, found)
     return all(key in found and found[key].shape == layout[key].shape for key in layout if key.endswith(".weight"))
 
 
