@@ -101,6 +101,7 @@ def test_imported_weights_say_how_small_they_are(
     spec = describe_model("zhao+memory")
     assert small in describe_model("zhao").description
     assert spec.weights_sha256
+    assert small in spec.terms, "wherever terms are told"
     model = load_model("zhao")
     assert model.propose(torch.full((1, 1, 16, 24), 50.0))[0].ab.shape == (2, 16, 24)
 

@@ -27,6 +27,7 @@ RECIPE = ZhaoRecipe(
     steps=6,
     width=4,
     rate=2e-3,
+    branch_rate=2e-3,
     warm_up_steps=2,
     segmentation_weight=1.0,
     norm="usual",

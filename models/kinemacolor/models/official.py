@@ -102,7 +102,7 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 make=Zhao,
                 url="",  # its authors published none
                 sha256="",
-                licence="that of who trained the weights",
+                licence="as their trainer says",
                 terms="There is no file of the authors; kinemacolor.training.zhao makes one, and it is bound by the "
                 "terms of the photos and labels that it was trained on.",
                 source="none; trained by the user",

@@ -251,9 +251,10 @@ def _official_entry(
     def spec() -> ModelSpec:
         try:
             card = installed_card(name)
-            more = f"; {card.note}" if card is not None and card.note else ""
+            note = card.note if card is not None else ""
+            more, terms = (f"; {note}", f"{official.terms} These: {note}.") if note else ("", official.terms)
         except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
-            card, more = None, "; its installed weights are damaged"
+            card, more, terms = None, "; its installed weights are damaged", official.terms
         return ModelSpec(
             name=name,
             frame=name,
@@ -261,7 +262,7 @@ def _official_entry(
             description=f"{official.description}{more}",
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
-            terms=official.terms,
+            terms=terms,
             multiple_of=multiple_of,
             dtypes=(torch.float32,),
         )

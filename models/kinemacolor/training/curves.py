@@ -15,7 +15,7 @@ from kinemacolor.training.curve import HEIGHT, WIDTH, Frame, axes, line, marks
 
 __all__ = ["Panel", "draw_curves", "main"]
 
-_COLOURS = ("#a33", "#36a", "#393", "#c80", "#639", "#088", "#d4a", "#555", "#84a800", "#000")
+_COLOURS = ("#a33", "#36a", "#393", "#c80", "#639", "#088", "#d4a", "#555", "#84a800", "#000", "#7bd", "#b96")
 _LINE_PX, _COLUMNS = 18, 3
 
 Losses = Mapping[int, float]

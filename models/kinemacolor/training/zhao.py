@@ -71,7 +71,6 @@ def _export(run: Path, out: Path) -> None:
 def _recipe(arguments: argparse.Namespace, width: int) -> ZhaoRecipe:
     if arguments.width not in (None, width):
         raise RecipeError(f"--width {arguments.width}: expected that of the trunk, {width}")
-    norm: Norm = arguments.norm or ("frozen" if arguments.trunk is not None else "usual")
     return ZhaoRecipe(
         steps=arguments.steps,
         width=width,
@@ -81,7 +80,7 @@ def _recipe(arguments: argparse.Namespace, width: int) -> ZhaoRecipe:
         warm_up_steps=max(1, arguments.warm_up),
         colour_weight=arguments.colour_weight,
         segmentation_weight=arguments.segmentation_weight,
-        norm=norm,
+        norm=arguments.norm,
         flip=arguments.flip,
         branch_steps=arguments.branch_steps,
         weights_in_labels=arguments.weights_in_labels,
@@ -167,12 +166,17 @@ def _arguments() -> argparse.Namespace:
     add("--width", type=int, help=f"channels of the first block (the trunk's, or {_WIDTH}; paper: 64)")
     add("--batch", type=int, default=usual.crops.count, help="pictures of a step (32)")
     add("--side", type=int, default=usual.crops.side_px, help="their side in pixels (64)")
-    add("--rate", type=float, default=usual.rate, help=f"learning rate ({usual.rate:g})")
-    add("--branch-rate", type=float, help="learning rate of the branch of the classes (that of --rate)")
+    add("--rate", type=float, default=usual.rate, help=f"learning rate ({usual.rate:g}; from noise: 5e-4)")
+    add("--branch-rate", type=float, default=usual.branch_rate, help="of the branch of the classes (0.001)")
     add("--warm-up", type=int, default=usual.warm_up_steps, help=f"steps of it ({usual.warm_up_steps}); 0: none")
     add("--colour-weight", type=float, default=usual.colour_weight, help="of the colour's loss (1)")
-    add("--segmentation-weight", type=float, default=usual.segmentation_weight, help="of the classes' loss (100)")
-    add("--norm", choices=get_args(Norm), help="batch norm while training (frozen; from noise: usual)")
+    add(
+        "--segmentation-weight",
+        type=float,
+        default=usual.segmentation_weight,
+        help="of the classes' loss (1; paper: 100)",
+    )
+    add("--norm", choices=get_args(Norm), default=usual.norm, help="batch norm while training (usual)")
     add("--flip", choices=get_args(Flip), default=usual.flip, help="what is mirrored together (picture)")
     add("--branch-steps", type=int, default=usual.branch_steps, help="steps in which the trunk stays as it is (0)")
     add("--weights-in-labels", action="store_true", help="class weights in the truth instead of over the places")

@@ -41,24 +41,27 @@ _USUAL = 0.1
 _LABELS_COUNTED = 512
 """Photos on which the shares of the classes are counted."""
 
-Norm = Literal["frozen", "slow", "usual"]
-"""Batch norm while training: the start's statistics as they are; those of the batch, with running ones that follow by
-0.01 a step; the same with 0.1."""
+Norm = Literal["usual", "slow", "frozen"]
+"""Batch norm while training: by the statistics of the batch, with running ones that follow by 0.1 a step; the same with
+0.01; by the trunk's statistics, which stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZhaoRecipe(Eccv16Recipe):
-    """Everything that decides the result of a run, apart from data, start and speed."""
+    """Everything that decides the result of a run, apart from data, start and speed; usual values are for a trunk."""
 
+    rate: float = 3e-5
+    """Learning rate of trunk and colours; from noise that of `eccv16` is needed."""
+    branch_rate: float = 1e-3
+    """Learning rate of the branch of the classes, which always starts from noise."""
+    warm_up_steps: int = 50
     classes: int = VOC_CLASS_COUNT
     """Classes of pixels."""
     colour_weight: float = 1.0
     """Share of the colour's loss in the sum, before both are divided by their sum."""
-    segmentation_weight: float = 100.0
+    segmentation_weight: float = 1.0
     """Share of the classes' loss; the paper's is 100 to the colour's 1."""
-    branch_rate: float | None = None
-    """Learning rate of the branch of the classes, which always starts from noise; None: that of the trunk."""
-    norm: Norm = "frozen"
+    norm: Norm = "usual"
     flip: Flip = "picture"
     branch_steps: int = 0
     """First steps, in which the branch of the classes learns alone and trunk and colours stay as they are."""
@@ -107,7 +110,7 @@ class ZhaoTrainer(TrainingLoop):
         branch = {id(parameter) for parameter in self._branch}
         self._trunk = [one for one in self.net.parameters() if one.requires_grad and id(one) not in branch]
         groups = [
-            ParameterGroup("branch", self._branch, recipe.rate if recipe.branch_rate is None else recipe.branch_rate),
+            ParameterGroup("branch", self._branch, recipe.branch_rate),
             ParameterGroup("trunk", self._trunk, recipe.rate),
         ]
         super().__init__(out, recipe, self.net, groups, device=device)
