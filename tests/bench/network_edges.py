@@ -1,9 +1,9 @@
 """A network's own colours enlarged: `KINEMACOLOR_DATA=... python tests/bench/network_edges.py zhao FILE [PHOTOS]`.
 
 `eccv16` and `zhao` answer at a quarter of the size at which they look. Their colours for the photographs of dev_eval
-are brought to full size beside the luma, as `--upsampling` of `render` does it, and bilinear. Printed are the RMS errors
-of a*, b* against the truth, everywhere and on the tenth of the pixels where true colour changes most, and how steep the
-found colours are there, as a share of the truth's steepness.
+are brought to full size beside the luma, as `--upsampling` of `render` does it, and bilinear. Printed are the RMS
+errors of a*, b* against the truth, everywhere and on the tenth of the pixels where true colour changes most, and how
+steep the found colours are there, as a share of the truth's steepness.
 """
 
 import os

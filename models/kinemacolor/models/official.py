@@ -96,6 +96,18 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 source="github.com/richzhang/colorization",
             ),
             OfficialNetwork(
+                name="lai",
+                description="recurrent network that steadies the frames of any other; no optical flow",
+                paper="Lai et al.: Learning Blind Video Temporal Consistency, ECCV 2018",
+                make=Lai,
+                url="",  # its server has answered 404 since 2019, and no copy is known
+                sha256="",
+                licence="none stated for the weights, MIT for the code",
+                terms="The authors say nothing of the weights.",
+                source="github.com/phoenix104104/fast_blind_video_consistency",
+                ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
+            ),
+            OfficialNetwork(
                 name="zhao",
                 description="eccv16 that has learned what things are, too; each frame alone",
                 paper="Zhao, Liu, Snoek, Han, Shao: Pixel-level Semantics Guided Image Colorization, BMVC 2018",
@@ -107,18 +119,6 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 "terms of the photos and labels that it was trained on.",
                 source="none; trained by the user",
                 like=zhao_like,
-            ),
-            OfficialNetwork(
-                name="lai",
-                description="recurrent network that steadies the frames of any other; no optical flow",
-                paper="Lai et al.: Learning Blind Video Temporal Consistency, ECCV 2018",
-                make=Lai,
-                url="",  # its server has answered 404 since 2019, and no copy is known
-                sha256="",
-                licence="none stated for the weights, MIT for the code",
-                terms="The authors say nothing of the weights.",
-                source="github.com/phoenix104104/fast_blind_video_consistency",
-                ignored=("norm_layer.running_mean", "norm_layer.running_var", "norm_layer.num_batches_tracked"),
             ),
             OfficialNetwork(
                 name="ddcolor-t",
