@@ -40,6 +40,8 @@ def _get(values: argparse.Namespace) -> None:
         raise ModelError(f"{official.name}: there is no file to be had; python -m {official.trainer} trains one")
     if not url and official.page:
         return _say_where(official)
+    if not url and official.like is not None:
+        raise ModelError(f"{official.name}: its authors gave no file; python -m kinemacolor.training.{official.name}")
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
@@ -126,6 +128,8 @@ def _whose(card: Card) -> str:
     official = official_network(card.name)
     if card.is_official:
         return "the authors' file"
+    if official.like is not None:
+        return f"weights that a user has trained{card.note and ', '}{card.note}"
     if official.trainer:
         return "no authors' file: weights trained with this project"
     if not official.sha256:

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kinemacolor.models.errors import CheckpointError, NotInstalledError
 from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file, sha256_of_weights
-from kinemacolor.models.official import official_network
+from kinemacolor.models.official import OfficialNetwork, official_network
 
 __all__ = ["Card", "import_weights", "installed_card", "load_installed", "models_folder", "verify_installed"]
 
@@ -43,6 +44,8 @@ class Card:
     source: str
     licence: str
     terms: str
+    note: str = ""
+    """What else a user should know of them: their size, if it is not the paper's."""
 
 
 def models_folder() -> Path:
@@ -108,6 +111,7 @@ def import_weights(name: str, path: Path) -> Card:
         source=official.source,
         licence=official.licence,
         terms=official.terms,
+        note=_size_note(official, tensors),
     )
     with _whole(card_path) as part:
         part.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
@@ -157,6 +161,18 @@ def _save(tensors: Mapping[str, Tensor], part: Path) -> None:
         part.chmod(mode)  # it leaves a file that its owner alone can read
     except SafetensorError as error:
         raise CheckpointError(f"{part.parent}: expected to keep weights there, found: {error}") from error
+
+
+def _size_note(official: OfficialNetwork, tensors: Mapping[str, Tensor]) -> str:
+    if official.like is None:
+        return ""
+    with torch.device("meta"):
+        paper, found = _parameters(official.make()), _parameters(official.like(tensors))
+    return f"{found:,} parameters, the paper's has {paper:,}" if found != paper else ""
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 @contextmanager

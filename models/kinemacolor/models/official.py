@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
-from torch import nn
+from torch import Tensor, nn
 
 from kinemacolor.models.errors import UnknownModelError
 from kinemacolor.models.networks.ddcolor import LARGE, REDUCED, TINY, DDColor, DDColorSettings
@@ -19,6 +19,7 @@ from kinemacolor.models.networks.favc import FavcColour, FavcImage, FavcRefine
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
 from kinemacolor.models.networks.vgg19 import Vgg19
+from kinemacolor.models.networks.zhao import Zhao, zhao_like
 
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
@@ -76,6 +77,8 @@ class OfficialNetwork:
     """Of the network's variables in a checkpoint of TensorFlow, with what stands before a layer's name."""
     needs: tuple[str, ...] = ()
     """Names of the other networks without which the model of this name does not run."""
+    like: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
+    """The network of the size of a file's tensors; None: it has one size."""
 
 
 def _ddcolor(
@@ -206,6 +209,19 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 "deep U-Net: lively colours, least stable; each frame alone",
             ),
             _deoldify_reduced(),
+            OfficialNetwork(
+                name="zhao",
+                description="eccv16 that has learned what things are, too; each frame alone",
+                paper="Zhao, Liu, Snoek, Han, Shao: Pixel-level Semantics Guided Image Colorization, BMVC 2018",
+                make=Zhao,
+                url="",  # its authors published none
+                sha256="",
+                licence="as their trainer says",
+                terms="There is no file of the authors; kinemacolor.training.zhao makes one, and it is bound by the "
+                "terms of the photos and labels that it was trained on.",
+                source="none; trained by the user",
+                like=zhao_like,
+            ),
             OfficialNetwork(
                 name="favc",
                 description="four colour pictures of a frame, on features of VGG19",

@@ -250,6 +250,7 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
+            "zhao": _official_entry("zhao"),
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
@@ -284,17 +285,19 @@ def _official_entry(
 
     def spec() -> ModelSpec:
         try:
-            card, damage = installed_card(name), ""
+            card = installed_card(name)
+            note = card.note if card is not None else ""
+            more, terms = (f"; {note}", f"{official.terms} These: {note}.") if note else ("", official.terms)
         except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
-            card, damage = None, "; its installed weights are damaged"
+            card, more, terms = None, "; its installed weights are damaged", official.terms
         return ModelSpec(
             name=name,
             frame=name,
             temporal="none",
-            description=f"{official.description}{damage}",
+            description=f"{official.description}{more}",
             weights_sha256=card.sha256 if card is not None else "",
             licence=official.licence,
-            terms=official.terms,
+            terms=terms,
             multiple_of=multiple_of,
             dtypes=(torch.float32,),
         )

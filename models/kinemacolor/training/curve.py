@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-__all__ = ["draw_curve", "main"]
+__all__ = ["HEIGHT", "WIDTH", "Frame", "axes", "draw_curve", "line", "main", "marks"]
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _MARGIN = 720, 320, 56, 44, 16
+WIDTH, HEIGHT = 720, 320
+_LEFT, _BOTTOM, _MARGIN = 56, 44, 16
 _GRID_LINES = 8
 _SMOOTHING = 0.15
 
@@ -38,20 +39,20 @@ def draw_curve(
         smoothing: Share of each new value in the running mean, in (0, 1]; 1 follows the values.
     """
     smooth, mean = {}, losses[min(losses)]
-    frame = _Frame.around(max(losses), [*losses.values(), *levels.values()])
+    frame = Frame.around(max(losses), [*losses.values(), *levels.values()])
     for step in sorted(losses):
         mean += smoothing * (losses[step] - mean)
         smooth[step] = mean
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="12">',
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-size="12">',
+            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
             '<g font-family="sans-serif">',
-            *_axes(frame, name),
-            *_marks(frame, levels),
+            *axes(frame, name),
+            *marks(frame, levels),
             "</g>",
-            _line(losses, frame, 'stroke="#bbb"'),
-            _line(smooth, frame, 'stroke="#a33" stroke-width="2"'),
+            line(losses, frame, 'stroke="#bbb"'),
+            line(smooth, frame, 'stroke="#a33" stroke-width="2"'),
             "</svg>",
             "",
         ]
@@ -59,7 +60,7 @@ def draw_curve(
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
     """Where steps and losses lie in the picture."""
 
     last: int
@@ -70,17 +71,20 @@ class _Frame:
     """Loss from one grid line to the next."""
 
     @classmethod
-    def around(cls, last: int, losses: list[float]) -> "_Frame":
+    def around(cls, last: int, losses: list[float]) -> "Frame":
+        """The smallest that holds steps up to the last and these losses."""
         low, high = min(losses), max(losses)
         grid = _round_step(max(high - low, 1e-3) / _GRID_LINES)
         return cls(last, math.floor(low / grid), max(math.ceil(high / grid), math.floor(low / grid) + 1), grid)
 
     def x(self, step: int) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _MARGIN) * step / self.last
+        """Of a step."""
+        return _LEFT + (WIDTH - _LEFT - _MARGIN) * step / self.last
 
     def y(self, loss: float) -> float:
+        """Of a loss."""
         share = (loss / self.grid - self.low) / (self.high - self.low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _MARGIN)
+        return HEIGHT - _BOTTOM - share * (HEIGHT - _BOTTOM - _MARGIN)
 
 
 def _round_step(least: float) -> float:
@@ -89,26 +93,28 @@ def _round_step(least: float) -> float:
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
 
 
-def _axes(frame: _Frame, name: str) -> list[str]:
+def axes(frame: Frame, title: str = "loss") -> list[str]:
+    """Grid, numbers and title, as elements of SVG."""
     lines = []
     for index in range(frame.low, frame.high + 1):
         y = frame.y(index * frame.grid)
-        lines.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#eee"/>')
+        lines.append(f'<path d="M{_LEFT} {y:.1f}H{WIDTH - _MARGIN}" stroke="#eee"/>')
         lines.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{index * frame.grid:.3g}</text>')
     for step in range(0, frame.last + 1, _tick(frame.last)):
-        place = f'x="{frame.x(step):.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle"'
+        place = f'x="{frame.x(step):.1f}" y="{HEIGHT - _BOTTOM + 18}" text-anchor="middle"'
         lines.append(f"<text {place}>{step}</text>")
-    lines.append(f'<text x="{_WIDTH / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">step</text>')
-    lines.append(f'<text x="{_LEFT}" y="12">{escape(name)}</text>')
+    lines.append(f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 8}" text-anchor="middle">step</text>')
+    lines.append(f'<text x="{_LEFT}" y="12">{escape(title)}</text>')
     return lines
 
 
-def _marks(frame: _Frame, levels: Mapping[str, float]) -> list[str]:
+def marks(frame: Frame, levels: Mapping[str, float]) -> list[str]:
+    """A dashed line and its name for each value to compare with."""
     lines = []
     for name, loss in levels.items():
         y = frame.y(loss)
-        lines.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#36a" stroke-dasharray="6 4"/>')
-        place = f'x="{_WIDTH - _MARGIN}" y="{y - 4:.1f}" text-anchor="end"'
+        lines.append(f'<path d="M{_LEFT} {y:.1f}H{WIDTH - _MARGIN}" stroke="#36a" stroke-dasharray="6 4"/>')
+        place = f'x="{WIDTH - _MARGIN}" y="{y - 4:.1f}" text-anchor="end"'
         lines.append(f'<text {place} fill="#36a">{escape(name)}: {loss:.3g}</text>')
     return lines
 
@@ -117,7 +123,8 @@ def _tick(last: int) -> int:
     return int(max(1, 10 ** (len(str(last)) - 1)))
 
 
-def _line(values: dict[int, float], frame: _Frame, style: str) -> str:
+def line(values: Mapping[int, float], frame: Frame, style: str) -> str:
+    """Losses by step as one line, styled by attributes of SVG."""
     points = " ".join(f"{frame.x(step):.1f},{frame.y(values[step]):.1f}" for step in sorted(values))
     return f'<polyline points="{points}" fill="none" {style}/>'
 

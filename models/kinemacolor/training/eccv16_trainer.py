@@ -21,7 +21,17 @@ from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, Trainin
 from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weights, soft_cross_entropy
 from kinemacolor.training.photos import CropSettings, Picture, centre_crops, sample_crops
 
-__all__ = ["Eccv16Recipe", "Eccv16Trainer", "eccv16_loss", "fold_temperature", "is_coloured", "joint_shares"]
+__all__ = [
+    "Eccv16Recipe",
+    "Eccv16Trainer",
+    "eccv16_loss",
+    "fold_temperature",
+    "is_coloured",
+    "joint_shares",
+    "lightness_and_samples",
+    "start_from_noise",
+    "without_zeros",
+]
 
 _STRIDE = 4
 """Of the posterior."""
@@ -134,12 +144,14 @@ class Eccv16Trainer(TrainingLoop):
         joint = joint_shares(photos, self.encoder)
         self.prior = joint.sum(dim=0)
         self.class_weight = class_weights(self.prior, recipe.rebalance)
-        self.best_constant = _without_zeros(self.class_weight @ joint)
-        self._held_out = _split(centre_crops(held_out, recipe.crops.side_px)) if held_out else None
+        self.best_constant = without_zeros(self.class_weight @ joint)
+        self._held_out = lightness_and_samples(centre_crops(held_out, recipe.crops.side_px)) if held_out else None
         self._constants = self._measure_constants()
         torch.manual_seed(recipe.seed)
         layout = torch.channels_last
-        self.net = _start(recipe.width, self.best_constant).to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
+        net = Eccv16(recipe.width)
+        start_from_noise(net, self.best_constant)
+        self.net = net.to(device=torch.device(device), memory_format=layout)  # type: ignore[call-overload]
         learned = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
         groups = [ParameterGroup("net", learned, recipe.rate)]
         super().__init__(out, recipe, self.net, groups, rank=rank, workers=workers, device=device)
@@ -148,7 +160,7 @@ class Eccv16Trainer(TrainingLoop):
         """The loss of this step's crops, in nats."""
         rng = np.random.default_rng((self.recipe.seed, self.step, self.rank))
         mine = replace(self.recipe.crops, count=self.recipe.crops.count // self.workers)
-        lightness, ab = _split(sample_crops(self._photos, mine, rng))
+        lightness, ab = lightness_and_samples(sample_crops(self._photos, mine, rng))
         return eccv16_loss(self._logits(lightness), ab, self.encoder, self.class_weight)
 
     @torch.no_grad()
@@ -169,7 +181,7 @@ class Eccv16Trainer(TrainingLoop):
         if self._held_out is None:
             return {}
         ab = self._held_out[1]
-        shares = {"prior": _without_zeros(self.prior), "best_constant": self.best_constant}
+        shares = {"prior": without_zeros(self.prior), "best_constant": self.best_constant}
         logits = {
             name: share.log().view(1, -1, 1, 1).expand(len(ab), -1, *ab.shape[-2:]) for name, share in shares.items()
         }
@@ -193,25 +205,28 @@ class Eccv16Trainer(TrainingLoop):
         return logits
 
 
-def _without_zeros(shares: Tensor) -> Tensor:
+def without_zeros(shares: Tensor) -> Tensor:
     """Bins that never occur in training may do so elsewhere: they are taken for as frequent as the rarest one."""
     seen = shares.clamp_min(float(shares[shares > 0].min()))
     return seen / seen.sum()
 
 
-def _split(rgb: Tensor) -> tuple[Tensor, Tensor]:
+def lightness_and_samples(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """CIE L* (B, 1, H, W), and a*, b* (B, 2, H / 4, W / 4): every fourth sample, not a mean, as the authors take it."""
     lab = srgb_to_lab(rgb)
     return lab[:, :1], lab[:, 1:, ::_STRIDE, ::_STRIDE].contiguous()
 
 
-def _start(width: int, constant: Tensor) -> Eccv16:
+def start_from_noise(net: Eccv16, constant: Tensor) -> None:
     """Layers that keep the scale of what passes (He et al. 2015), and a fixed last one that holds the bins.
 
     The first scores are the best constant. From even ones the layers before learn the constant first, all channels
     alike, and 650 steps were not enough to get away from it.
+
+    Args:
+        net: Changed in place.
+        constant: (313,) shares of bins, none of them 0.
     """
-    net = Eccv16(width)
     for layer in net.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -223,4 +238,3 @@ def _start(width: int, constant: Tensor) -> Eccv16:
         bias.copy_(constant.log())
         net.model_out.weight.copy_(published_bins().t()[:, :, None, None] / AB_UNIT)
     net.model_out.requires_grad_(False)
-    return net

@@ -18,10 +18,12 @@ __all__ = [
     "Picture",
     "centre_crops",
     "decode_jpeg",
+    "draw_square",
     "is_colourful",
     "is_held_out",
     "read_photos",
     "sample_crops",
+    "scaled",
 ]
 
 Picture = NDArray[np.uint8]
@@ -101,20 +103,26 @@ def centre_crops(pictures: Sequence[Picture], side_px: int) -> Tensor:
     for index, picture in enumerate(pictures):
         side = min(picture.shape[:2])
         top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-        batch[index] = _scaled(picture[top : top + side, left : left + side], side_px)
+        batch[index] = scaled(picture[top : top + side, left : left + side], side_px)
     return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
 
 
-def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) -> Picture:
+def draw_square(picture: Picture, smallest: float, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random square, its side at least that share of the picture's short side."""
     height, width = picture.shape[:2]
     short = min(height, width)
-    side = int(rng.integers(int(short * settings.smallest), short + 1))
+    side = int(rng.integers(int(short * smallest), short + 1))
     top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-    crop = _scaled(picture[top : top + side, left : left + side], settings.side_px)
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _crop(picture: Picture, settings: CropSettings, rng: np.random.Generator) -> Picture:
+    crop = scaled(picture[draw_square(picture, settings.smallest, rng)], settings.side_px)
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def _scaled(square: Picture, side_px: int) -> Picture:
+def scaled(square: Picture, side_px: int) -> Picture:
+    """A square picture at another side: by area where it is reduced, else bilinear."""
     side = square.shape[0]
     if side == side_px:
         return square

@@ -135,7 +135,9 @@ def check_model(client: ColorizeClient, model: str) -> ModelInfo:
     models = client.list_models()
     found = find_model(models, model)
     if found is None:
-        raise UsageError(f"no model named {model!r}; the server has: {', '.join(known.name for known in models)}")
+        # Each frame network once: with every temporal network behind it the line would be cut.
+        names = dict.fromkeys(known.name.partition("+")[0] for known in models)
+        raise UsageError(f"no model named {model!r}; the server has: {', '.join(names)}")
     return found
 
 

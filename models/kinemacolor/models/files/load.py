@@ -44,7 +44,7 @@ def load_network(name: str, path: Path) -> nn.Module:
     tensors = read_weights(official, path)
     # Laid out without memory, then given the file's own tensors: a large network is there once, not three times.
     with torch.device("meta"):
-        network = official.make()
+        network = _network(official, tensors)
     left_out = {
         key: torch.zeros_like(like, device="cpu") for key, like in network.state_dict().items() if key not in tensors
     }
@@ -116,7 +116,7 @@ def _read(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
     if is_web_page(path):
         raise CheckpointError("expected a weights file, found a web page: the download gave a page instead of the file")
     if is_matlab_file(head):
-        return read_vgg19(path, frozenset(key.rpartition(".")[0] for key in _layout(official_network("vgg19"))))
+        return read_vgg19(path, frozenset(key.rpartition(".")[0] for key in _layout(official_network("vgg19"), {})))
     if is_torch_file(head):
         return read_tensors(path)
     if head.lstrip().startswith((b"name:", b"layer")):
@@ -135,7 +135,7 @@ def _read_tf(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
     if not official.tf_scope:
         raise CheckpointError(f"expected the weights of {official.name}, found a checkpoint of TensorFlow")
     variables = read_variables(path, lambda name: name.endswith(("/weights", "/biases")))
-    return tensors_in_scope(variables, official.tf_scope, _layout(official))
+    return tensors_in_scope(variables, official.tf_scope, _layout(official, {}))
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -144,7 +144,7 @@ def _is_safetensors(head: bytes) -> bool:
 
 
 def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) -> None:
-    expected = _layout(official)
+    expected = _layout(official, found)
     missing = [key for key in expected.keys() - found.keys() if not key.endswith(official.optional)]
     surplus = found.keys() - expected.keys()
     wrong = [key for key in expected.keys() & found.keys() if found[key].shape != expected[key].shape]
@@ -157,19 +157,23 @@ def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) ->
             raise CheckpointError(f"{name}: {key}: expected finite numbers, found NaN or infinity")
 
 
-def _layout(official: OfficialNetwork) -> dict[str, Tensor]:
-    """The network's tensors, without memory."""
+def _network(official: OfficialNetwork, found: Mapping[str, Tensor]) -> nn.Module:
+    return official.make() if official.like is None else official.like(found)
+
+
+def _layout(official: OfficialNetwork, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The network's tensors, without memory; if it has several sizes, of that of the file."""
     with torch.device("meta"):
-        return dict(official.make().state_dict())
+        return dict(_network(official, found).state_dict())
 
 
 def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
-    """Another network's name (several may have one layout), or how the file differs."""
-    expected = _layout(official)
-    layouts = {other.name: _layout(other) for other in OFFICIAL.values()}
-    others = [name for name, one in layouts.items() if _is_of(found, one) and not _is_of(expected, one)]
-    if others:
-        return f"those of {' or '.join(others)}"
+    """Another network's name (several may have one layout, one may hold all of another), or how the file differs."""
+    expected = _layout(official, found)
+    layouts = {other.name: _layout(other, found) for other in OFFICIAL.values()}
+    fitting = {name: len(one) for name, one in layouts.items() if _is_of(found, one) and not _are_alike(expected, one)}
+    if fitting:
+        return f"those of {' or '.join(name for name, size in fitting.items() if size == max(fitting.values()))}"
     missing = sorted(key for key in expected.keys() - found.keys() if not key.endswith(official.optional))
     surplus = sorted(found.keys() - expected.keys())
     wrong = [
@@ -183,6 +187,10 @@ def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
         (f"{len(wrong)} others", wrong),
     )
     return "; ".join(f"{what} ({_some(names)})" for what, names in parts if names)
+
+
+def _are_alike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return _is_of(one, other) and _is_of(other, one)
 
 
 def _is_of(found: Mapping[str, Tensor], layout: Mapping[str, Tensor]) -> bool:

@@ -1,0 +1,131 @@
+"""Sets of photos with labels as their authors publish them: PASCAL VOC 2012 and COCO-Stuff."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT
+from kinemacolor.training.errors import RecipeError
+from kinemacolor.training.labelled import IGNORED, Labelled, Labels
+from kinemacolor.training.photos import Picture, decode_jpeg, is_colourful
+
+__all__ = ["COCO_STUFF_CLASS_COUNT", "read_coco_stuff", "read_voc", "voc_palette"]
+
+COCO_STUFF_CLASS_COUNT = 182
+"""91 numbers of things and 91 of stuff, 0 to 181, some of which are not used."""
+
+
+def read_voc(folder: Path, split: str, limit: int | None = None) -> list[Labelled]:
+    """VOC2012: `ImageSets/Segmentation/SPLIT.txt`, `JPEGImages/NAME.jpg`, `SegmentationClass/NAME.png`.
+
+    The labels are pictures with a palette, in which 255, drawn pale, is the border of a thing and `IGNORED`.
+
+    Args:
+        folder: The one that holds these, `VOCdevkit/VOC2012`.
+        split: `train`, `val` or `trainval`.
+        limit: Stop after that many, for quick runs.
+
+    Returns:
+        The colourful ones.
+
+    Raises:
+        RecipeError: A file is missing, damaged or of another form.
+    """
+    names = _text(folder / "ImageSets" / "Segmentation" / f"{split}.txt").split()[:limit]
+    pairs = ((folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png") for name in names)
+    codes = _codes(voc_palette())
+    order = np.argsort(codes)
+    return _colourful((_picture(photo), _by_palette(labels, codes, order)) for photo, labels in pairs)
+
+
+def read_coco_stuff(folder: Path, limit: int | None = None) -> list[Labelled]:
+    """COCO-Stuff: `images/**/NAME.jpg`, `pixelmaps/**/NAME.png` with the same folders between.
+
+    A pixel of a map is its class, 0 to 181, or 255 where there is none: the numbers of the set's own
+    `stuffthingmaps`.
+
+    Args:
+        folder: The one that holds both.
+        limit: Stop after that many, for quick runs.
+
+    Returns:
+        The colourful ones, by name.
+
+    Raises:
+        RecipeError: As of `read_voc`.
+    """
+    images, maps = folder / "images", folder / "pixelmaps"
+    photos = sorted(images.rglob("*.jpg"))[:limit]
+    if not photos:
+        raise RecipeError(f"{images}: expected photos *.jpg, found none")
+    pairs = ((photo, maps / photo.relative_to(images).with_suffix(".png")) for photo in photos)
+    return _colourful((_picture(photo), _by_number(labels)) for photo, labels in pairs)
+
+
+def voc_palette() -> NDArray[np.uint8]:
+    """The colours of VOC's labels, (256, 3) R'G'B': the bits of a number, dealt to red, green and blue in turn."""
+    number = np.arange(256)
+    bits = [(number >> bit) & 1 for bit in range(8)]
+    channels = [
+        sum(bits[3 * place + channel] << (7 - place) for place in range((8 - channel + 2) // 3)) for channel in range(3)
+    ]
+    return np.stack(channels, axis=1).astype(np.uint8)
+
+
+def _colourful(found: Iterator[tuple[Picture, Labels]]) -> list[Labelled]:
+    kept = []
+    for picture, labels in found:
+        if labels.shape != picture.shape[:2]:
+            raise RecipeError(f"expected labels for a photo of {picture.shape[:2]}, found some for {labels.shape}")
+        if is_colourful(picture):
+            kept.append(Labelled(picture, labels))
+    return kept
+
+
+def _picture(path: Path) -> Picture:
+    try:
+        return decode_jpeg(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{path}: expected a list of names, found none: {error.strerror}") from error
+
+
+def _by_palette(path: Path, codes: NDArray[np.int64], order: NDArray[np.int64]) -> Labels:
+    """OpenCV gives the colours of a palette and not the numbers; no two numbers have one colour."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise RecipeError(f"{path}: expected labels, found none")
+    found = _codes(np.asarray(bgr, dtype=np.uint8)[:, :, ::-1])
+    number = order[np.searchsorted(codes, found, sorter=order).clip(0, len(codes) - 1)]
+    if not np.array_equal(codes[number], found):
+        raise RecipeError(f"{path}: expected colours of VOC's palette, found others")
+    return _checked(path, number.astype(np.uint8), VOC_CLASS_COUNT)
+
+
+def _by_number(path: Path) -> Labels:
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if found is None or found.ndim != 2 or found.dtype != np.uint8:
+        raise RecipeError(f"{path}: expected a map of one byte a pixel, found none")
+    return _checked(path, np.asarray(found, dtype=np.uint8), COCO_STUFF_CLASS_COUNT)
+
+
+def _checked(path: Path, labels: Labels, classes: int) -> Labels:
+    beyond = labels[(labels >= classes) & (labels != IGNORED)]
+    if beyond.size:
+        raise RecipeError(f"{path}: expected classes below {classes} or {IGNORED}, found {int(beyond.max())}")
+    return labels
+
+
+def _codes(rgb: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """A number for each colour."""
+    wide = rgb.astype(np.int64)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
