@@ -135,8 +135,9 @@ def check_model(client: ColorizeClient, model: str) -> ModelInfo:
     models = client.list_models()
     found = find_model(models, model)
     if found is None:
-        # Each frame network once: with every temporal network behind it the line would be cut.
-        names = dict.fromkeys(known.name.partition("+")[0] for known in models)
+        names = dict.fromkeys(known.name for known in models)
+        if "+" not in model:  # each frame network once: with every temporal network behind it the line would be cut
+            names = dict.fromkeys(name.partition("+")[0] for name in names)
         raise UsageError(f"no model named {model!r}; the server has: {', '.join(names)}")
     return found
 
