@@ -1,6 +1,7 @@
 """`kinemacolor models get|import|verify|licence` against a real server on loopback, which may misbehave."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -303,6 +304,14 @@ def test_a_damaged_card_is_told_when_its_model_is_asked_for_and_harms_no_other(f
     assert told["siggraph17"].description.endswith("its installed weights are damaged")
     assert load_model("kinema").spec == told["kinema"]
     with pytest.raises(CheckpointError, match=r"siggraph17\.json: expected a card of imported weights, found damage"):
+        load_model("siggraph17")
+
+
+def test_a_card_under_another_name_is_damage(folder: Path) -> None:
+    folder.mkdir()
+    card = dict.fromkeys(("sha256", "imported_from", "imported_sha256", "source", "licence", "terms"), "x")
+    (folder / "siggraph17.json").write_text(json.dumps({**card, "name": "eccv16", "is_official": True}))
+    with pytest.raises(CheckpointError, match=r"siggraph17\.json: .* found damage: it is that of 'eccv16'"):
         load_model("siggraph17")
 
 

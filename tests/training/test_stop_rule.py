@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from kinemacolor.training.stop_rule import StopRule, best_look, inflection
@@ -23,6 +25,11 @@ def test_the_run_stops_some_looks_behind_the_best(figures: list[float], expected
 
 def test_the_best_look_is_by_margin() -> None:
     assert best_look([5, 4.99, 4.0, 3.99], RULE) == 2
+
+
+def test_a_look_that_is_no_number_is_never_the_best() -> None:
+    assert best_look([math.nan, 5.0, 4.0, math.nan, 3.0], StopRule()) == 4
+    assert inflection([math.nan, 5.0, *6 * [9.0]], StopRule(patience=6)) == 1
 
 
 def test_numbers_out_of_range_are_refused() -> None:

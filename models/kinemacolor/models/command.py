@@ -45,7 +45,7 @@ def _get(values: argparse.Namespace) -> None:
     if not url:
         raise ModelError(f"{official.name}: its authors' file is not to be had any more; a copy can be imported")
     _say(f"{official.name}: {official.licence}. {official.terms}")
-    sha256 = values.sha256 if values.sha256 is not None else official.sha256
+    sha256 = (values.sha256 if values.sha256 is not None else official.sha256).lower()
     if not sha256:
         _say(f"{official.name}: no hash of the authors' file is known; it is checked by the names and shapes in it")
     # A folder of its own: any name may stand in an address, that of installed weights, too.

@@ -75,11 +75,14 @@ def installed_card(name: str) -> Card | None:
     """
     path = models_folder() / f"{name}.json"
     try:
-        return Card(**json.loads(path.read_text(encoding="utf-8")))
+        card = Card(**json.loads(path.read_text(encoding="utf-8")))
+        if card.name != name:  # copied under another name, it would load that one's file unseen
+            raise ValueError(f"it is that of {card.name!r}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: expected a card of imported weights, found damage: {error}") from error
+    return card
 
 
 def import_weights(name: str, path: Path) -> Card:

@@ -5,6 +5,7 @@ point by looking at checkpoints. Here a figure of held-out pictures is looked at
 the look after which so many others brought nothing better.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +41,8 @@ def best_look(figures: Sequence[float], rule: StopRule) -> int:
     """
     best = 0
     for look, figure in enumerate(figures):
-        if figure < figures[best] * (1.0 - rule.margin):
+        # Of a picture that is no picture nothing is known: whatever follows is better.
+        if figure < figures[best] * (1.0 - rule.margin) or math.isnan(figures[best]) > math.isnan(figure):
             best = look
     return best
 
