@@ -83,8 +83,8 @@ def is_marked(picture: np.ndarray) -> bool:
 
 
 def is_error(picture: np.ndarray) -> bool:
-    """Stripes that no film has."""
-    return float((picture[..., :3] == (255, 0, 255)).all(axis=-1).mean()) > 0.2
+    """Stripes that no film has; a long text covers much of them in a small picture."""
+    return float((picture[..., :3] == (255, 0, 255)).all(axis=-1).mean()) > 0.03
 
 
 def check_like(found: np.ndarray, wanted: np.ndarray, source: np.ndarray) -> None:
