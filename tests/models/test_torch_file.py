@@ -99,6 +99,34 @@ def test_a_file_that_would_run_code_runs_none_and_is_refused(
     assert not trace.exists()
 
 
+_SYSTEM = b"cos\nsystem\n(S'true'\ntR"
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        _SYSTEM + b"0}.",  # its result is thrown away
+        b"}(" + _SYSTEM + b"I1\nu.",  # it is a key
+        b"cfunctools\npartial\n(cos\nsystem\nS'true'\ntR(tR0}.",  # through a partial
+        b"\x80\x04\x8c\x13torch.serialization\x8c\tos.system\x93(\x8c\x04truetR0}.",  # through another module
+        b"\x80\x02" + _SYSTEM + b"Q0}.",  # it names a storage
+        b"\x80\x04ctorch\nTensor\n)}(S'a'\n" + _SYSTEM + b"u\x920}.",  # it is a keyword's value
+        b"(S'true'\nios\nsystem\n0}.",
+        b"ccProfile\nrun\n(S'1'\ntR0}.",
+    ],
+    ids=["popped", "key", "partial", "dotted", "persistent", "keyword", "inst", "profiler"],
+)
+def test_a_call_is_refused_wherever_its_result_goes(tmp_path: Path, pickled: bytes) -> None:
+    path = saved(tmp_path / "a.pth", state(), True)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, pickled if name.endswith("data.pkl") else data)
+    with pytest.raises(CheckpointError, match="one that would run"):
+        read_tensors(path)
+
+
 @pytest.mark.parametrize("is_zip", FORMS)
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.9, 0.999])
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, is_zip: bool, part: float) -> None:

@@ -32,13 +32,6 @@ _ZHANG_TERMS = (
 )
 
 
-_FAVC_PAPER = "Lei, Chen: Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019"
-_FAVC_SOURCE = "github.com/ChenyangLEI/automatic-video-colorization"
-_FAVC_LICENCE = "none stated for the weights"
-_FAVC_TERMS = (
-    "The authors say nothing of the weights, which were trained on ImageNet and DAVIS, whose terms allow "
-    "non-commercial research and education."
-)
 _FAVC_DRIVE = "https://hkustconnect-my.sharepoint.com/:u:/g/personal/cleiaa_connect_ust_hk/"
 _FAVC_MODELS = f"{_FAVC_DRIVE}EX1uICZZJghHidfgeL8NdDMB5Pz9xtp7wXZ7PFGuGYII1Q?e=y35LiY&download=1"
 
@@ -136,6 +129,26 @@ def _deoldify_reduced() -> OfficialNetwork:
     )
 
 
+def _favc(
+    name: str, make: Callable[[], nn.Module], description: str, page: str, tf_scope: str, needs: tuple[str, ...] = ()
+) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper="Lei, Chen: Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019",
+        make=make,
+        url="",
+        sha256="",
+        licence="none stated for the weights",
+        terms="The authors say nothing of the weights, which were trained on ImageNet and DAVIS, whose terms allow "
+        "non-commercial research and education.",
+        source="github.com/ChenyangLEI/automatic-video-colorization",
+        page=page,
+        tf_scope=tf_scope,
+        needs=needs,
+    )
+
+
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
     {
         network.name: network
@@ -222,45 +235,27 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 source="none; trained by the user",
                 like=zhao_like,
             ),
-            OfficialNetwork(
-                name="favc",
-                description="four colour pictures of a frame, on features of VGG19",
-                paper=_FAVC_PAPER,
-                make=FavcColour,
-                url="",
-                sha256="",
-                licence=_FAVC_LICENCE,
-                terms=_FAVC_TERMS,
-                source=_FAVC_SOURCE,
-                page=f"model_div_woflow/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
-                tf_scope="individual/g_",
+            _favc(
+                "favc",
+                FavcColour,
+                "four colour pictures of a frame, on features of VGG19",
+                f"model_div_woflow/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
+                "individual/g_",
                 needs=("vgg19", "favc-refine"),
             ),
-            OfficialNetwork(
-                name="favc-refine",
-                description="brings the frames of favc in line with each other, along optical flow",
-                paper=_FAVC_PAPER,
-                make=FavcRefine,
-                url="",
-                sha256="",
-                licence=_FAVC_LICENCE,
-                terms=_FAVC_TERMS,
-                source=_FAVC_SOURCE,
-                page="a checkpoint, https://drive.google.com/file/d/1u1w1mhcWVtrTJxZ9hg-FJ3bqV676skod/view",
-                tf_scope="VCRNr_",
+            _favc(
+                "favc-refine",
+                FavcRefine,
+                "brings the frames of favc in line with each other, along optical flow",
+                "a checkpoint, https://drive.google.com/file/d/1u1w1mhcWVtrTJxZ9hg-FJ3bqV676skod/view",
+                "VCRNr_",
             ),
-            OfficialNetwork(
-                name="favc-image",
-                description="the same authors' network for single pictures, on features of VGG19",
-                paper=_FAVC_PAPER,
-                make=FavcImage,
-                url="",
-                sha256="",
-                licence=_FAVC_LICENCE,
-                terms=_FAVC_TERMS,
-                source=_FAVC_SOURCE,
-                page=f"model_imagecolor/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
-                tf_scope="siamese_nework/g_",
+            _favc(
+                "favc-image",
+                FavcImage,
+                "the same authors' network for single pictures, on features of VGG19",
+                f"model_imagecolor/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
+                "siamese_nework/g_",
                 needs=("vgg19",),
             ),
             OfficialNetwork(

@@ -50,8 +50,12 @@ class Persistent:
     key: object
 
 
-def read_pickle(file: BinaryIO) -> object:
+def read_pickle(file: BinaryIO, on_call: Callable[[object], None] = lambda called: None) -> object:
     """Read one pickle; the file then stands behind it.
+
+    Args:
+        file: Stands before it.
+        on_call: Is told what the pickle would call, each time, whatever becomes of the result; may raise.
 
     Returns:
         None, numbers, texts, bytes, tuples, lists, dicts, sets, and the classes above.
@@ -59,7 +63,7 @@ def read_pickle(file: BinaryIO) -> object:
     Raises:
         CheckpointError: The bytes are no pickle, or one that does more than data needs.
     """
-    machine = _Machine()
+    machine = _Machine(on_call)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of texts with unknown escapes
@@ -93,7 +97,8 @@ class _Bounded:
 class _Machine:
     """The stack machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_call: Callable[[object], None]) -> None:
+        self._on_call = on_call
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
@@ -193,7 +198,7 @@ class _Machine:
 
     def _call(self, _: Any) -> None:
         arguments, called = self._stack.pop(), self._stack.pop()
-        self._stack.append(Made(called, tuple(arguments)))
+        self._make(called, tuple(arguments))
 
     def _call_with_keywords(self, _: Any) -> None:
         self._stack.pop()
@@ -201,12 +206,16 @@ class _Machine:
 
     def _call_since_mark(self, _: Any) -> None:
         called, *arguments = self._since_mark()
-        self._stack.append(Made(called, tuple(arguments)))
+        self._make(called, tuple(arguments))
 
     def _instance(self, argument: Any) -> None:
         arguments = self._since_mark()
         self._global(argument)
-        self._stack.append(Made(self._stack.pop(), tuple(arguments)))
+        self._make(self._stack.pop(), tuple(arguments))
+
+    def _make(self, called: object, arguments: tuple[object, ...]) -> None:
+        self._on_call(called)
+        self._stack.append(Made(called, arguments))
 
     def _build(self, _: Any) -> None:
         state = self._stack.pop()

@@ -61,6 +61,7 @@ _DANGEROUS_MODULES = frozenset(
         "socket",
     }
     | {"ctypes", "pty", "webbrowser", "code", "timeit", "pickle", "marshal", "asyncio", "multiprocessing", "torch.hub"}
+    | {"cProfile", "profile", "pdb", "bdb", "trace", "doctest", "pydoc", "codeop", "ensurepip", "pip", "venv"}
 )
 _HARMLESS_BUILTINS = frozenset({"set", "frozenset", "slice", "complex", "bytearray", "list", "dict", "tuple", "object"})
 
@@ -113,7 +114,7 @@ def _from_zip(archive: zipfile.ZipFile) -> dict[str, Tensor]:
     folder = pickles[0].removesuffix("data.pkl")
     if f"{folder}byteorder" in archive.namelist() and _read(archive, f"{folder}byteorder", 16) != b"little":
         raise CheckpointError("expected a little-endian file, found a big-endian one")
-    described = read_pickle(BytesIO(_read(archive, pickles[0], _PICKLE_LIMIT_BYTES)))
+    described = read_pickle(BytesIO(_read(archive, pickles[0], _PICKLE_LIMIT_BYTES)), _refuse_if_dangerous)
     return _tensors(described, lambda key, size: _read(archive, f"{folder}data/{key}", size))
 
 
@@ -128,13 +129,13 @@ def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def _from_row(file: BinaryIO, size: int) -> dict[str, Tensor]:
-    if read_pickle(file) != _MAGIC or read_pickle(file) != _PROTOCOL:
+    if read_pickle(file, _refuse_if_dangerous) != _MAGIC or read_pickle(file, _refuse_if_dangerous) != _PROTOCOL:
         raise CheckpointError("expected a file of torch.save, found another pickle")
-    facts = read_pickle(file)
+    facts = read_pickle(file, _refuse_if_dangerous)
     if isinstance(facts, dict) and facts.get("little_endian") is False:
         raise CheckpointError("expected a little-endian file, found a big-endian one")
-    described = read_pickle(file)
-    keys = read_pickle(file)
+    described = read_pickle(file, _refuse_if_dangerous)
+    keys = read_pickle(file, _refuse_if_dangerous)
     if not isinstance(keys, list):
         raise CheckpointError("expected a list of storages behind the state dict, found none")
     storages = {storage.key: storage for storage in _storages(described)}
@@ -170,8 +171,6 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 
 
 def _tensors(described: object, read: Read) -> dict[str, Tensor]:
-    for made in _parts(described):
-        _refuse_if_dangerous(made)
     state = _state_dict(described)
     kept: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
@@ -235,13 +234,20 @@ def _parts(described: object) -> Iterator[Made | Persistent]:
             waiting += value
 
 
-def _refuse_if_dangerous(part: Made | Persistent) -> None:
-    if not isinstance(part, Made) or not isinstance(part.of, Symbol):
-        return
-    module = part.of.module
-    is_builtin = module in ("builtins", "__builtin__") and part.of.name in _HARMLESS_BUILTINS
-    if not is_builtin and (module in _DANGEROUS_MODULES or module.partition(".")[0] in _DANGEROUS_MODULES):
-        raise CheckpointError(f"expected a file of weights, found one that would run {part.of} where it is opened")
+def _refuse_if_dangerous(called: object) -> None:
+    """A call, whatever becomes of its result; of what is called after a call (a partial), all that is in it."""
+    named = [called, *(argument for made in _parts(called) if isinstance(made, Made) for argument in made.arguments)]
+    for symbol in named:
+        if isinstance(symbol, Symbol) and _is_dangerous(symbol):
+            raise CheckpointError(f"expected a file of weights, found one that would run {symbol} where it is opened")
+
+
+def _is_dangerous(symbol: Symbol) -> bool:
+    """Also of names with dots, which go through a module to another one."""
+    if symbol.module in ("builtins", "__builtin__") and symbol.name in _HARMLESS_BUILTINS:
+        return False
+    steps = (symbol.module.partition(".")[0], *symbol.name.split(".")[:-1])
+    return symbol.module in _DANGEROUS_MODULES or any(step in _DANGEROUS_MODULES for step in steps)
 
 
 def _storage(value: object) -> _Storage:
