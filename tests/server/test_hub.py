@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -236,6 +237,42 @@ def test_one_bad_frame_does_not_spoil_its_batch() -> None:
         engine.gate.set()
         kinds = [type(future.result(SECONDS)) for future in events.values()]
     assert kinds == [ev.ProposalDone, ev.WorkFailed, ev.ProposalDone]
+
+
+class Watching(TestEngine):
+    """Sees at each single frame whether what a failed batch had computed is still there."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.computed: list[weakref.ref[torch.Tensor]] = []
+        self.still_there: list[bool] = []
+        self.poisoned = self._compute_and_fail
+
+    def propose(self, setup, lumas, waited_us) -> list[TimedProposal]:  # type: ignore[no-untyped-def]
+        if len(lumas) == 1 and self.computed:
+            self.still_there.append(self.computed[0]() is not None)
+        return super().propose(setup, lumas, waited_us)
+
+    def _compute_and_fail(self) -> None:
+        planes = torch.zeros(8)
+        self.computed.append(weakref.ref(planes))
+        raise RuntimeError("the batch is too large")
+
+
+def test_what_a_failed_batch_had_computed_is_gone_before_its_frames_run_alone() -> None:
+    engine, futures = Watching(), [Future[ev.Event]() for _ in range(2)]
+    with running_worker(engine) as worker:
+        setup = worker.call(lambda used: used.setup(request(model="tiny").settings)).result(SECONDS)
+        engine.sizes = (1, 2)
+        worker.propose(job(setup, luma(0), Future()))
+        assert engine.entered.wait(SECONDS)
+        for data, future in zip((luma(1), POISON), futures, strict=True):
+            worker.propose(job(setup, data, future))
+        engine.gate.set()
+        assert [type(future.result(SECONDS)) for future in futures] == [ev.ProposalDone, ev.WorkFailed]
+    assert engine.still_there == [False, False]
 
 
 def no_memory_of_torch() -> None:

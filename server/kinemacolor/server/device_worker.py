@@ -151,17 +151,16 @@ class DeviceWorker:
             cuts = [_detect_cut(job) for job in batch]
             proposals = self._engine.propose(batch[0].setup, [job.instruction.luma for job in batch], waited_us)
         except Exception as error:  # noqa: BLE001 - the border of the device: one bad frame must not end the thread
-            self._run_alone_or_fail(batch, error)
+            if len(batch) == 1:
+                [job] = batch
+                job.reply(_failure(job.instruction.number, job.instruction.generation, error))
+                return
+        else:
+            for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
+                job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
             return
-        for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
-            job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
-
-    def _run_alone_or_fail(self, batch: list[ProposeJob], error: Exception) -> None:
-        """A batch may be too large for the memory or hold one bad frame; neither is the other clips' fault."""
-        if len(batch) == 1:
-            [job] = batch
-            job.reply(_failure(job.instruction.number, job.instruction.generation, error))
-            return
+        # A batch may be too large for the memory or hold one bad frame; neither is the other clips' fault. Not in the
+        # handler: what the batch had computed lives as long as its traceback, and single frames may need the memory.
         _log.warning("batch failed, its frames run alone", extra={"frames": len(batch)})
         for job in batch:
             self._run_batch([job])
