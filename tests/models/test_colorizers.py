@@ -197,6 +197,22 @@ def test_tiny_is_the_same_in_another_process() -> None:
     assert len(runs) == 1
 
 
+def test_a_batch_that_fails_is_not_used_and_a_frame_that_fails_alone_is_told() -> None:
+    class Small(TinyColorizer):
+        most = 2
+
+        def propose(self, lightness: torch.Tensor) -> list[Proposal]:
+            if len(lightness) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().propose(lightness)
+
+    model = Small()
+    assert batch_sizes_equal(model, H, W, (1, 2, 4, 8)) == (1, 2)
+    model.most = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        batch_sizes_equal(model, H, W, (1, 2))
+
+
 def test_self_test_reports_a_batch_size_that_differs() -> None:
     class Uneven(TinyColorizer):
         def propose(self, lightness: Tensor) -> list[Proposal]:

@@ -38,7 +38,8 @@ def batch_sizes_equal(model: Colorizer, height: int, width: int, sizes: Sequence
         sizes: Sizes to try, each at least 1.
 
     Returns:
-        Those that are equal, in the order given. A batch of 1 always is.
+        Those that are equal, in the order given. A batch of 1 always is. One that fails, for it does not fit into the
+        memory for instance, is none of them, if its pictures do not fail alone.
 
     Raises:
         ValueError: A size is below 1.
@@ -47,7 +48,14 @@ def batch_sizes_equal(model: Colorizer, height: int, width: int, sizes: Sequence
         raise ValueError(f"expected batch sizes of at least 1, found {tuple(sizes)}")
     pictures = sample_lightness(max(sizes, default=1), height, width).to(model.device)
     alone = [_stored(model, picture.unsqueeze(0)) for picture in pictures]
-    return tuple(size for size in sizes if _equal(_stored(model, pictures[:size]), torch.cat(alone[:size])))
+    return tuple(size for size in sizes if size == 1 or _is_equal(model, pictures[:size], torch.cat(alone[:size])))
+
+
+def _is_equal(model: Colorizer, pictures: Tensor, alone: Tensor) -> bool:
+    try:
+        return torch.equal(_stored(model, pictures), alone)
+    except (RuntimeError, MemoryError):  # torch says RuntimeError, with a device's own words, where memory ends
+        return False
 
 
 def _stored(model: Colorizer, lightness: Tensor) -> Tensor:
@@ -57,7 +65,3 @@ def _stored(model: Colorizer, lightness: Tensor) -> Tensor:
         stepped = model.step(model.step(model.init_state(), proposal).state, proposal).ab
         planes.append(torch.cat((proposal.ab, stepped)))
     return torch.round(torch.stack(planes) * _FIXED_POINT).to(torch.int16)
-
-
-def _equal(batch: Tensor, alone: Tensor) -> bool:
-    return torch.equal(batch, alone)
