@@ -167,7 +167,7 @@ def test_a_connection_that_breaks_is_gone_on_with(get: Get, shop: Shop, folder: 
     assert code == 1
     assert "the connection ended after" in message or "goes on where it stopped" in message
     assert message.count("\n") == 1
-    assert names(folder / "downloads") == [".lai-blind.pth.download"]
+    assert names(folder / "downloads") == [".lai-blind.pth.download", ".lai-blind.pth.download.json"]
     shop.behaviour = "good"
     assert get() == (0, "")
     assert shop.asked == [None, f"bytes={len(shop.data) // 3}-"]
@@ -236,7 +236,7 @@ def test_a_page_in_place_of_a_file_whose_hash_is_not_known_is_named_and_not_kept
     assert names(folder) == []
 
 
-def test_a_disk_that_is_full_leaves_nothing_and_is_said_in_one_line(
+def test_a_disk_that_is_full_leaves_no_half_of_a_file_and_is_said_in_one_line(
     get: Get, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -247,7 +247,8 @@ def test_a_disk_that_is_full_leaves_nothing_and_is_said_in_one_line(
     assert code == 1
     assert "expected to keep weights there, found: I/O error: No space left" in said
     assert said.count("\n") == 1
-    assert names(folder) == []
+    assert names(folder) == ["downloads"]
+    assert names(folder / "downloads") == ["lai-blind.pth"]
 
 
 def test_nobody_at_the_address(capsys: pytest.CaptureFixture[str], shop: Shop) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kinemacolor.models.download import download
-from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.errors import CheckpointError, MachineError, ModelError, UnknownModelError
 from kinemacolor.models.library import Card, import_weights, installed_card, models_folder, verify_installed
 from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     except ModelError as error:
         return _fail(str(error), _ERROR)
     except OSError as error:
-        return _fail(f"{error.filename or models_folder()}: {error.strerror}", _ERROR)
+        return _fail(_said(error), _ERROR)
     return _OK
 
 
@@ -54,14 +54,29 @@ def _get(values: argparse.Namespace) -> None:
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
         download(url, target, sha256, _Meter(target.name))
-        try:
-            card = import_weights(official.name, target)
-        finally:
-            target.unlink()  # what is no such file is not kept either, where no hash has said so before
+        card = _import_download(official.name, target)
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with
     _tell(card)
+
+
+def _import_download(name: str, path: Path) -> Card:
+    """Import a file that was fetched, and let it go, unless it is good and something else was in the way.
+
+    Raises:
+        ModelError: It is not the network's, or cannot be kept; of the latter the text says where the file is.
+    """
+    try:
+        card = import_weights(name, path)
+    except (MachineError, OSError) as error:
+        reason = _said(error) if isinstance(error, OSError) else str(error)
+        raise MachineError(f"{reason}; the file is kept: kinemacolor models import {name} --from {path}") from error
+    except CheckpointError:
+        path.unlink()  # it is no such file, which no hash may have said before
+        raise
+    path.unlink()
+    return card
 
 
 def _say_where(official: OfficialNetwork) -> None:
@@ -150,6 +165,10 @@ class _Meter:
             of = f" of {total / 1e6:.0f}" if total is not None else ""
             sys.stderr.write(f"\r{self._name}: {done / 1e6:.0f}{of} MB ")
             sys.stderr.flush()
+
+
+def _said(error: OSError) -> str:
+    return f"{error.filename or models_folder()}: {error.strerror}"
 
 
 def _say(line: str) -> None:

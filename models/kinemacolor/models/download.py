@@ -1,9 +1,17 @@
-"""A file from its address: gone on with where an earlier attempt stopped, checked by its hash before it counts."""
+"""A file from its address: gone on with where an earlier attempt stopped, checked by its hash before it counts.
 
+Beside what came stands a note of where it came from: the address, and what the server says tells its version apart from
+others (ETag, else Last-Modified). Where no hash would notice it, two addresses or two versions must not be joined: then
+only the same address is gone on with, and only on the condition of that version (RFC 9110, 13.1.5, If-Range).
+"""
+
+import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +29,46 @@ Progress = Callable[[int, int | None], None]
 """Bytes that are there, bytes in all (None: the server does not say)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a part of a file came from."""
+
+    url: str
+    """As it was asked for; redirects may lead elsewhere each time."""
+    version: str
+    """A strong ETag, else Last-Modified; empty: the server says neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What has come so far, and the note beside it."""
+
+    path: Path
+    note: Path
+
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def origin(self) -> _Origin | None:
+        try:
+            found = json.loads(self.note.read_text(encoding="utf-8"))
+            origin = _Origin(**found)
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return origin if isinstance(origin.url, str) and isinstance(origin.version, str) else None
+
+    def begin(self, origin: _Origin) -> BinaryIO:
+        """Anew. At no moment does the note speak of other bytes than those that are there."""
+        self.note.unlink(missing_ok=True)
+        file = self.path.open("wb")
+        self.note.write_text(json.dumps(asdict(origin)), encoding="utf-8")
+        return file
+
+    def drop(self) -> None:
+        self.note.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
 def download(url: str, target: Path, sha256: str, progress: Progress = lambda done, total: None) -> None:
     """Fetch a file.
 
@@ -34,51 +82,132 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
         DownloadError: It cannot be had, or is another file; one line. What came is kept, unless it is wrong.
         OSError: It cannot be written.
     """
-    part = target.with_name(f".{target.name}.download")
-    try:
-        _fetch(url, part, progress)
-    except urllib.error.HTTPError as error:
-        raise DownloadError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
-    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
-        raise DownloadError(f"{url}: {reason}; the same command goes on where it stopped") from error
-    found, web_page = sha256_of_file(part), is_web_page(part)
+    name = f".{target.name}.download"
+    part = _Part(target.with_name(name), target.with_name(f"{name}.json"))
+    if not url.startswith(("http://", "https://")):
+        raise DownloadError(f"{url}: expected an address that begins with http or https")
+    _fetch(url, part, bool(sha256), progress)
+    found, web_page = sha256_of_file(part.path), is_web_page(part.path)
     if web_page or not found.startswith(sha256):
-        part.unlink()
+        part.drop()
         expected = f"a file with SHA-256 {sha256}" if sha256 else "a file of weights"
         what = "a web page" if web_page else f"a file with SHA-256 {found}"
         raise DownloadError(f"{url}: expected {expected}, found {what}")
-    os.replace(part, target)
+    os.replace(part.path, target)
+    part.note.unlink(missing_ok=True)
 
 
-def _fetch(url: str, part: Path, progress: Progress) -> None:
-    there = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("expected an address that begins with http or https")
+def _fetch(url: str, part: _Part, is_checked: bool, progress: Progress) -> None:
+    """Go on with a part, or begin; `is_checked`: a hash will say whether the parts belong together."""
+    there, origin = part.size(), part.origin()
+    version = origin.version if origin is not None and origin.url == url else ""
+    if there and (version or is_checked) and _goes_on(url, part, there, version, progress):
+        return
+    with _asked(url, {}) as answer:
+        _begin(url, part, answer, progress)
+
+
+def _goes_on(url: str, part: _Part, there: int, version: str, progress: Progress) -> bool:
+    """Fetch the rest, or all of it if the server gives all; False: what it has is not the rest of this part."""
+    condition = {"If-Range": version} if version else {}
     try:
-        answer = urllib.request.urlopen(request, timeout=_SILENCE_SECONDS)
+        with _asked(url, {"Range": f"bytes={there}-", **condition}) as answer:
+            if answer.status != _PARTIAL:
+                _begin(url, part, answer, progress)
+                return True
+            begins_there = answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
+            if not begins_there or (version and _version(answer) != version):
+                return False  # a server that heeds no If-Range
+            with part.path.open("ab") as file:
+                _copy(url, answer, file, there, progress)
+            return True
+    except _NotSatisfiableError as error:
+        # It was whole already, if the server says so or a hash will.
+        return error.total == there or (error.total is None and not version)
+
+
+def _begin(url: str, part: _Part, answer: HTTPResponse, progress: Progress) -> None:
+    with part.begin(_Origin(url, _version(answer))) as file:
+        _copy(url, answer, file, 0, progress)
+
+
+class _NotSatisfiableError(Exception):
+    """The server has no bytes from there on."""
+
+    def __init__(self, total: int | None) -> None:
+        super().__init__()
+        self.total = total
+        """Bytes of the file, if the server says it."""
+
+
+@contextmanager
+def _asked(url: str, headers: dict[str, str]) -> Iterator[HTTPResponse]:
+    """The answer of the server.
+
+    Raises:
+        _NotSatisfiableError: The range that was asked for is beyond the file.
+        DownloadError: There is none.
+    """
+    try:
+        with _of_the_net(url):
+            answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_SILENCE_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == _NOT_SATISFIABLE and there:
-            return  # it was whole already
-        raise
+        error.close()
+        if error.code == _NOT_SATISFIABLE and headers:
+            raise _NotSatisfiableError(_number(error.headers.get("Content-Range", "").partition("*/")[2])) from error
+        raise DownloadError(f"{url}: the server answers {error.code} {' '.join(str(error.reason).split())}") from error
     with answer:
-        goes_on = answer.status == _PARTIAL and answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
-        length = answer.headers.get("Content-Length")
-        begin = there if goes_on else 0
-        total = begin + int(length) if length is not None else None
-        with part.open("ab" if goes_on else "wb") as file:
-            done = _copy(answer, file, begin, total, progress)
-            file.flush()
-            os.fsync(file.fileno())
-    if total is not None and done < total:
-        raise ConnectionError(f"the connection ended after {done} of {total} bytes")
+        yield answer
 
 
-def _copy(source: HTTPResponse, file: BinaryIO, done: int, total: int | None, progress: Progress) -> int:
-    # Not `read`: it waits for the whole chunk, and what had come of it would be lost with the connection.
-    while chunk := source.read1(_CHUNK_BYTES):
+@contextmanager
+def _of_the_net(url: str) -> Iterator[None]:
+    """Failures of names, sockets, TLS and HTTP as one line; those of files never pass through here."""
+    try:
+        yield
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, HTTPException, ValueError) as error:  # URLError, SSLError and time-outs are of OSError
+        reason = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        raise DownloadError(f"{url}: {reason}; the same command goes on where it stopped") from error
+
+
+def _version(answer: HTTPResponse) -> str:
+    """What If-Range takes: an ETag that is not weak, else a date."""
+    tag = str(answer.headers.get("ETag", ""))
+    return tag if tag.startswith('"') else str(answer.headers.get("Last-Modified", ""))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def _copy(url: str, source: HTTPResponse, file: BinaryIO, done: int, progress: Progress) -> None:
+    """All that comes, safely into the file.
+
+    Raises:
+        DownloadError: Less came than the server said.
+        OSError: It cannot be written.
+    """
+    length = _number(source.headers.get("Content-Length", ""))
+    total = None if length is None else done + length
+    for chunk in _chunks(url, source):
         file.write(chunk)
         done += len(chunk)
         progress(done, total)
-    return done
+    file.flush()
+    os.fsync(file.fileno())
+    if total is not None and done < total:
+        raise DownloadError(
+            f"{url}: the connection ended after {done} of {total} bytes; the same command goes on where it stopped"
+        )
+
+
+def _chunks(url: str, source: HTTPResponse) -> Iterator[bytes]:
+    while True:
+        # Not `read`: it waits for the whole chunk, and what had come of it would be lost with the connection.
+        with _of_the_net(url):
+            chunk = source.read1(_CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk

@@ -13,6 +13,10 @@ class CheckpointError(ModelError):
     """A weights file is missing, damaged, or belongs to another network."""
 
 
+class MachineError(CheckpointError):
+    """A weights file may be good, but this machine cannot read or keep it: no room, no permission, no library."""
+
+
 class NotInstalledError(UnknownModelError):
     """The network is known, but its weights are not on this machine; the message says how to get them."""
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from kinemacolor.models.errors import CheckpointError, NotInstalledError
+from kinemacolor.models.errors import CheckpointError, MachineError, NotInstalledError
 from kinemacolor.models.files.load import load_network, read_weights, sha256_of_file, sha256_of_weights
 from kinemacolor.models.official import OfficialNetwork, official_network
 
@@ -90,7 +90,8 @@ def import_weights(name: str, path: Path) -> Card:
 
     Raises:
         UnknownModelError: There is no network of that name.
-        CheckpointError: The file is not its weights, or what is kept of it cannot be written.
+        CheckpointError: The file is not its weights.
+        MachineError: What is kept of it cannot be written, or a library that reads it is missing.
         OSError: The folder cannot be written to.
     """
     official = official_network(name)
@@ -163,7 +164,7 @@ def _save(tensors: Mapping[str, Tensor], part: Path) -> None:
         save_file({key: value.contiguous() for key, value in tensors.items()}, part)
         part.chmod(mode)  # it leaves a file that its owner alone can read
     except SafetensorError as error:
-        raise CheckpointError(f"{part.parent}: expected to keep weights there, found: {error}") from error
+        raise MachineError(f"{part.parent}: expected to keep weights there, found: {error}") from error
 
 
 def _size_note(official: OfficialNetwork, tensors: Mapping[str, Tensor]) -> str:

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
-from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.errors import CheckpointError, MachineError
 from kinemacolor.models.files.caffe_eccv16 import eccv16_tensors
 from kinemacolor.models.files.caffe_file import is_caffe_file, read_caffe_file
 from kinemacolor.models.files.matconvnet import is_matlab_file, read_vgg19
@@ -56,14 +56,14 @@ def read_weights(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
     """The tensors of a file that the network uses, checked.
 
     Raises:
-        CheckpointError: As of `load_network`.
+        CheckpointError: As of `load_network`; of its kind `MachineError` if the file is not to blame.
     """
     try:
         found = _read(official, path)
     except OSError as error:
-        raise CheckpointError(f"{path.name}: expected a weights file, found none: {error.strerror}") from error
+        raise MachineError(f"{path.name}: expected a weights file, found none: {error.strerror}") from error
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error}") from error
+        raise type(error)(f"{path.name}: {error}") from error
     used = {key: value for key, value in found.items() if not key.endswith(official.ignored or ("\\0",))}
     _check(path.name, used, official)
     return used

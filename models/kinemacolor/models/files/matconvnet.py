@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.errors import CheckpointError, MachineError
 
 __all__ = ["is_matlab_file", "read_vgg19"]
 
@@ -46,7 +46,8 @@ def read_vgg19(path: Path, layers: frozenset[str]) -> dict[str, Tensor]:
         `conv1_1.weight` (out, in, height, width), `conv1_1.bias` and so on, float32; shapes are not checked.
 
     Raises:
-        CheckpointError: It is damaged or another network's, or scipy, which reads it, is not installed.
+        CheckpointError: It is damaged or another network's.
+        MachineError: scipy, which reads it, is not installed.
         OSError: It cannot be read.
     """
     size = path.stat().st_size
@@ -68,7 +69,7 @@ def _cells(path: Path) -> Any:
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError
     except ImportError as error:
-        raise CheckpointError(
+        raise MachineError(
             "expected scipy, which reads MATLAB files, found none: pip install 'kinemacolor[favc]'"
         ) from error
     data = path.read_bytes()
