@@ -1,14 +1,19 @@
 """Files of torch.save are read without executing anything, whatever else is in them."""
 
+import argparse
+import collections
 import functools
 import io
 import os
 import pickle
 import struct
+import sys
+import types
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,19 +63,53 @@ class Schedule:
     """Something of a training run that no reader knows."""
 
     def __init__(self) -> None:
-        self.step = functools.partial(max, 3)
+        self.step = 3
+
+
+def fastai_like(monkeypatch: pytest.MonkeyPatch) -> object:
+    """As fastai 1 leaves it beside the tensors: a wrapper with a partial that would make an optimiser."""
+    module = types.ModuleType("fastai.callback")
+    monkeypatch.setitem(sys.modules, "fastai", types.ModuleType("fastai"))
+    wrapper = type("OptimWrapper", (), {"__module__": "fastai.callback"})
+    monkeypatch.setattr(module, "OptimWrapper", wrapper, raising=False)
+    monkeypatch.setitem(sys.modules, "fastai.callback", module)
+    made = wrapper()
+    vars(made).update(opt_func=functools.partial(torch.optim.Adam, betas=(0.0, 0.99)), lr=slice(1e-5, 1e-3))
+    return made
 
 
 @pytest.mark.parametrize("is_zip", FORMS)
-def test_an_optimiser_and_objects_beside_the_tensors_are_passed_over(tmp_path: Path, is_zip: bool) -> None:
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_an_optimiser_and_objects_beside_the_tensors_are_passed_over(
+    tmp_path: Path, is_zip: bool, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = torch.nn.Linear(3, 2)
     optimiser = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3)).sum().backward()
     optimiser.step()
-    what = {"model": network.state_dict(), "opt": optimiser.state_dict(), "more": [Schedule(), slice(1, 2)]}
-    found = read_tensors(saved(tmp_path / "a.pth", what, is_zip))
+    what = {
+        "model": network.state_dict(),
+        "opt": [optimiser.state_dict(), optimiser, torch.optim.lr_scheduler.StepLR(optimiser, 3)],
+        "wrapped": fastai_like(monkeypatch),
+        "numbers": [np.float64(0.5), np.arange(4.0), np.dtype("int8"), 3 + 4j, b"bytes", {1}, frozenset({2})],
+        "more": [slice(1, 2), argparse.Namespace(lr=1), Path("a"), collections.defaultdict(list), torch.Size([2])],
+        "torch": [torch.device("cpu"), torch.float16, torch.__version__, torch.nn.Linear(1, 1)],
+        "named, never called": [Schedule, os.system],
+    }
+    torch.save(what, tmp_path / "a.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=is_zip)
+    found = read_tensors(tmp_path / "a.pth")
     assert same(found, dict(network.state_dict()))
     found["weight"].add_(1)  # its own memory
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+def test_what_is_not_known_to_be_harmless_is_refused_by_its_name(tmp_path: Path, is_zip: bool) -> None:
+    path = saved(tmp_path / "a.pth", {"model": state(), "more": Schedule()}, is_zip)
+    with pytest.raises(
+        CheckpointError, match=rf"one that would run {__name__}\.Schedule .*save its tensors alone"
+    ) as caught:
+        read_tensors(path)
+    assert "torch.save(network.state_dict(), FILE)" in str(caught.value)
 
 
 class Attack:
@@ -113,8 +152,35 @@ _SYSTEM = b"cos\nsystem\n(S'true'\ntR"
         b"\x80\x04ctorch\nTensor\n)}(S'a'\n" + _SYSTEM + b"u\x920}.",  # it is a keyword's value
         b"(S'true'\nios\nsystem\n0}.",
         b"ccProfile\nrun\n(S'1'\ntR0}.",
+        b"ctorch.nn.functional\nhandle_torch_function\n(tR0}.",  # a function in a package of classes
+        b"ctorch.nn\nparallel.os.system\n(S'true'\ntR0}.",
+        b"cfastai.datasets\nuntar_data\n(S'http://x'\ntR0}.",
+        b"cnumpy.testing\nrunstring\n(S'1'\n}tR0}.",
+        b"ctorch.storage\n_load_from_bytes\n(S'1'\ntR0}.",  # a pickle within the pickle
+        b"cfastaix\nThing\n(tR0}.",
+        b"ccopyreg\n_reconstructor\n(csubprocess\nPopen\ncbuiltins\nobject\nNtR0}.",
+        b"c__main__\nNet\n)\x81}b0}.",
+        b"cbuiltins\nset\ncos\nsystem\n(0(S'true'\ntR0}.",  # POP takes the mark: what is called is not `set`
     ],
-    ids=["popped", "key", "partial", "dotted", "persistent", "keyword", "inst", "profiler"],
+    ids=[
+        "popped",
+        "key",
+        "partial",
+        "dotted",
+        "persistent",
+        "keyword",
+        "inst",
+        "profiler",
+        "function",
+        "through",
+        "download",
+        "numpy",
+        "nested",
+        "prefix",
+        "copyreg",
+        "object",
+        "mark",
+    ],
 )
 def test_a_call_is_refused_wherever_its_result_goes(tmp_path: Path, pickled: bytes) -> None:
     path = saved(tmp_path / "a.pth", state(), True)

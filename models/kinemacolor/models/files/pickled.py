@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from kinemacolor.models.errors import CheckpointError
 
-__all__ = ["Made", "Persistent", "Symbol", "read_pickle"]
+__all__ = ["Made", "OnCall", "Persistent", "Symbol", "read_pickle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,20 @@ class Persistent:
     key: object
 
 
-def read_pickle(file: BinaryIO, on_call: Callable[[object], None] = lambda called: None) -> object:
+OnCall = Callable[[object, tuple[object, ...]], None]
+"""Is told what the pickle would call and with what; a class is called by its instances' making, too."""
+
+_LIMIT_BYTES = 64 << 20
+_LIMIT_INSTRUCTIONS = 2_000_000
+"""Each may make an object of some hundred bytes out of one or two. The largest official file has 100,000."""
+
+
+def read_pickle(file: BinaryIO, on_call: OnCall = lambda called, arguments: None) -> object:
     """Read one pickle; the file then stands behind it.
 
     Args:
         file: Stands before it.
-        on_call: Is told what the pickle would call, each time, whatever becomes of the result; may raise.
+        on_call: Is told of every call, whatever becomes of its result; may raise.
 
     Returns:
         None, numbers, texts, bytes, tuples, lists, dicts, sets, and the classes above.
@@ -67,7 +75,11 @@ def read_pickle(file: BinaryIO, on_call: Callable[[object], None] = lambda calle
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of texts with unknown escapes
-            for opcode, argument, _ in pickletools.genops(_Bounded(file)):  # type: ignore[arg-type]
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(_Bounded(file))):  # type: ignore[arg-type]
+                if count >= _LIMIT_INSTRUCTIONS:
+                    raise CheckpointError(
+                        f"expected a pickle of at most {_LIMIT_INSTRUCTIONS} instructions, found more"
+                    )
                 machine.run(opcode.name, argument)
     except CheckpointError:
         raise
@@ -81,23 +93,26 @@ class _Bounded:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, here = file, file.tell()
-        self._end = file.seek(0, os.SEEK_END)
+        self._end = min(file.seek(0, os.SEEK_END), here + _LIMIT_BYTES)
         file.seek(here)
 
     def read(self, count: int) -> bytes:
-        return self._file.read(min(count, self._end - self._file.tell()))
+        return self._file.read(min(count, self._left()))
 
     def readline(self) -> bytes:
-        return self._file.readline()
+        return self._file.readline(self._left())
 
     def tell(self) -> int:
         return self._file.tell()
+
+    def _left(self) -> int:
+        return max(0, self._end - self._file.tell())
 
 
 class _Machine:
     """The stack machine."""
 
-    def __init__(self, on_call: Callable[[object], None]) -> None:
+    def __init__(self, on_call: OnCall) -> None:
         self._on_call = on_call
         self._stack: list[Any] = []
         self._marks: list[int] = []
@@ -129,7 +144,10 @@ class _Machine:
         return taken
 
     def _pop(self, _: Any) -> None:
-        self._stack.pop()
+        if self._marks and self._marks[-1] == len(self._stack):
+            self._marks.pop()  # a mark lies on the stack of Python's own machine
+        else:
+            self._stack.pop()
 
     def _pop_mark(self, _: Any) -> None:
         self._since_mark()
@@ -194,7 +212,9 @@ class _Machine:
 
     def _stack_global(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._stack.append(Symbol(str(module), str(name)))
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise CheckpointError("expected a pickle of data, found a name that is no text")
+        self._stack.append(Symbol(module, name))
 
     def _call(self, _: Any) -> None:
         arguments, called = self._stack.pop(), self._stack.pop()
@@ -214,7 +234,7 @@ class _Machine:
         self._make(self._stack.pop(), tuple(arguments))
 
     def _make(self, called: object, arguments: tuple[object, ...]) -> None:
-        self._on_call(called)
+        self._on_call(called, arguments)
         self._stack.append(Made(called, arguments))
 
     def _build(self, _: Any) -> None:

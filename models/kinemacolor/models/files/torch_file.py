@@ -4,13 +4,16 @@ Layout (torch/serialization.py): the zip form has `NAME/data.pkl` and one file o
 `NAME/data/KEY`, never compressed. The former form is a row of pickles (a magic number, a protocol number, facts of the
 machine, the object, the keys of the storages) and then the storages, each behind its length.
 
-Files may carry optimisers and other objects beside the tensors; those are passed over. A file that would do
-something to the machine if it were opened in the usual way is refused, though here it could do nothing.
+Files may carry optimisers and other known objects beside the tensors; those are passed over. A file that, opened in the
+usual way, would call what is not known to be harmless is refused, though here it could do nothing.
+
+Whatever a file says, no more is read or made than its own size allows.
 """
 
+import math
 import struct
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,13 +23,18 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.known_calls import refuse_unknown
 from kinemacolor.models.files.pickled import Made, Persistent, Symbol, read_pickle
+from kinemacolor.models.files.shapes import is_plain_shape
 
 __all__ = ["is_torch_file", "read_tensors"]
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _PICKLE_LIMIT_BYTES = 64 << 20
-_MAX_AXES = 8
+_LARGEST_COUNT = 1 << 40
+_TENSORS_PER_BYTE, _SPARE_BYTES = 4, 1 << 20
+"""Tensors may share their numbers, as tied weights do, but not so that a small file becomes a large network."""
+_NAMES_SHOWN = 4
 _DTYPES = {
     "FloatStorage": torch.float32,
     "HalfStorage": torch.float16,
@@ -43,27 +51,6 @@ _TENSOR_MAKERS = frozenset({Symbol("torch._utils", "_rebuild_tensor_v2"), Symbol
 _PARAMETER_MAKERS = frozenset({Symbol("torch._utils", "_rebuild_parameter"), Symbol("torch.nn.parameter", "Parameter")})
 _CONTAINERS = ("model", "state_dict", "params", "params_ema")
 """Under which key files keep their tensors beside other things."""
-
-_DANGEROUS_MODULES = frozenset(
-    {
-        "os",
-        "posix",
-        "nt",
-        "io",
-        "_io",
-        "subprocess",
-        "builtins",
-        "__builtin__",
-        "sys",
-        "importlib",
-        "runpy",
-        "shutil",
-        "socket",
-    }
-    | {"ctypes", "pty", "webbrowser", "code", "timeit", "pickle", "marshal", "asyncio", "multiprocessing", "torch.hub"}
-    | {"cProfile", "profile", "pdb", "bdb", "trace", "doctest", "pydoc", "codeop", "ensurepip", "pip", "venv"}
-)
-_HARMLESS_BUILTINS = frozenset({"set", "frozenset", "slice", "complex", "bytearray", "list", "dict", "tuple", "object"})
 
 Read = Callable[[str, int], bytes]
 """The raw bytes of a storage: its key, how many."""
@@ -94,28 +81,30 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
+        size = path.stat().st_size
         try:
             if zipfile.is_zipfile(file):
                 with zipfile.ZipFile(file) as archive:
-                    return _from_zip(archive)
+                    return _from_zip(archive, size)
         except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
             raise CheckpointError(f"expected a file of torch.save, found a damaged zip archive: {error}") from error
         file.seek(0)
-        return _from_row(file, path.stat().st_size)
+        return _from_row(file, size)
 
 
 # ---- the two forms ----
 
 
-def _from_zip(archive: zipfile.ZipFile) -> dict[str, Tensor]:
+def _from_zip(archive: zipfile.ZipFile, size: int) -> dict[str, Tensor]:
     pickles = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
     if len(pickles) != 1:
         raise CheckpointError("expected a file of torch.save, found a zip archive without its data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
     if f"{folder}byteorder" in archive.namelist() and _read(archive, f"{folder}byteorder", 16) != b"little":
         raise CheckpointError("expected a little-endian file, found a big-endian one")
-    described = read_pickle(BytesIO(_read(archive, pickles[0], _PICKLE_LIMIT_BYTES)), _refuse_if_dangerous)
-    return _tensors(described, lambda key, size: _read(archive, f"{folder}data/{key}", size))
+    pickled = _read(archive, pickles[0], min(_PICKLE_LIMIT_BYTES, size))
+    described = read_pickle(BytesIO(pickled), refuse_unknown)
+    return _tensors(described, lambda key, count: _read(archive, f"{folder}data/{key}", count), size)
 
 
 def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
@@ -129,27 +118,28 @@ def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def _from_row(file: BinaryIO, size: int) -> dict[str, Tensor]:
-    if read_pickle(file, _refuse_if_dangerous) != _MAGIC or read_pickle(file, _refuse_if_dangerous) != _PROTOCOL:
+    if read_pickle(file, refuse_unknown) != _MAGIC or read_pickle(file, refuse_unknown) != _PROTOCOL:
         raise CheckpointError("expected a file of torch.save, found another pickle")
-    facts = read_pickle(file, _refuse_if_dangerous)
+    facts = read_pickle(file, refuse_unknown)
     if isinstance(facts, dict) and facts.get("little_endian") is False:
         raise CheckpointError("expected a little-endian file, found a big-endian one")
-    described = read_pickle(file, _refuse_if_dangerous)
-    keys = read_pickle(file, _refuse_if_dangerous)
+    described = read_pickle(file, refuse_unknown)
+    keys = read_pickle(file, refuse_unknown)
     if not isinstance(keys, list):
         raise CheckpointError("expected a list of storages behind the state dict, found none")
     storages = {storage.key: storage for storage in _storages(described)}
     places: dict[str, int] = {}
-    for key in map(str, keys):
-        if key not in storages:
-            raise CheckpointError(f"expected storages that the state dict uses, found {key}")
+    for key in keys:
+        if not isinstance(key, str) or key not in storages:
+            raise CheckpointError("expected storages that the state dict uses, found another")
         (count,) = struct.unpack("<q", _exactly(file, 8))
         if count != storages[key].count:
             raise CheckpointError(f"storage {key}: expected {storages[key].count} numbers, found {count}")
         places[key] = file.tell()
-        file.seek(count * storages[key].dtype.itemsize, 1)
-        if file.tell() > size:
-            raise CheckpointError(f"expected {file.tell()} bytes or more, found {size}: the file is cut off")
+        end = file.tell() + count * storages[key].dtype.itemsize
+        if end > size:
+            raise CheckpointError(f"expected {end} bytes or more, found {size}: the file is cut off")
+        file.seek(end)
 
     def read(key: str, limit: int) -> bytes:
         if key not in places:
@@ -157,7 +147,7 @@ def _from_row(file: BinaryIO, size: int) -> dict[str, Tensor]:
         file.seek(places[key])
         return _exactly(file, limit)
 
-    return _tensors(described, read)
+    return _tensors(described, read, size)
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:
@@ -170,27 +160,60 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 # ---- from the description to tensors ----
 
 
-def _tensors(described: object, read: Read) -> dict[str, Tensor]:
-    state = _state_dict(described)
-    kept: dict[str, Tensor] = {}
-    found: dict[str, Tensor] = {}
-    for name, value in state.items():
-        maker = _tensor_maker(value)
-        if maker is not None:
-            found[name] = _tensor(name, maker, read, kept)
-    return found
+def _tensors(described: object, read: Read, size: int) -> dict[str, Tensor]:
+    """Of the state dict in a description; `size`: bytes of the file, which bound what is made of it."""
+    kept = _Kept(read, size)
+    made = ((name, _tensor_maker(value)) for name, value in _state_dict(described).items())
+    return {name: _tensor(name, maker, kept) for name, maker in made if maker is not None}
+
+
+class _Kept:
+    """Storages that were read, and how much may still be made of them."""
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read, self._storages = read, dict[str, Tensor]()
+        self._unread, self._unmade = size, _TENSORS_PER_BYTE * size + _SPARE_BYTES
+
+    def view(self, storage: _Storage, size: Sequence[int], stride: Sequence[int], offset: int) -> Tensor:
+        """A tensor of its own memory."""
+        self._unmade -= math.prod(size) * storage.dtype.itemsize
+        if self._unmade < 0:
+            raise CheckpointError(
+                "expected tensors with numbers of their own, found far more than the file has numbers"
+            )
+        if 0 in size:
+            return torch.empty(tuple(size), dtype=storage.dtype)
+        return self._whole(storage).as_strided(tuple(size), tuple(stride), offset).clone()
+
+    def _whole(self, storage: _Storage) -> Tensor:
+        found = self._storages.get(storage.key)
+        if found is None:
+            count = storage.count * storage.dtype.itemsize
+            self._unread -= count
+            if self._unread < 0:
+                raise CheckpointError(f"storage {storage.key}: expected {count} bytes, found a file that is too small")
+            raw = self._read(storage.key, count)
+            if len(raw) != count:
+                raise CheckpointError(f"storage {storage.key}: expected {count} bytes, found {len(raw)}")
+            found = self._storages[storage.key] = torch.frombuffer(bytearray(raw), dtype=storage.dtype)
+        if found.dtype != storage.dtype or len(found) != storage.count:
+            raise CheckpointError(f"storage {storage.key}: expected one kind of numbers in it, found two")
+        return found
 
 
 def _state_dict(described: object) -> Mapping[str, object]:
     """The mapping whose values are tensors: the object itself, or what it keeps under a usual key."""
     items = _items(described)
     if items is None:
-        what = str(described.of) if isinstance(described, Made) else type(described).__name__
+        known = isinstance(described, Made) and isinstance(described.of, Symbol)
+        what = str(described.of) if isinstance(described, Made) and known else type(described).__name__
         raise CheckpointError(f"expected a state dict, found {what}")
     for candidate in (items, *(_items(items.get(key)) for key in _CONTAINERS)):
-        if candidate is not None and any(_tensor_maker(value) is not None for value in candidate.values()):
-            return {str(key): value for key, value in candidate.items()}
-    shown = ", ".join(str(key) for key in list(items)[:4])
+        if candidate is not None and any(
+            isinstance(key, str) and _tensor_maker(value) is not None for key, value in candidate.items()
+        ):
+            return {key: value for key, value in candidate.items() if isinstance(key, str)}
+    shown = ", ".join([key for key in items if isinstance(key, str)][:_NAMES_SHOWN])
     raise CheckpointError(f"expected a state dict, found a file without tensors by name ({shown})")
 
 
@@ -202,21 +225,24 @@ def _items(value: object) -> Mapping[object, object] | None:
 
 
 def _tensor_maker(value: object) -> Made | None:
-    """The call that would have made a tensor."""
-    if not isinstance(value, Made):
-        return None
-    if value.of in _PARAMETER_MAKERS and value.arguments:
-        return _tensor_maker(value.arguments[0])
-    return value if value.of in _TENSOR_MAKERS else None
+    """The call that would have made a tensor; of a parameter that of what is in it."""
+    while isinstance(value, Made) and value.of in _PARAMETER_MAKERS and value.arguments:
+        value = value.arguments[0]
+    return value if isinstance(value, Made) and value.of in _TENSOR_MAKERS else None
 
 
 def _storages(described: object) -> Iterator[_Storage]:
     """Of everything in the file, tensors of the optimiser included: in the former form all of them lie in a row."""
-    return (_storage(part) for part in _parts(described) if isinstance(part, Persistent))
+    return (_storage(part) for part in _persistents(described) if not _is_class(part))
 
 
-def _parts(described: object) -> Iterator[Made | Persistent]:
-    """Everything in the description, however deep."""
+def _is_class(part: Persistent) -> bool:
+    """Of a network that was saved as an object: the former form keeps the text of its source with it."""
+    return isinstance(part.key, tuple) and part.key[:1] == ("module",)
+
+
+def _persistents(described: object) -> Iterator[Persistent]:
+    """Those in the description, however deep."""
     waiting, seen = [described], set[int]()
     while waiting:
         value = waiting.pop()
@@ -226,64 +252,39 @@ def _parts(described: object) -> Iterator[Made | Persistent]:
         if isinstance(value, Persistent):
             yield value
         elif isinstance(value, Made):
-            yield value
-            waiting += [value.of, *value.arguments, value.state, *value.items.values(), *value.values]
+            waiting += [*value.arguments, value.state, *value.items.values(), *value.values]
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, (list, tuple)):
             waiting += value
 
 
-def _refuse_if_dangerous(called: object) -> None:
-    """A call, whatever becomes of its result; of what is called after a call (a partial), all that is in it."""
-    named = [called, *(argument for made in _parts(called) if isinstance(made, Made) for argument in made.arguments)]
-    for symbol in named:
-        if isinstance(symbol, Symbol) and _is_dangerous(symbol):
-            raise CheckpointError(f"expected a file of weights, found one that would run {symbol} where it is opened")
-
-
-def _is_dangerous(symbol: Symbol) -> bool:
-    """Also of names with dots, which go through a module to another one."""
-    if symbol.module in ("builtins", "__builtin__") and symbol.name in _HARMLESS_BUILTINS:
-        return False
-    steps = (symbol.module.partition(".")[0], *symbol.name.split(".")[:-1])
-    return symbol.module in _DANGEROUS_MODULES or any(step in _DANGEROUS_MODULES for step in steps)
-
-
 def _storage(value: object) -> _Storage:
     match value:
-        case Persistent(("storage", Symbol("torch", kind), key, _, int(count), *_)) if kind in _DTYPES and count >= 0:
-            return _Storage(str(key), _DTYPES[kind], count)
+        case Persistent(("storage", Symbol("torch", kind), str(key), _, int(count), *_)) if kind in _DTYPES:
+            if type(count) is int and 0 <= count <= _LARGEST_COUNT:
+                return _Storage(key, _DTYPES[kind], count)
     raise CheckpointError("expected a tensor with its numbers in this file, found one of another kind")
 
 
-def _tensor(name: str, maker: Made, read: Read, kept: dict[str, Tensor]) -> Tensor:
+def _tensor(name: str, maker: Made, kept: _Kept) -> Tensor:
     match maker.arguments:
         case (Persistent() as place, int(offset), tuple(size), tuple(stride), *_):
             storage = _storage(place)
         case _:
             raise CheckpointError(f"{name}: expected a plain tensor, found one that is made in another way")
+    # The steps, too: of a side of one or none they are not used, but must be countable.
+    if type(offset) is not int or not is_plain_shape(size) or not all(is_plain_shape((step,)) for step in stride):
+        raise CheckpointError(f"{name}: expected a tensor with sides that are numbers, found others")
     if not _fits(storage.count, offset, size, stride):
         raise CheckpointError(f"{name}: expected a tensor within its storage, found one beyond it")
-    if storage.count == 0:
-        return torch.empty(size, dtype=storage.dtype)
-    if storage.key not in kept:
-        raw = read(storage.key, storage.count * storage.dtype.itemsize)
-        if len(raw) != storage.count * storage.dtype.itemsize:
-            raise CheckpointError(f"{name}: expected {storage.count} numbers, found {len(raw)} bytes")
-        kept[storage.key] = torch.frombuffer(bytearray(raw), dtype=storage.dtype)
-    return kept[storage.key].as_strided(size, stride, offset).clone()
+    return kept.view(storage, size, stride, offset)
 
 
-def _fits(count: int, offset: int, size: tuple[object, ...], stride: tuple[object, ...]) -> bool:
-    sides = [side for side in size if isinstance(side, int) and side >= 0]
-    steps = [step for step in stride if isinstance(step, int) and step >= 0]
-    if not len(sides) == len(size) == len(steps) == len(stride) <= _MAX_AXES or offset < 0:
+def _fits(count: int, offset: int, size: Sequence[int], stride: Sequence[int]) -> bool:
+    if len(size) != len(stride) or not 0 <= offset <= _LARGEST_COUNT:
         return False
-    if 0 in sides:
+    if 0 in size:
         return True
-    total = 1
-    for side in sides:
-        total *= side
-    last = offset + sum((side - 1) * step for side, step in zip(sides, steps, strict=True))
-    return last < count and total <= count
+    last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
+    return last < count and math.prod(size) <= count
