@@ -1,17 +1,21 @@
 """VGG19 comes out of the MATLAB file of its authors; other files and damage are said in one line."""
 
 import random
-import sys
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
+from scipy.sparse import csc_array
 
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import read_weights
 from kinemacolor.models.files.matconvnet import read_vgg19
+from kinemacolor.models.files.matlab import Cells, read_variable
 from kinemacolor.models.networks.vgg19 import VGG19_CONVOLUTIONS, Vgg19
 from kinemacolor.models.official import official_network
 
@@ -99,10 +103,85 @@ def one_line(path: Path, *, must_fail: bool) -> None:
     assert not must_fail or len(found) < 2 * len(NAMES)
 
 
-def test_without_scipy_it_is_said_what_to_install(
-    tmp_path: Path, small: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_vgg19(tmp_path / "vgg.mat", small)
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(CheckpointError, match=r"expected scipy.*pip install 'kinemacolor\[favc\]'"):
-        read_vgg19(tmp_path / "vgg.mat", NAMES)
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_second_reader_finds_in_a_file_is_found(tmp_path: Path, packed: bool) -> None:
+    chance = np.random.default_rng(3)
+    cells = np.empty((2, 2), dtype=object)
+    cells[0, 0], cells[1, 0] = {"a": "grün", "bb": np.array([[]])}, chance.standard_normal((2, 3, 4)).astype("f4")
+    cells[0, 1], cells[1, 1] = np.arange(6, dtype=np.int16), np.array([[1 + 2j]])
+    kept = {"first": np.ones(3), "x": cells, "sparse": csc_array(np.eye(3))}
+    savemat(tmp_path / "a.mat", kept, do_compression=packed)
+    data = (tmp_path / "a.mat").read_bytes()
+    found, expected = read_variable(data, "x"), loadmat(tmp_path / "a.mat")["x"].T.reshape(-1)  # by columns
+    assert isinstance(found, Cells)
+    record, numbers, row, imaginary = found.items
+    assert isinstance(record, dict)
+    assert record["a"] == "grün"
+    for one, other in ((record["bb"], expected[0]["bb"][0, 0]), (numbers, expected[1]), (row, expected[2])):
+        assert isinstance(one, np.ndarray)
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype
+        assert np.array_equal(one, other)
+    assert np.array_equal(np.asarray(imaginary), [[1.0]])
+    assert read_variable(data, "sparse") is None
+    assert read_variable(data, "y") is None
+
+
+def test_whole_numbers_that_matlab_keeps_as_bytes_are_floats(tmp_path: Path) -> None:
+    """MATLAB does so with doubles and singles; scipy writes none, so a file of bytes is given the class of singles."""
+    savemat(tmp_path / "a.mat", {"x": np.arange(8, dtype=np.uint8)})
+    data = bytearray((tmp_path / "a.mat").read_bytes())
+    assert data[144] == 9, "the class of bytes"
+    data[144] = 7
+    found = read_variable(bytes(data), "x")
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == np.float32
+    assert found.tolist() == [list(range(8))]
+
+
+BOMB = zlib.compress(bytes(200 << 20))
+
+
+def nested(depth: int) -> bytes:
+    """Cells in cells."""
+    body = b""
+    for _ in range(depth):
+        head = struct.pack("<IIII", 6, 8, 1, 0) + struct.pack("<IIii", 5, 8, 1, 1) + struct.pack("<II", 1, 0)
+        body = struct.pack("<II", 14, len(head) + len(body)) + head + body
+    return body
+
+
+def with_head(body: bytes) -> bytes:
+    return b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM" + body
+
+
+def cells_of(rows: int, columns: int) -> bytes:
+    head = struct.pack("<IIII", 6, 8, 1, 0) + struct.pack("<IIii", 5, 8, rows, columns)
+    head += struct.pack("<II", 1, 6) + b"layers\0\0"
+    return struct.pack("<II", 14, len(head)) + head
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested(20_000),
+        cells_of(1, 1 << 28),
+        cells_of((1 << 31) - 1, 1 << 10),
+        cells_of(-1, -1),
+        cells_of(1, 1 << 20) + b"\x0e\0\0\0\0\0\0\0" * 200_000,
+        struct.pack("<II", 15, 0xFFFFFFF0),
+        struct.pack("<II", 15, len(BOMB)) + BOMB,
+    ],
+    ids=["deep", "many cells", "too many cells", "negative", "more than it has", "longer than it is", "bomb"],
+)
+def test_a_file_that_claims_more_than_it_has_takes_no_memory(tmp_path: Path, body: bytes) -> None:
+    path = tmp_path / "vgg.mat"
+    path.write_bytes(with_head(body))
+    del body
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError):
+            read_vgg19(path, NAMES)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()

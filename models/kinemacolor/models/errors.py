@@ -14,7 +14,7 @@ class CheckpointError(ModelError):
 
 
 class MachineError(CheckpointError):
-    """A weights file may be good, but this machine cannot read or keep it: no room, no permission, no library."""
+    """A weights file may be good, but this machine cannot read or keep it: no room or no permission."""
 
 
 class NotInstalledError(UnknownModelError):

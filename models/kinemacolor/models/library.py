@@ -91,7 +91,7 @@ def import_weights(name: str, path: Path) -> Card:
     Raises:
         UnknownModelError: There is no network of that name.
         CheckpointError: The file is not its weights.
-        MachineError: What is kept of it cannot be written, or a library that reads it is missing.
+        MachineError: It cannot be read, or what is kept of it cannot be written.
         OSError: The folder cannot be written to.
     """
     official = official_network(name)

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.shapes import is_plain_shape
 from kinemacolor.models.files.wire import Value, fields, varint
 
 __all__ = ["CaffeFile", "is_caffe_file", "read_caffe_file"]
@@ -28,7 +29,7 @@ _FILE_LIMIT_BYTES = 1 << 30
 """The network that is read has 129 MB, and twice that if gradients were kept with it."""
 _LAYER_LIMIT = 4096
 _BLOB_LIMIT = 64
-_MAX_AXES = 8
+_SIDES_SHOWN = 8
 _PART_LIMIT = 1024
 """Pieces in which the numbers of a blob may come; Caffe writes one."""
 _FIRST_TAGS = (b"\x0a", b"\x12", b"\xa2\x06")
@@ -107,8 +108,10 @@ def _blob(layer: str, data: memoryview) -> Tensor:
             raise CheckpointError(f"{layer}: expected packed numbers, found them one by one")
     sides = old_shape if shape is None else shape
     found = np.concatenate(parts) if parts else np.empty(0, np.float32)
-    if len(sides) > _MAX_AXES or math.prod(sides) != len(found):
-        raise CheckpointError(f"{layer}: expected numbers for a blob of shape {tuple(sides)}, found {len(found)}")
+    if not is_plain_shape(sides) or math.prod(sides) != len(found):
+        raise CheckpointError(
+            f"{layer}: expected numbers for a blob of shape {tuple(sides[:_SIDES_SHOWN])}, found {len(found)}"
+        )
     return torch.from_numpy(found).view(sides)
 
 

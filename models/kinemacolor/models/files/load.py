@@ -23,6 +23,10 @@ __all__ = ["is_web_page", "load_network", "read_weights", "sha256_of_file", "sha
 _HEAD_BYTES = 512
 _CHUNK_BYTES = 1 << 20
 _NAMES_SHOWN = 3
+_LINE_CHARACTERS = 1000
+_UTF8_MARK = b"\xef\xbb\xbf"
+_DAMAGE = (SafetensorError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What the library says of a file of safetensors, of kinds of numbers that it or torch has not, too."""
 
 
 def load_network(name: str, path: Path) -> nn.Module:
@@ -60,12 +64,12 @@ def read_weights(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
     """
     try:
         found = _read(official, path)
+        used = {key: value for key, value in found.items() if not key.endswith(official.ignored or ("\\0",))}
+        _check(used, official)
     except OSError as error:
         raise MachineError(f"{path.name}: expected a weights file, found none: {error.strerror}") from error
     except CheckpointError as error:
-        raise type(error)(f"{path.name}: {error}") from error
-    used = {key: value for key, value in found.items() if not key.endswith(official.ignored or ("\\0",))}
-    _check(path.name, used, official)
+        raise type(error)(_one_line(f"{path.name}: {error}")) from error
     return used
 
 
@@ -103,7 +107,9 @@ def is_web_page(path: Path) -> bool:
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        return file.read(_HEAD_BYTES).lstrip()[:1] == b"<"
+        head = file.read(_HEAD_BYTES).removeprefix(_UTF8_MARK)
+    # A text has no zeros; the eight bytes of length before the header of safetensors have, and may begin like a page.
+    return head.lstrip()[:1] == b"<" and b"\0" not in head
 
 
 def _read(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
@@ -127,7 +133,7 @@ def _read(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
         return eccv16_tensors(read_caffe_file(path))
     try:
         return load_safetensors(path.read_bytes())
-    except SafetensorError as error:
+    except _DAMAGE as error:
         raise CheckpointError(f"expected a file of torch.save, safetensors or Caffe, found another: {error}") from error
 
 
@@ -143,18 +149,24 @@ def _is_safetensors(head: bytes) -> bool:
     return head[8:9] == b"{"
 
 
-def _check(name: str, found: Mapping[str, Tensor], official: OfficialNetwork) -> None:
+def _one_line(text: str) -> str:
+    """Names in it are the file's, and may hold anything."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text[: _LINE_CHARACTERS + 1])
+    return shown if len(text) <= _LINE_CHARACTERS else f"{shown[:_LINE_CHARACTERS]}..."
+
+
+def _check(found: Mapping[str, Tensor], official: OfficialNetwork) -> None:
     expected = _layout(official, found)
     missing = [key for key in expected.keys() - found.keys() if not key.endswith(official.optional)]
     surplus = found.keys() - expected.keys()
     wrong = [key for key in expected.keys() & found.keys() if found[key].shape != expected[key].shape]
     if missing or surplus or wrong:
-        raise CheckpointError(f"{name}: expected the weights of {official.name}, found {_what(found, official)}")
+        raise CheckpointError(f"expected the weights of {official.name}, found {_what(found, official)}")
     for key, value in found.items():
         if value.dtype != expected[key].dtype:
-            raise CheckpointError(f"{name}: {key}: expected numbers of {expected[key].dtype}, found {value.dtype}")
+            raise CheckpointError(f"{key}: expected numbers of {expected[key].dtype}, found {value.dtype}")
         if not torch.isfinite(value).all():
-            raise CheckpointError(f"{name}: {key}: expected finite numbers, found NaN or infinity")
+            raise CheckpointError(f"{key}: expected finite numbers, found NaN or infinity")
 
 
 def _network(official: OfficialNetwork, found: Mapping[str, Tensor]) -> nn.Module:

@@ -2,22 +2,19 @@
 
 `layers` is a row of cells, one structure each; those of convolutions have `name` and `weights`, a cell of kernel and
 bias. Kernels lie as (height, width, in, out) and are taken as they are: Lei and Chen's program does not turn them.
-
-scipy reads the format (MATLAB's fifth); it makes arrays and runs nothing.
 """
 
-import struct
-import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from kinemacolor.models.errors import CheckpointError, MachineError
+from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.matlab import Cells, read_variable
 
 __all__ = ["is_matlab_file", "read_vgg19"]
 
@@ -26,8 +23,6 @@ _HDF5_HEAD = b"MATLAB 7.3 MAT-file"
 _FILE_LIMIT_BYTES = 1 << 30
 """The file has 535 MB, most of it in layers that nothing here uses."""
 _KERNEL_AXES = 4
-_DAMAGE = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
-"""What scipy says of a damaged file; OSError, too, where bytes are missing."""
 
 
 def is_matlab_file(head: bytes) -> bool:
@@ -47,7 +42,6 @@ def read_vgg19(path: Path, layers: frozenset[str]) -> dict[str, Tensor]:
 
     Raises:
         CheckpointError: It is damaged or another network's.
-        MachineError: scipy, which reads it, is not installed.
         OSError: It cannot be read.
     """
     size = path.stat().st_size
@@ -63,41 +57,26 @@ def read_vgg19(path: Path, layers: frozenset[str]) -> dict[str, Tensor]:
     return found
 
 
-def _cells(path: Path) -> Any:
-    """The cells of `layers`, in a row."""
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError as error:
-        raise MachineError(
-            "expected scipy, which reads MATLAB files, found none: pip install 'kinemacolor[favc]'"
-        ) from error
-    data = path.read_bytes()
-    try:
-        content = loadmat(BytesIO(data), variable_names=["layers"])
-    except (MatReadError, struct.error, zlib.error, *_DAMAGE) as error:
-        raise CheckpointError(
-            f"expected a MATLAB file of the fifth format, found another or damage: {' '.join(str(error).split())}"
-        ) from error
-    layers = content.get("layers")
-    if not isinstance(layers, np.ndarray) or layers.dtype != object:
+def _cells(path: Path) -> Cells:
+    """Of `layers`."""
+    with path.open("rb") as file:
+        if file.read(len(_HDF5_HEAD)) == _HDF5_HEAD:
+            raise CheckpointError("expected a MATLAB file of the fifth format, found one of the later format 7.3")
+    layers = read_variable(path.read_bytes(), "layers")
+    if not isinstance(layers, Cells):
         raise CheckpointError("expected a MATLAB file with the cells `layers`, found none")
-    return layers.reshape(-1)
+    return layers
 
 
-def _convolutions(cells: Any) -> Iterator[tuple[str, Any, Any]]:
-    for cell in cells:
-        names = getattr(cell, "dtype", np.dtype(float)).names or ()
-        if not {"name", "weights"} <= set(names) or cell.size != 1:
-            continue
-        one = cell.reshape(-1)[0]
-        name, weights = np.asarray(one["name"]), np.asarray(one["weights"])
-        if name.size == 1 and name.dtype.kind == "U" and weights.dtype == object and weights.size == 2:
-            kernel, bias = weights.reshape(-1)
-            yield str(name.reshape(-1)[0]), np.asarray(kernel), np.asarray(bias)
+def _convolutions(cells: Cells) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Names, kernels and biases."""
+    for cell in cells.items:
+        match cell:
+            case {"name": str(name), "weights": Cells((np.ndarray() as kernel, np.ndarray() as bias))}:
+                yield name, kernel, bias
 
 
-def _floats(name: str, numbers: Any, axes: int) -> Any:
+def _floats(name: str, numbers: NDArray[Any], axes: int) -> NDArray[np.float32]:
     if numbers.dtype not in (np.float32, np.float64) or numbers.ndim != axes:
         raise CheckpointError(f"{name}: expected numbers of {axes} axes, found {numbers.dtype} of {numbers.shape}")
     return numbers.astype(np.float32)

@@ -21,6 +21,8 @@ _FOOTER_BYTES = 48
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _TRAILER = struct.Struct("<BI")
 _UNPACKED = 0
+_KEY_LIMIT_BYTES, _ENTRY_LIMIT = 1024, 1 << 16
+"""Keys share their beginnings in the file, not in memory."""
 _WHAT = "table of a TensorFlow checkpoint"
 
 
@@ -42,12 +44,18 @@ def read_table(data: bytes) -> dict[bytes, memoryview]:
     _, place = _handle(footer, 0)
     index, _ = _handle(footer, place)
     found: dict[bytes, memoryview] = {}
-    before = None
+    before, unread = None, len(data)
     for _, handle in _entries(_block(whole, *index)):
-        for key, value in _entries(_block(whole, *_handle(handle, 0)[0])):
+        (offset, size), _ = _handle(handle, 0)
+        unread -= size + _TRAILER.size
+        if unread < 0:
+            raise CheckpointError(f"expected a {_WHAT}, found blocks that are larger than it: it is damaged")
+        for key, value in _entries(_block(whole, offset, size)):
             if before is not None and key <= before:
                 raise CheckpointError(f"expected a {_WHAT} in order, found it out of order: it is damaged")
             found[key], before = value, key
+            if len(found) > _ENTRY_LIMIT:
+                raise CheckpointError(f"expected a {_WHAT} of at most {_ENTRY_LIMIT} entries, found more")
     return found
 
 
@@ -83,6 +91,8 @@ def _entries(block: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         if shared > len(key):
             raise CheckpointError(f"expected a {_WHAT}, found a key that begins with more than the one before")
         key = key[:shared] + bytes(cut(block, place, own, _WHAT))
+        if len(key) > _KEY_LIMIT_BYTES:
+            raise CheckpointError(f"expected a {_WHAT} with keys of at most {_KEY_LIMIT_BYTES} bytes, found {len(key)}")
         value = cut(block, place + own, length, _WHAT)
         place += own + length
         yield key, value

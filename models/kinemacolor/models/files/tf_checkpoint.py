@@ -25,6 +25,7 @@ from torch import Tensor
 
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.crc32c import crc32c, unmasked
+from kinemacolor.models.files.shapes import is_plain_shape
 from kinemacolor.models.files.sstable import ends_as_table, read_table
 from kinemacolor.models.files.wire import Value, fields
 
@@ -33,7 +34,6 @@ __all__ = ["bundle_files", "is_tf_checkpoint", "read_variables"]
 _INDEX, _DATA = ".index", ".data-00000-of-00001"
 _INDEX_LIMIT_BYTES = 16 << 20
 _TAIL_BYTES = 64
-_MAX_AXES = 8
 _FLOAT32 = 1
 _LITTLE = 0
 _MAX_NUMBERS = 1 << 30
@@ -100,12 +100,16 @@ def read_variables(path: Path, wanted: Callable[[str], bool] = lambda name: True
         raise CheckpointError(f"{index.name}: expected at most {_INDEX_LIMIT_BYTES} bytes, found {size}")
     table = read_table(index.read_bytes())
     _check_header(table.pop(b"", None))
-    entries = {_name(key): _entry(value) for key, value in table.items()}
+    named = ((_name(key), value) for key, value in table.items())
+    entries = {name: _entry(value) for name, value in named if wanted(name)}
     if not data.is_file():
         raise CheckpointError(f"expected {data.name} beside {index.name}, found none: a checkpoint is both files")
     with data.open("rb") as file:
         length = data.stat().st_size
-        return {name: _numbers(file, length, name, entry) for name, entry in entries.items() if wanted(name)}
+        asked = sum(entry.size for entry in entries.values())
+        if asked > length:
+            raise CheckpointError(f"expected {asked} bytes of numbers, found {length}: {data.name} is cut off")
+        return {name: _numbers(file, length, name, entry) for name, entry in entries.items()}
 
 
 def _why_not(path: Path) -> str:
@@ -154,8 +158,8 @@ def _entry(value: memoryview) -> _Entry:
 
 def _shape(value: Value) -> tuple[int, ...]:
     sides = [_side(part) for number, part in fields(_inside(value), _WHAT) if number == 2]
-    if len(sides) > _MAX_AXES:
-        raise CheckpointError(f"expected a {_WHAT}, found a variable of {len(sides)} axes")
+    if not is_plain_shape(sides):
+        raise CheckpointError(f"expected a {_WHAT}, found a variable of {len(sides)} axes, or too many numbers")
     return tuple(sides)
 
 

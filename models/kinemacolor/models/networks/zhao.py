@@ -19,6 +19,10 @@ __all__ = ["VOC_CLASS_COUNT", "Zhao", "zhao_like"]
 
 VOC_CLASS_COUNT = 21
 """Of PASCAL VOC, background among them."""
+_WIDTH = 64
+"""The paper's."""
+_MAX_WIDTH, _MAX_CLASSES = 512, 4096
+"""Of files; at eight times the paper's width the trunk has two thousand million parameters."""
 
 
 class Zhao(Eccv16):
@@ -29,7 +33,7 @@ class Zhao(Eccv16):
         classes: Classes of pixels.
     """
 
-    def __init__(self, width: int = 64, classes: int = VOC_CLASS_COUNT) -> None:
+    def __init__(self, width: int = _WIDTH, classes: int = VOC_CLASS_COUNT) -> None:
         super().__init__(width)
         deep, branch, joined = 8 * width, 2 * width, 4 * width
         self.segment5 = _enlarge(deep, branch)
@@ -85,7 +89,13 @@ def _enlarge(inside: int, outside: int) -> nn.Sequential:
 
 
 def zhao_like(tensors: Mapping[str, Tensor]) -> Zhao:
-    """The network of the width and the classes that a file has; the paper's where it does not say."""
-    first, last = tensors.get("model1.0.weight"), tensors.get("segment9.4.weight")
-    width = 64 if first is None else max(1, len(first))
-    return Zhao(width, VOC_CLASS_COUNT if last is None else max(1, len(last)))
+    """The network of the width and the classes that a file has; the paper's where it does not say, or nonsense."""
+    width = _rows(tensors.get("model1.0.weight"), _MAX_WIDTH)
+    return Zhao(width or _WIDTH, _rows(tensors.get("segment9.4.weight"), _MAX_CLASSES) or VOC_CLASS_COUNT)
+
+
+def _rows(weight: Tensor | None, limit: int) -> int | None:
+    """Length of the first axis, if it is one of a network."""
+    if weight is None or weight.ndim == 0 or not 1 <= weight.shape[0] <= limit:
+        return None
+    return weight.shape[0]
