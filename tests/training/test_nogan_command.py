@@ -77,6 +77,22 @@ def test_a_run_of_another_recipe_is_refused(command: Command, tmp_path: Path) ->
     assert command("--stage", "generator", "--steps", "2", "--seed", "8") == 1
 
 
+def test_the_looks_that_the_stop_rule_counts_are_part_of_the_recipe(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for stage in ("generator", "critic", "gan"):
+        assert command("--stage", stage, "--steps", "1") == 0
+    assert command("--stage", "generator", "--steps", "2", "--log-every", "2") == 0
+    assert command("--stage", "gan", "--steps", "2", "--log-every", "2") == 1
+    assert caplog.messages[-1].endswith("different: log_every")
+    path = tmp_path / "run" / "gan" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    del recipe["log_every"]  # as earlier versions wrote it
+    path.write_text(json.dumps(recipe))
+    assert command("--stage", "gan", "--steps", "2", "--log-every", "2") == 0
+    assert json.loads(path.read_text())["log_every"] == 2
+
+
 def test_an_export_of_the_reduced_size_is_imported_and_said_to_be_no_authors_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

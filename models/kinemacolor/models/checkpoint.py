@@ -1,7 +1,7 @@
 """Network weights on disk: safetensors only, checked against the network before anything is used.
 
 A file is refused, with what was expected and what was found, if it is missing, damaged, belongs to another network
-(names or shapes) or holds numbers that are not finite. Pickles are never opened.
+(names or shapes) or holds numbers that nothing can be computed with. Pickles are never opened.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from kinemacolor.models.computable import refuse_uncomputable
 from kinemacolor.models.errors import CheckpointError
 
 __all__ = ["load_weights", "save_weights", "sha256_of_parameters"]
@@ -52,7 +53,8 @@ def load_weights(path: Path, module: nn.Module) -> str:
         SHA-256 of the file, lower case hexadecimal.
 
     Raises:
-        CheckpointError: The file is missing, damaged, of another network, or holds numbers that are not finite.
+        CheckpointError: The file is missing, damaged, of another network, or holds numbers that nothing can be computed
+            with.
     """
     data = _read(path)
     try:
@@ -93,8 +95,12 @@ def _check(name: str, found: Mapping[str, Tensor], expected: Mapping[str, Tensor
             raise CheckpointError(
                 f"{name}: {key}: expected shape {tuple(expected[key].shape)}, found {tuple(tensor.shape)}"
             )
-        if not torch.isfinite(tensor.float()).all():
-            raise CheckpointError(f"{name}: {key}: expected finite numbers, found NaN or infinity")
+        if tensor.is_floating_point() != expected[key].is_floating_point():
+            raise CheckpointError(f"{name}: {key}: expected {expected[key].dtype} or the like, found {tensor.dtype}")
+    try:
+        refuse_uncomputable({key: tensor.float() for key, tensor in found.items()})
+    except CheckpointError as error:
+        raise CheckpointError(f"{name}: {error}") from error
 
 
 def _some(what: str, names: list[str]) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from kinemacolor.models.ddcolor_picture import ddcolor_ab, ddcolor_square
 from kinemacolor.models.deoldify_picture import IMAGE_RENDER_FACTOR, coloured_as_authors, deoldify_ab
+from kinemacolor.models.errors import NonFiniteColourError
 from kinemacolor.models.networks.ddcolor import DDColor
 from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.eccv16 import Eccv16
@@ -54,6 +55,7 @@ def colorize_image(
         hints: For `Siggraph17`; where they overlap the later one holds.
         temperature: For `Eccv16`, of the annealed mean; None: that of the authors' files, 1 / 2.606.
         render_factor: For `Deoldify`: the square has 16 times this; None: 35, theirs for pictures (for film it is 21).
+            Not with `short_side_px`.
         enlarging: How a* and b* come to the size of the picture: as the authors do it, or bicubic, which shows no
             squares where a large picture is coloured by DDColor. `Deoldify` gives a* and b* with `short_side_px` alone.
 
@@ -62,6 +64,7 @@ def colorize_image(
 
     Raises:
         TypeError: The network is of another kind or takes no such option, or the picture is not of bytes.
+        NonFiniteColourError: The network gives what are no colours.
         ValueError: The picture has another shape; the side, the temperature or the factor is not positive; or there is
             no such way of enlarging.
     """
@@ -70,6 +73,8 @@ def colorize_image(
     if not isinstance(network, (Eccv16, Siggraph17, DDColor, Deoldify)):
         raise TypeError(f"expected a network that colours pictures, found {type(network).__name__}")
     _refuse_others_options(network, hints, temperature, render_factor)
+    if render_factor is not None and short_side_px is not None:
+        raise TypeError("expected a render factor, which is of the square, or a short side, found both")
     if isinstance(network, Deoldify) and short_side_px is None and enlarging != "official":
         raise TypeError("expected a short side where deoldify's a* and b* shall be enlarged otherwise, found none")
     rgb = _planes(image)
@@ -83,6 +88,8 @@ def colorize_image(
         ab = ddcolor_ab(network, ddcolor_square(rgb / 255) if small is None else small / 255)
     else:
         ab = zhang_ab(network, zhang_square(rgb) if small is None else small, hints, temperature)
+    if not torch.isfinite(ab).all():
+        raise NonFiniteColourError(f"{_name(network)}: expected colours, found NaN or infinity")
     return _codes(_joined(rgb, ab, enlarging, is_of_opencv=isinstance(network, DDColor)))
 
 
@@ -95,13 +102,17 @@ def _codes(rgb: Tensor) -> Image:
 def _refuse_others_options(
     network: nn.Module, hints: Sequence[Hint], temperature: float | None, render_factor: int | None
 ) -> None:
-    name = type(network).__name__.lower()
+    name = _name(network)
     if hints and not isinstance(network, Siggraph17):
         raise TypeError(f"expected a network that takes hints (siggraph17), found {name}")
     if temperature is not None and not isinstance(network, Eccv16):
         raise TypeError(f"expected a network with a temperature (eccv16), found {name}")
     if render_factor is not None and not isinstance(network, Deoldify):
         raise TypeError(f"expected a network with a render factor (deoldify), found {name}")
+
+
+def _name(network: nn.Module) -> str:
+    return type(network).__name__.lower()
 
 
 def _joined(rgb: Tensor, ab: Tensor, enlarging: Enlarging, *, is_of_opencv: bool) -> Tensor:

@@ -7,6 +7,7 @@ color_yuv.simd.hpp). No watermark is put on the picture.
 import torch
 from torch import Tensor
 
+from kinemacolor.models.errors import NonFiniteColourError
 from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.imagenet import normalised, restored
@@ -42,6 +43,7 @@ def coloured_as_authors(network: Deoldify, rgb: Tensor, render_factor: int) -> T
         (1, 3, H, W) uint8: Y' of the picture, U and V of what the network gives.
 
     Raises:
+        NonFiniteColourError: The network gives what are no colours.
         ValueError: The factor is below 1.
     """
     if render_factor < 1:
@@ -49,6 +51,8 @@ def coloured_as_authors(network: Deoldify, rgb: Tensor, render_factor: int) -> T
     side = render_factor * RENDER_UNIT_PX
     grey = _grey(resized(rgb, side, side, "bilinear")).float() / 255
     out = restored(network(normalised(grey)))
+    if not torch.isfinite(out).all():  # bytes have no such number: a cast gives some colour
+        raise NonFiniteColourError("deoldify: expected colours, found NaN or infinity")
     small = (out.clamp(0, 1) * 255).to(torch.uint8)  # cut off, not rounded
     return _with_chroma(rgb, resized(small, rgb.shape[-2], rgb.shape[-1], "bilinear"))
 

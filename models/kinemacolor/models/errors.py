@@ -23,3 +23,7 @@ class NotInstalledError(UnknownModelError):
 
 class DownloadError(ModelError):
     """A weights file could not be had from its address; what came of it so far is kept."""
+
+
+class NonFiniteColourError(ModelError):
+    """A network gave NaN or infinity in the place of colours."""

@@ -79,7 +79,9 @@ def main() -> int:
 def _train(arguments: argparse.Namespace) -> None:
     recipe = replace(NOGAN_RECIPES[arguments.recipe], seed=arguments.seed)
     folder = _folder(arguments.out, arguments.stage, arguments.repeat)
-    keep_recipe(folder, asdict(recipe))
+    # The stop rule of the last stage counts looks; of the others they change nothing.
+    looks = {"log_every": arguments.log_every} if arguments.stage == "gan" else {}
+    keep_recipe(folder, {**asdict(recipe), **looks}, added=tuple(looks))
     data = _read(arguments, recipe)
     loss = FeatureLoss(pretrained_trunk(data), recipe.loss)
     held_out = HeldOut(data.held_out, recipe.gan.side_px, loss)
@@ -176,7 +178,12 @@ def _arguments() -> argparse.Namespace:
     add("--recipe", choices=sorted(NOGAN_RECIPES), default="artistic-cpu", help="what to train (artistic-cpu)")
     add("--repeat", type=int, default=1, help="which round of critic and gan (1)")
     add("--start", type=Path, help="exported generator that the first stage begins with")
-    add("--log-every", type=int, default=50, help="steps between looks at held-out photos (50)")
+    add(
+        "--log-every",
+        type=int,
+        default=50,
+        help="steps between looks at held-out photos; the stage gan counts them (50)",
+    )
     return parse_run(parser, steps=None, seed=NOGAN_RECIPES["artistic"].seed, export="FILE")
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +84,28 @@ def checkpoint_of(run: Path) -> dict[str, Any]:
         raise RecipeError(f"{run}: expected a run with a checkpoint, found none") from error
 
 
-def keep_recipe(run: Path, recipe: Mapping[str, Any]) -> None:
+def keep_recipe(run: Path, recipe: Mapping[str, Any], *, added: Sequence[str] = ()) -> None:
     """Write down the recipe of a run, or make sure that it is still the same, apart from the budget.
+
+    Args:
+        run: Its folder.
+        recipe: Everything that decides what comes of it.
+        added: Keys that earlier versions did not write down; such a run is believed to have had what is asked for now.
 
     Raises:
         RecipeError: The run was started with another.
     """
     path, text = run / _RECIPE_FILE, json.dumps(recipe, indent=1)
-    if path.exists() and _without_budget(kept_recipe(run)) != _without_budget(json.loads(text)):
-        raise RecipeError(f"the run in {run} was started with another recipe: see its {_RECIPE_FILE}")
+    if path.exists():
+        now, before = json.loads(text), kept_recipe(run)
+        before = {**{key: now[key] for key in added if key in now}, **before}
+        differing = [key for key in sorted(now.keys() | before.keys()) if key not in _BUDGET]
+        differing = [key for key in differing if now.get(key) != before.get(key)]
+        if differing:
+            raise RecipeError(
+                f"the run in {run} was started with another recipe (see its {_RECIPE_FILE}); "
+                f"different: {', '.join(differing)}"
+            )
     run.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
@@ -108,7 +121,3 @@ def kept_recipe(run: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RecipeError(f"{run}: expected a run with its {_RECIPE_FILE}, found none: {error}") from error
     return recipe
-
-
-def _without_budget(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recipe.items() if key not in _BUDGET}

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
+from kinemacolor.models.computable import refuse_uncomputable
 from kinemacolor.models.errors import CheckpointError, MachineError
 from kinemacolor.models.files.caffe_eccv16 import eccv16_tensors
 from kinemacolor.models.files.caffe_file import is_caffe_file, read_caffe_file
@@ -165,8 +166,7 @@ def _check(found: Mapping[str, Tensor], official: OfficialNetwork) -> None:
     for key, value in found.items():
         if value.dtype != expected[key].dtype:
             raise CheckpointError(f"{key}: expected numbers of {expected[key].dtype}, found {value.dtype}")
-        if not torch.isfinite(value).all():
-            raise CheckpointError(f"{key}: expected finite numbers, found NaN or infinity")
+    refuse_uncomputable(found)
 
 
 def _network(official: OfficialNetwork, found: Mapping[str, Tensor]) -> nn.Module:
