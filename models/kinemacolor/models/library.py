@@ -4,13 +4,15 @@
         eccv16.safetensors    the tensors
         eccv16.json           SHA-256 of that file and of the one it came from, source, terms
 
-A file comes under its name whole or not at all, the card last: without its card a file does not count.
+A file comes under its name whole or not at all, the card last: without its card a file does not count, and with another
+one it is refused. So an import that is killed leaves what was there, what is new, or what is noticed.
 """
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from kinemacolor.models.official import OfficialNetwork, official_network
 __all__ = ["Card", "import_weights", "installed_card", "load_installed", "models_folder", "verify_installed"]
 
 FOLDER_VARIABLE = "KINEMACOLOR_MODELS"
+_ABANDONED_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,24 +104,27 @@ def import_weights(name: str, path: Path) -> Card:
         raise CheckpointError(f"{path.name}: was changed while it was read; import it again")
     folder = models_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    card_path = folder / f"{name}.json"
-    with _whole(folder / f"{name}.safetensors") as part:
-        _save(tensors, part)
-        sha256 = sha256_of_file(part)
-        card_path.unlink(missing_ok=True)
-    card = Card(
-        name=name,
-        sha256=sha256,
-        imported_from=path.name,
-        imported_sha256=found,
-        is_official=bool(official.sha256) and found.startswith(official.sha256),
-        source=official.source,
-        licence=official.licence,
-        terms=official.terms,
-        note=_size_note(official, tensors),
-    )
-    with _whole(card_path) as part:
-        part.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+    _sweep(folder, name)
+    with _part(folder / f"{name}.safetensors") as weights, _part(folder / f"{name}.json") as noted:
+        _save(tensors, weights.path)
+        card = Card(
+            name=name,
+            sha256=sha256_of_file(weights.path),
+            imported_from=path.name,
+            imported_sha256=found,
+            is_official=bool(official.sha256) and found.startswith(official.sha256),
+            source=official.source,
+            licence=official.licence,
+            terms=official.terms,
+            note=_size_note(official, tensors),
+        )
+        noted.path.write_text(json.dumps(asdict(card), indent=2) + "\n", encoding="utf-8")
+        # Both are safe before either takes its place. Killed between the two, the old card does not fit the new
+        # tensors, which is noticed whenever they are loaded.
+        weights.make_safe()
+        noted.make_safe()
+        weights.take_place()
+        noted.take_place()
     return card
 
 
@@ -179,14 +185,44 @@ def _parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A file that is being written beside the place that it will take."""
+
+    path: Path
+    place: Path
+
+    def make_safe(self) -> None:
+        """On the disk, so that a crash leaves it whole."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+    def take_place(self) -> None:
+        """At once, and for good: the folder's entry is on the disk, too."""
+        os.replace(self.path, self.place)
+        if os.name != "posix":
+            return  # a folder cannot be opened there
+        handle = os.open(self.place.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file to write, which comes under its name if nothing goes wrong."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _part(place: Path) -> Iterator[_Part]:
+    """Gone afterwards, unless it took its place."""
+    part = _Part(place.with_name(f".{place.name}.{os.getpid()}.part"), place)
     try:
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        part.path.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path, name: str) -> None:
+    """Take away what killed imports have left; young ones may be those of another process."""
+    for kind in ("safetensors", "json"):
+        for path in folder.glob(f".{name}.{kind}.*.part"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
