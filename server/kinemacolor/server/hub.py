@@ -168,7 +168,7 @@ class ClipHub:
             if not is_out_of_memory(error):
                 raise
             _log.error("no memory for a model", exc_info=error, extra={"model": name})
-            raise WireError(ErrorReason.OUT_OF_MEMORY, f"this server has no memory for model {name}") from error
+            raise WireError(ErrorReason.OUT_OF_MEMORY, _no_memory(request)) from error
         return setup, SnapshotClip(request.clip_key, self._dependencies(request, setup, device_class))
 
     def _dependencies(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> ClipDependencies:
@@ -421,6 +421,12 @@ class ClipHub:
         if self._clips.get(clip.key) is clip:
             del self._clips[clip.key]
         self._let_go(clip)
+
+
+def _no_memory(request: OpenRequest) -> str:
+    size, name = request.settings.geometry, request.settings.model
+    what = f"model {name} at {size.width_px} x {size.height_px}"
+    return f"this server has no memory for {what}; a lower quality or another model needs less"
 
 
 _EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(

@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return _complain("no memory for the model", _OUT_OF_MEMORY)
+        return _complain("no memory for the model; another one needs less", _OUT_OF_MEMORY)
     return _OK
 
 
