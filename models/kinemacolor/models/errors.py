@@ -19,3 +19,7 @@ class NotInstalledError(UnknownModelError):
 
 class DownloadError(ModelError):
     """A weights file could not be had from its address; what came of it so far is kept."""
+
+
+class OutOfMemoryError(ModelError):
+    """The machine or its device has no memory for what was asked; the message says what needs less."""

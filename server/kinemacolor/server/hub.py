@@ -10,6 +10,7 @@ from typing import cast
 
 from kinemacolor.models.api import ModelState
 from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.models.registry import canonical_name
 from kinemacolor.server import events as ev
 from kinemacolor.server import messages
@@ -22,7 +23,6 @@ from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
-from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.session import Session
 from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
@@ -164,7 +164,7 @@ class ClipHub:
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             _log.error("no memory for a model", exc_info=error, extra={"model": name})
