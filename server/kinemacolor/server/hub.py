@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -168,6 +169,8 @@ class ClipHub:
             if not is_out_of_memory(error):
                 raise
             _log.error("no memory for a model", exc_info=error, extra={"model": name})
+            # What the failed picture had computed lives as long as the error; the next clip may need the memory.
+            traceback.clear_frames(error.__traceback__)
             raise WireError(ErrorReason.OUT_OF_MEMORY, _no_memory(request)) from error
         return setup, SnapshotClip(request.clip_key, self._dependencies(request, setup, device_class))
 
