@@ -327,6 +327,8 @@ def test_what_may_pass():
     assert not may_pass(StateLostError("x"))
     assert may_pass(ServerStartError("killed", -9))
     assert not may_pass(ServerStartError("no such model", 2))
+    assert may_pass(RequestRefusedError("all clips are busy", ErrorReason.TOO_MANY_CLIPS))
+    assert not may_pass(RequestRefusedError("no memory for the model", ErrorReason.OUT_OF_MEMORY))
 
 
 def test_kept_frames_leave_oldest_first_and_never_those_that_are_needed():

@@ -38,6 +38,7 @@ from kinemacolor.evaluation.pictures import Clip
 from kinemacolor.evaluation.rows import colorize
 from kinemacolor.models.kinema_colorizer import LOOKS_PX
 from kinemacolor.models.networks.kinema import KinemaNet
+from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.registry import load_families, load_model
 
 LIMITS = Limits(frames=48, clips=None, short_side_px=256)
@@ -545,3 +546,18 @@ def test_a_missing_library_names_its_extra(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert compare(Path("clips")) == 1
     assert "pip install 'kinemacolor[compare]'" in last_line(capsys)
+
+
+# ---- memory ----
+
+
+def test_networks_without_memory_end_a_comparison_with_their_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def starve(*_: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr(TinyColorizer, "propose", starve)
+    write_frames(tmp_path / "in" / "clip", moving(1))
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 5
+    assert last_line(capsys).startswith("kinemacolor: out of memory; a smaller --size")

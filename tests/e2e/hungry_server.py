@@ -1,6 +1,7 @@
-"""A server whose frame network wants more memory than any machine has, from its frame COUNT on.
+"""A server whose frame network wants more memory than any machine has.
 
-python hungry_server.py COUNT ARGUMENTS...
+python hungry_server.py --frames COUNT ARGUMENTS...     from its frame COUNT on
+python hungry_server.py --samples COUNT ARGUMENTS...    for pictures of more than COUNT samples
 """
 
 import sys
@@ -13,18 +14,19 @@ from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.server.main import main
 
 
-def run(count: int) -> int:
-    propose, calls = TinyColorizer.propose, [0]
+def run(what: str, count: int) -> int:
+    propose, frames = TinyColorizer.propose, [0]
 
     def propose_or_starve(self: TinyColorizer, lightness: Tensor) -> list[Proposal]:
-        calls[0] += 1
-        if calls[0] > count:
+        frames[0] += 1
+        wanted = frames[0] if what == "--frames" else lightness.shape[-2] * lightness.shape[-1]
+        if wanted > count:
             torch.empty(1 << 60, dtype=torch.uint8)
         return propose(self, lightness)
 
     TinyColorizer.propose = propose_or_starve  # type: ignore[method-assign]
-    return main(sys.argv[2:])
+    return main(sys.argv[3:])
 
 
 if __name__ == "__main__":
-    sys.exit(run(int(sys.argv[1])))
+    sys.exit(run(sys.argv[1], int(sys.argv[2])))

@@ -4,6 +4,7 @@ import json
 import tarfile
 
 import pytest
+import torch
 from clip_material import COPY, command, moving_pictures, rewriting, write_clip
 
 from kinemacolor.cli.main import main
@@ -13,6 +14,7 @@ from kinemacolor.evaluation.measure import Figures
 from kinemacolor.evaluation.outside import LumaCheck, check_command, run_command
 from kinemacolor.evaluation.pictures import Clip, read_tarred_clips
 from kinemacolor.evaluation.report import CLIP, GREY, PHOTO, TRUTH, Report, Row, Section, table
+from kinemacolor.models.networks.tiny import TinyColorizer
 
 
 def evaluate(*arguments: object) -> int:
@@ -174,3 +176,12 @@ def write_tar(folder):
 
 def last_line(capsys) -> str:
     return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_networks_without_memory_end_an_evaluation_with_their_exit_code(clips, monkeypatch, capsys):
+    def starve(*_):
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr(TinyColorizer, "propose", starve)
+    assert evaluate(clips) == 5
+    assert capsys.readouterr().err.splitlines()[-1].startswith("kinemacolor: out of memory; fewer --frames")

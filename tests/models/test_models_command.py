@@ -344,3 +344,13 @@ def test_a_file_that_changes_while_it_is_imported_is_refused(
     with pytest.raises(CheckpointError, match=r"lai\.pth: was changed while it was read"):
         library.import_weights("lai", path)
     assert installed_card("lai") is None
+
+
+def test_an_import_without_memory_has_its_own_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(library, "read_weights", lambda *_: torch.empty(1 << 60, dtype=torch.uint8))
+    path = tmp_path / "lai.pth"
+    path.write_bytes(b"weights")
+    assert main(["import", "lai", "--from", str(path)]) == 5
+    assert capsys.readouterr().err == "kinemacolor: out of memory; lai needs about twice the size of its file\n"

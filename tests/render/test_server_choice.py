@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kinemacolor.client.connection import ModelInfo
-from kinemacolor.client.errors import ClientError, ServerTimeoutError, ServerUnreachableError
+from kinemacolor.client.errors import ClientError, ServerStartError, ServerTimeoutError, ServerUnreachableError
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.render.errors import UsageError
 from kinemacolor.render.options import ServerOptions
@@ -36,6 +36,19 @@ def test_a_private_server_that_hangs_is_started_again(noticed_as: ClientError) -
         with session.open_clip(request, noticed_as) as stream:
             assert stream.info.model == "tiny"
         assert session.private.pid != frozen
+
+
+def test_a_private_server_that_is_killed_while_it_opens_a_clip_says_so() -> None:
+    """A server that is gone is waited for, as long as it takes; one that the system ends is not."""
+    request = OpenRequest(clip_key="clip", geometry=Geometry(48, 32), transfer=13)
+    with open_server(ServerOptions(device="cpu"), "tiny") as session:
+        assert session.private is not None
+        os.kill(session.private.pid, signal.SIGKILL)
+        with pytest.raises(ServerStartError, match="it was killed, perhaps for lack of memory") as caught:
+            session.open_clip(request)
+        assert caught.value.exit_status == -signal.SIGKILL
+        with session.open_clip(request, caught.value) as stream:
+            assert stream.info.model == "tiny"
 
 
 def test_the_end_does_not_wait_for_a_private_server_that_hangs() -> None:

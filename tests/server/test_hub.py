@@ -318,9 +318,29 @@ def test_a_model_without_memory_is_refused(ask: Callable[[], None], monkeypatch:
     monkeypatch.setattr(TestEngine, "setup", lambda *_: ask())
 
     async def scenario(hub: ClipHub, engine: TestEngine) -> None:
-        with pytest.raises(WireError, match="this server has no memory for model tiny") as caught:
+        with pytest.raises(WireError, match="this server has no memory for model tiny at 8 x 4;") as caught:
             await hub.open(request(), Session(limit=WINDOW))
         assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+
+    run(scenario)
+
+
+def test_what_a_refused_clip_had_computed_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client may ask for a smaller size, which needs that memory."""
+    computed: list[weakref.ref[np.ndarray]] = []
+
+    def starve(*_: object) -> None:
+        half = np.zeros(8)
+        computed.append(weakref.ref(half))
+        no_memory_of_torch()
+
+    monkeypatch.setattr(TestEngine, "setup", starve)
+
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        with pytest.raises(WireError) as caught:
+            await hub.open(request(), Session(limit=WINDOW))
+        assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+        assert computed[0]() is None
 
     run(scenario)
 

@@ -56,7 +56,7 @@ def test_a_model_without_memory_is_one_line_and_a_code(
 ) -> None:
     monkeypatch.setattr(engine, "load_model", lambda *_, **__: torch.empty(1 << 60, dtype=torch.uint8))
     assert main(["--model", "tiny"]) == 5
-    assert capsys.readouterr().err == "kinemacolor serve: no memory for the model\n"
+    assert capsys.readouterr().err == "kinemacolor serve: no memory for the model; another one needs less\n"
 
 
 def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callable[..., object]) -> None:

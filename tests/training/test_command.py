@@ -223,3 +223,17 @@ def test_words_that_make_no_sense(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             main(words)
         assert caught.value.code == 2
     assert main(["--export", str(tmp_path)]) == 1
+
+
+def test_a_run_without_memory_has_its_own_exit_code(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def starve(*_: object, **__: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    make_recipe(data, numbers={"steps": 4})
+    monkeypatch.setattr("kinemacolor.training.launch.train", starve)
+    assert _train(data, tmp_path / "run") == 5
+    assert (
+        capsys.readouterr().err == "kinemacolor: out of memory; a recipe with smaller batches or pictures needs less\n"
+    )

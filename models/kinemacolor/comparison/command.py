@@ -23,6 +23,7 @@ from kinemacolor.comparison.tour import Route, take_tour
 from kinemacolor.evaluation.errors import EvaluationError
 from kinemacolor.evaluation.report import PROTOCOL
 from kinemacolor.models.errors import ModelError
+from kinemacolor.models.out_of_memory import memory_watched
 from kinemacolor.models.registry import load_families
 
 __all__ = ["main"]
@@ -35,7 +36,9 @@ _EXIT_CODES = "exit codes: 0 done, 1 error or output, 2 usage, 4 input, 5 out of
 def main(arguments: Sequence[str]) -> int:
     """Compare, write the folder, write the table to the standard output, and return the exit code."""
     try:
-        _run(_parse(arguments))
+        options = _parse(arguments)
+        with memory_watched("a smaller --size, fewer --frames or other --models need less"):
+            _run(options)
     except (ComparisonError, EvaluationError, ModelError) as error:
         line, code = explain(error)
         sys.stderr.write(f"kinemacolor: {line}\n")

@@ -2,9 +2,11 @@
 
 from kinemacolor.comparison.names import printable
 from kinemacolor.evaluation.errors import EvaluationError
-from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.errors import ModelError, OutOfMemoryError, UnknownModelError
 
 __all__ = ["ComparisonError", "ComparisonInputError", "ComparisonUsageError", "explain"]
+
+_OUT_OF_MEMORY = 5
 
 
 class ComparisonError(Exception):
@@ -27,8 +29,12 @@ class ComparisonUsageError(ComparisonError):
 
 def explain(error: ComparisonError | EvaluationError | ModelError) -> tuple[str, int]:
     """One line and the exit code."""
-    if isinstance(error, ModelError):
-        code = ComparisonUsageError.exit_code if isinstance(error, UnknownModelError) else ComparisonError.exit_code
-    else:
-        code = error.exit_code
-    return printable(" ".join(str(error).split())), code
+    return printable(" ".join(str(error).split())), _exit_code(error)
+
+
+def _exit_code(error: ComparisonError | EvaluationError | ModelError) -> int:
+    if not isinstance(error, ModelError):
+        return error.exit_code
+    if isinstance(error, OutOfMemoryError):
+        return _OUT_OF_MEMORY
+    return ComparisonUsageError.exit_code if isinstance(error, UnknownModelError) else ComparisonError.exit_code

@@ -43,7 +43,8 @@ from kinemacolor.evaluation.stability import FRAMES, LEAST_FRAMES
 from kinemacolor.evaluation.survey import Survey, colour_clip, colour_photo, survey
 from kinemacolor.evaluation.trials import Outcome, try_guides, try_stability
 from kinemacolor.models.api import Colorizer
-from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.errors import ModelError, OutOfMemoryError, UnknownModelError
+from kinemacolor.models.out_of_memory import memory_watched
 from kinemacolor.models.registry import DEFAULT_MODEL, load_model
 
 __all__ = ["main"]
@@ -51,12 +52,15 @@ __all__ = ["main"]
 _CURVE_FRAMES = 4  # of each clip, if --frames says nothing: neighbours tell little new of one frame's colour
 _GUIDED_FRAMES = 30
 _ALL = sys.maxsize
+_OUT_OF_MEMORY = 5
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, write the table to the standard output, and return the exit code."""
     try:
-        _run(_parse(arguments))
+        options = _parse(arguments)
+        with memory_watched("fewer --frames, smaller pictures or another --model need less"):
+            _run(options)
     except (EvaluationError, ModelError) as error:
         sys.stderr.write(f"kinemacolor: {' '.join(str(error).split())}\n")
         return _exit_code(error)
@@ -66,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
 def _exit_code(error: EvaluationError | ModelError) -> int:
     if isinstance(error, EvaluationError):
         return error.exit_code
+    if isinstance(error, OutOfMemoryError):
+        return _OUT_OF_MEMORY
     return EvaluationUsageError.exit_code if isinstance(error, UnknownModelError) else EvaluationError.exit_code
 
 

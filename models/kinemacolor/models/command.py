@@ -7,14 +7,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kinemacolor.models.download import download
-from kinemacolor.models.errors import CheckpointError, MachineError, ModelError, UnknownModelError
+from kinemacolor.models.errors import (
+    CheckpointError,
+    MachineError,
+    ModelError,
+    OutOfMemoryError,
+    UnknownModelError,
+)
 from kinemacolor.models.library import Card, import_weights, installed_card, models_folder, verify_installed
 from kinemacolor.models.official import OFFICIAL, OfficialNetwork, official_network
+from kinemacolor.models.out_of_memory import memory_watched
 
 __all__ = ["ACTIONS", "main"]
 
 ACTIONS = ("get", "import", "verify", "licence")
-_OK, _ERROR, _USAGE = 0, 1, 2
+_OK, _ERROR, _USAGE, _OUT_OF_MEMORY = 0, 1, 2, 5
 _OPTIONS = {"vgg19": "--vgg", "favc-refine": "--refine"}
 """Of `import`, for files that belong to another network's model."""
 
@@ -23,9 +30,12 @@ def main(arguments: list[str]) -> int:
     """Carry out one action; messages are one line each."""
     values = _parser().parse_args(arguments)
     try:
-        values.run(values)
+        with memory_watched(f"{values.name or 'a network'} needs about twice the size of its file"):
+            values.run(values)
     except UnknownModelError as error:
         return _fail(str(error), _USAGE)
+    except OutOfMemoryError as error:
+        return _fail(str(error), _OUT_OF_MEMORY)
     except ModelError as error:
         return _fail(str(error), _ERROR)
     except OSError as error:

@@ -27,3 +27,7 @@ class DownloadError(ModelError):
 
 class NonFiniteColourError(ModelError):
     """A network gave NaN or infinity in the place of colours."""
+
+
+class OutOfMemoryError(ModelError):
+    """The machine or its device has no memory for what was asked; the message says what needs less."""

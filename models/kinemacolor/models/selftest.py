@@ -43,6 +43,7 @@ def batch_sizes_equal(model: Colorizer, height: int, width: int, sizes: Sequence
 
     Raises:
         ValueError: A size is below 1.
+        RuntimeError: One picture alone fails; with torch's words if it does not fit into the memory.
     """
     if any(size < 1 for size in sizes):
         raise ValueError(f"expected batch sizes of at least 1, found {tuple(sizes)}")

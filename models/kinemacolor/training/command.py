@@ -15,20 +15,26 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_USAGE, _FAILED = 2, 1
+_USAGE, _FAILED, _OUT_OF_MEMORY = 2, 1, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train or export; returns the exit code."""
     options = _options(arguments)
     # Loaded only now: --help answers at once.
+    from kinemacolor.models.errors import OutOfMemoryError
+    from kinemacolor.models.out_of_memory import memory_watched
     from kinemacolor.training.errors import RecipeError, TrainingError
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # A worker that is ended because another failed is no news beside the failure.
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     try:
-        return _export(options) if options.export is not None else _train(options)
+        with memory_watched("a recipe with smaller batches or pictures needs less"):
+            return _export(options) if options.export is not None else _train(options)
+    except OutOfMemoryError as error:
+        sys.stderr.write(f"kinemacolor: {error}\n")
+        return _OUT_OF_MEMORY
     except TrainingError as error:
         sys.stderr.write(f"kinemacolor: {error}\n")
         return _USAGE if isinstance(error, RecipeError) else _FAILED

@@ -16,7 +16,8 @@ from kinemacolor.client.errors import (
 )
 from kinemacolor.wire.reasons import ErrorReason
 
-_PASSING_REFUSALS = frozenset((ErrorReason.TOO_MANY_CLIPS, ErrorReason.OUT_OF_MEMORY))
+# Clips end and leave their places; what does not fit into the memory now will not fit a second later.
+_PASSING_REFUSALS = frozenset((ErrorReason.TOO_MANY_CLIPS,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,7 @@ def parse(arguments: Sequence[str]) -> RenderOptions:
         output=_one(values.inputs[1:], values.output, "OUT"),
         amount=values.amount,
         upsampling=Upsampling(values.upsampling),
+        allow_smaller=values.allow_smaller,
         range=_range(values),
         encode=EncodeOptions(
             codec=values.codec,
@@ -218,6 +219,7 @@ def _add_colour(parser: OneLineParser) -> None:
     add_review(add)
     add_tone(add, ToneUse)
     add("--amount", type=checked(_amount), default=1.0, metavar="0..2", help="strength of the colour (%(default)s)")
+    add("--allow-smaller", action="store_true", help="of a size that finds no memory take a smaller one, and say so")
     add("--upsampling", choices=[item.value for item in Upsampling], default="guided", help="to full size (guided)")
 
 

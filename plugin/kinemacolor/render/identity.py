@@ -25,6 +25,7 @@ from kinemacolor.store.clip_file import ServerIdentity
 from kinemacolor.wire.frame import Geometry
 
 _END_BYTES = 1 << 20
+_SIZE_KEY, _ASKED_SIZE_KEY = "the network's picture", "the network's picture that found no memory"
 _COLOUR_KEYS = (
     "the model", "the weights' SHA-256", "the weights' licence", "the weights' terms", "the device class",
 )  # fmt: skip
@@ -33,7 +34,7 @@ _COLOUR_KEYS = (
 def made_of(
     options: RenderOptions,
     plan: OutputPlan,
-    geometry: Geometry,
+    sizes: MadeOf,
     frames: FrameRange | None,
     edit_list: EditList | None,
     tone: FilmTone,
@@ -52,13 +53,24 @@ def made_of(
         "--shots": "none" if edit_list is None else _digest([repr(edit_list.starts).encode()]),
         "--field": "bob" if options.bob else "none",
         "--missing": options.missing.value,
-        "the network's picture": f"{geometry.width_px}x{geometry.height_px}",
+        **sizes,
         "--amount": repr(options.amount),
         "--tone": tone.identity,
         "--upsampling": options.upsampling.value,
         **_plan_values(plan),
         "the software": build(),
     }
+
+
+def size_of(geometry: Geometry) -> str:
+    """Width and height in words."""
+    return f"{geometry.width_px}x{geometry.height_px}"
+
+
+def size_values(taken: Geometry, asked: Geometry) -> MadeOf:
+    """The size of the network's picture; and the one that was asked for, where that was larger."""
+    values = {_SIZE_KEY: size_of(taken)}
+    return values if taken == asked else {**values, _ASKED_SIZE_KEY: size_of(asked)}
 
 
 def colour_values(opened: ServerIdentity) -> MadeOf:
@@ -75,6 +87,8 @@ def colour_note(made: MadeOf) -> str:
         f"Colour by Kinemacolor {version('kinemacolor')}, model {model}, weights SHA-256 {weights}, "
         f"licence of the weights: {licence}"
     )
+    if _ASKED_SIZE_KEY in made:
+        said += f". The network's picture is {made[_SIZE_KEY]} in place of {made[_ASKED_SIZE_KEY]}, for want of memory"
     return f"{said}. {terms}" if terms else said
 
 

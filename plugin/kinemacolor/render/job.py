@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from kinemacolor.client.errors import StateLostError
+from kinemacolor.client.errors import RequestRefusedError, StateLostError
 from kinemacolor.client.lasting_stream import Recovery
 from kinemacolor.media.errors import OutputError, SourceError, TruncatedSourceError
 from kinemacolor.media.join import join_film
@@ -32,6 +32,7 @@ from kinemacolor.render.runs import Run
 from kinemacolor.render.server_choice import ServerSession, open_server
 from kinemacolor.render.server_streams import Watch
 from kinemacolor.render.tracks import copied_packets
+from kinemacolor.render.work_size import at_size_of_parts, fitted, saying_what_helps
 from kinemacolor.store.clip_file import ServerIdentity
 
 _PASSES_IN_VAIN = 3
@@ -57,11 +58,22 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
         MediaError: The input's or the output's side.
         UsageError: The server does not have the model, or the parts that are there are of another render.
     """
-    for note in prepared.notes:
-        display.note(note)
+    options = prepared.options
+    try:
+        return _render_fitted(prepared, lambda: open_server(options.server, options.model), display).report
+    except RequestRefusedError as error:
+        raise saying_what_helps(error, options) from error
+
+
+def _render_fitted(prepared: Prepared, open_own: OpenSession, display: Display) -> Rendered:
+    """At the size asked for; or, if that is allowed, at the one for which there is memory."""
     options = prepared.options
     private = options.server.address is None
-    return _render(prepared, lambda: open_server(options.server, options.model), display, private=private).report
+    known = at_size_of_parts(prepared) if options.allow_smaller else prepared
+    if known is not None:
+        return _render(known, open_own, display, private=private)
+    with open_own() as session:
+        return _render(fitted(prepared, session, display), lambda: nullcontext(session), display, private=private)
 
 
 def render_on(prepared: Prepared, session: ServerSession, display: Display) -> Rendered:
@@ -70,6 +82,8 @@ def render_on(prepared: Prepared, session: ServerSession, display: Display) -> R
 
 
 def _render(prepared: Prepared, open_session: OpenSession, display: Display, *, private: bool) -> Rendered:
+    for told in prepared.notes:
+        display.note(told)
     prepared = find_shots(prepared, display)
     job = _Job(prepared, display)
     with job.parts:
@@ -112,7 +126,7 @@ class _Job:
             made_of=made_of(
                 options,
                 plan,
-                prepared.colouring.geometry,
+                prepared.sizes,
                 prepared.frames,
                 prepared.edit_list,
                 prepared.colouring.tone,

@@ -132,8 +132,12 @@ class RenderOptions(ColourOptions):
 
     output: Path
     amount: float = 1.0
-    upsampling: Upsampling = Upsampling.GUIDED
     """Factor on the chroma, 0 to 2; never changes luma."""
+    upsampling: Upsampling = Upsampling.GUIDED
+    allow_smaller: bool = False
+    """True: a size that finds no memory is followed by the next smaller one (`work_size`)."""
+    smaller_side_px: int | None = None
+    """Short side that is taken in place of that of `quality`; None: none is."""
     range: FrameRange | TimeRange | None = None
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     disk_full_wait_seconds: float = 300.0
@@ -144,3 +148,8 @@ class RenderOptions(ColourOptions):
     dry_run: bool = False
     progress: ProgressStyle = ProgressStyle.AUTO
     quiet: bool = False
+
+    @property
+    def short_side_px(self) -> int:
+        """Short side of the luma that goes to the network."""
+        return self.quality.short_side_px if self.smaller_side_px is None else self.smaller_side_px

@@ -42,6 +42,16 @@ def parts_folder(output: Path) -> Path:
     return output.with_name(f".{output.name[:200]}.parts")
 
 
+def parts_made_of(output: Path) -> MadeOf | None:
+    """What the parts of an earlier run are made of; None if there are none."""
+    try:
+        with (parts_folder(output) / _MANIFEST).open("rb") as lines:
+            begin = next(read_lines(lines), None)
+    except OSError:
+        return None
+    return begin.made_of if isinstance(begin, Begin) else None
+
+
 class Totals:
     """What all finished parts count together."""
 

@@ -16,9 +16,12 @@ from kinemacolor.render.footage import Footage
 from kinemacolor.render.guidance import UNGUIDED, Guidance
 from kinemacolor.render.guide_frames import AskedGuides, read_guides
 from kinemacolor.render.guided import guide_film
+from kinemacolor.render.identity import size_values
+from kinemacolor.render.manifest import MadeOf
 from kinemacolor.render.options import FrameRange, RenderOptions
 from kinemacolor.render.piece import Piece
 from kinemacolor.render.progress import Display
+from kinemacolor.render.proxies import network_geometry
 from kinemacolor.render.report import memory_estimate, plan_lines, plan_values, plural
 from kinemacolor.render.review_list import check_review_output
 from kinemacolor.render.tone import read_tone
@@ -70,6 +73,12 @@ class Prepared:
         )
 
     @property
+    def sizes(self) -> MadeOf:
+        """The network's picture; and the one that was asked for, where that is another."""
+        asked = network_geometry(self.info, self.options.quality.short_side_px)
+        return size_values(self.colouring.geometry, asked)
+
+    @property
     def first_number(self) -> int:
         """Of the output's first frame."""
         return self.frames.first if self.frames is not None else self.film.first_number
@@ -111,7 +120,7 @@ def prepare(options: RenderOptions) -> Prepared:
         raise UsageError(f"--resume: {reason}")
     plan = plan_output(info, options.output, options.encode)
     tone = read_tone(options.source, film.info, options.tone)
-    colouring = Colouring(info, plan, options.quality.short_side_px, options.amount, options.upsampling, tone)
+    colouring = Colouring(info, plan, options.short_side_px, options.amount, options.upsampling, tone)
     asked = read_guides(options.guides, film, colouring.geometry)
     return Prepared(options, film, frames, piece, info, plan, colouring, edit_list, asked)
 

@@ -69,7 +69,17 @@ class ServerSession:
         """
         if broken_by is not None:
             self.connect_again(broken_by)
-        return self.client.open_clip(request)
+        try:
+            return self.client.open_clip(request)
+        except ServerUnreachableError as error:
+            self._raise_if_killed(error)
+            raise
+
+    def _raise_if_killed(self, error: ServerUnreachableError) -> None:
+        """A private server that the system ends while it opens a clip will be ended again, again and again."""
+        status = self.private.exit_status(_END_SECONDS) if self.private is not None else None
+        if self.private is not None and status is not None and status < 0:
+            raise ServerStartError(f"the private server ended: {self.private.last_words(status)}", status) from error
 
     def close(self) -> None:
         """Close the connection."""

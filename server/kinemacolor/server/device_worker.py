@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar, cast
 
 from kinemacolor.models.api import ModelState
+from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.server import events as ev
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
-from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_tiers import KeptState, StateTiers
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason

@@ -91,7 +91,7 @@ class Engine:
             torch.set_num_threads(config.threads)
         _make_deterministic(self._device)
         self._dtype = config.dtype
-        # Batches gain nothing on a CPU (measured), so the self-test is not paid for there.
+        # Batches gain nothing on a CPU (measured): its self-test is one picture.
         self._max_batch = config.max_batch if self._device.type == "cuda" else 1
         self._models: dict[str, Colorizer] = {}
         self._variants: dict[tuple[str, int], Colorizer] = {}
@@ -159,6 +159,8 @@ class Engine:
     def setup(self, settings: ClipSettings) -> ClipSetup:
         """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry.
 
+        A picture that finds no memory fails here, with an error that `is_out_of_memory`, and not as the first frame.
+
         Raises:
             ModelError: as `model`.
             UnsupportedError: the model takes no guides of that kind, or has no such variant.
@@ -179,8 +181,7 @@ class Engine:
         key = (setup.model, setup.padded)
         if key not in self._batch_sizes:
             sizes = tuple(size for size in (1, 2, 4, 8, 16, 32, 64) if size <= self._max_batch)
-            allowed = batch_sizes_equal(setup.model, *setup.padded, sizes) if len(sizes) > 1 else sizes
-            self._batch_sizes[key] = allowed
+            self._batch_sizes[key] = batch_sizes_equal(setup.model, *setup.padded, sizes)
         return self._batch_sizes[key]
 
     def propose(self, setup: ClipSetup, lumas: Sequence[bytes], waited_us: Sequence[int]) -> list[TimedProposal]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import cast
 
 from kinemacolor.models.api import ModelState
 from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.models.registry import canonical_name
 from kinemacolor.server import events as ev
 from kinemacolor.server import messages
@@ -22,7 +24,6 @@ from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
-from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.session import Session
 from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
@@ -164,11 +165,13 @@ class ClipHub:
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})
             raise WireError(ErrorReason.INTERNAL, f"model {name} cannot be loaded on this server") from error
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             _log.error("no memory for a model", exc_info=error, extra={"model": name})
-            raise WireError(ErrorReason.OUT_OF_MEMORY, f"this server has no memory for model {name}") from error
+            # What the failed picture had computed lives as long as the error; the next clip may need the memory.
+            traceback.clear_frames(error.__traceback__)
+            raise WireError(ErrorReason.OUT_OF_MEMORY, _no_memory(request)) from error
         return setup, SnapshotClip(request.clip_key, self._dependencies(request, setup, device_class))
 
     def _dependencies(self, request: OpenRequest, setup: ClipSetup, device_class: str) -> ClipDependencies:
@@ -421,6 +424,12 @@ class ClipHub:
         if self._clips.get(clip.key) is clip:
             del self._clips[clip.key]
         self._let_go(clip)
+
+
+def _no_memory(request: OpenRequest) -> str:
+    size, name = request.settings.geometry, request.settings.model
+    what = f"model {name} at {size.width_px} x {size.height_px}"
+    return f"this server has no memory for {what}; a lower quality or another model needs less"
 
 
 _EXECUTE: dict[type, Callable[[ClipHub, Clip, ev.Instruction], None]] = cast(

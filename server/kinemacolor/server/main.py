@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.server import logs
 from kinemacolor.server.config import ConfigError, ServerConfig, parse_bytes
 from kinemacolor.server.lifecycle import StartError, serve
-from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_folder import STATE_VARIABLE
 
 _OK, _ERROR, _USAGE, _SERVER, _OUT_OF_MEMORY = 0, 1, 2, 3, 5
@@ -111,10 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(error, _SERVER)
     except ModelError as error:
         return _complain(error, _ERROR)
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, OSError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return _complain("no memory for the model", _OUT_OF_MEMORY)
+        return _complain("no memory for the model; another one needs less", _OUT_OF_MEMORY)
     return _OK
 
 
