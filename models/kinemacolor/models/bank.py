@@ -47,6 +47,11 @@ class Bank:
         """K."""
         return self.cells.shape[0]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of device memory."""
+        return self.cells.nbytes + self.keys.nbytes
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
