@@ -225,10 +225,11 @@ def test_a_hint_at_the_far_border_is_in_the_picture_and_not_in_its_padding(engin
 
 @pytest.mark.parametrize(("sure", "expected"), [(None, 51), (0.8, 204)])
 def test_the_confidence_is_that_of_the_step_if_it_has_one(engine: Engine, sure: float | None, expected: int) -> None:
-    setup = engine.setup(settings(want_confidence=True))
+    setup = engine.setup(settings())
     recorder = Recorder(setup.model.spec, sure)
-    assert stepped(engine, replace(setup, model=recorder), 0) == bytes([expected]) * (WIDTH * HEIGHT)
-    assert stepped(engine, replace(setup, model=recorder, want_confidence=False), 0) == b""
+    asked = replace(setup, model=recorder, want_confidence=True)
+    assert stepped(engine, asked, 0) == bytes([expected]) * (WIDTH * HEIGHT)
+    assert stepped(engine, replace(setup, model=recorder), 0) == b""
 
 
 def test_clips_of_a_variant_share_batches_and_clips_of_two_do_not(engine: Engine) -> None:
@@ -265,3 +266,8 @@ def test_what_a_model_has_not_is_refused(
     engine.setup(settings())
     with pytest.raises(UnsupportedError, match=f"^{why}$"):
         engine.setup(settings(*guides, variant=variant))
+
+
+def test_a_confidence_that_a_model_has_not_is_refused_and_never_empty(engine: Engine) -> None:
+    with pytest.raises(UnsupportedError, match=r"^model tiny does not say how sure it is$"):
+        engine.setup(settings(want_confidence=True))

@@ -255,6 +255,8 @@ def _refuse_unsupported(spec: ModelSpec, settings: ClipSettings) -> None:
         raise UnsupportedError(f"model {spec.name} takes no references")
     if not spec.takes_hints and any(guide.hints for guide in guides):
         raise UnsupportedError(f"model {spec.name} takes no hints")
+    if settings.want_confidence and not spec.has_confidence:
+        raise UnsupportedError(f"model {spec.name} does not say how sure it is")
     if settings.variant > spec.variants:
         raise UnsupportedError(
             f"model {spec.name}: expected a variant of 1 to {spec.variants}, found {settings.variant}"
