@@ -17,7 +17,7 @@ from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
 FILM = Film(frames=60, cuts=(10, 34))
 EDIT_LIST = {"shot_source": pb.SHOT_SOURCE_EDIT_LIST, "edit_list": pb.EditList(shot_starts=[0, 10, 34])}
 SPOT = pb.Hint(x=0.25, y=0.5, radius=0.1, a=30.0, b=-20.5)
-OTHER_SPOT = pb.Hint(x=0.25, y=0.5, radius=0.1, a=30.0, b=20.5)
+OTHER_SPOT = pb.Hint(x=0.75, y=0.5, radius=0.1, a=30.0, b=20.5)
 GUIDES = (guide(20, hints=[SPOT]), guide(40, hints=[OTHER_SPOT]), guide(59, hints=[SPOT, OTHER_SPOT]))
 
 
@@ -220,9 +220,13 @@ def guided(count: int, **fields: object) -> Request:
     return open_clip("misused-guides", **{"guide_count": count, "restart": True, **EDIT_LIST, **fields})
 
 
+CROWDED = [guide(number, hints=[SPOT] * 205) for number in range(5)]
+CONTRADICTION = pb.Hint(x=SPOT.x, y=SPOT.y, a=1.0)
 LATE = pb.EditList(shot_starts=[10])
 MISUSE = {
     "too many": ([guided(65)], INVALID, "BAD_FIELD"),
+    "too many hints in all": ([guided(5), *CROWDED], INVALID, "BAD_FIELD"),
+    "two colours at one place": ([guided(1), guide(1, hints=[SPOT, CONTRADICTION])], INVALID, "BAD_FIELD"),
     "fewer than none": ([guided(-1)], INVALID, "BAD_FIELD"),
     "shots are detected": ([open_clip("misused-guides", guide_count=1)], INVALID, "BAD_FIELD"),
     "no shot": ([guided(1, edit_list=pb.EditList()), GUIDES[0]], INVALID, "BAD_FIELD"),
