@@ -28,6 +28,7 @@ from kinemacolor.models.api import (
 )
 from kinemacolor.models.registry import describe_model, list_models, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
+from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.server.guided_shots import GuidedShot, guided_shot_at
 from kinemacolor.server.open_request import ClipSettings
@@ -37,6 +38,8 @@ from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, FrameNumber, Geometry, Gui
 from kinemacolor.wire.shots import is_cut
 
 _AB_LIMIT = 32767
+_CODE_CHARS = 12
+"""Of the hash of the code in a device class, which people read, too."""
 _STARTS_BYTES = 256 << 20
 """Device memory for starts of shots that may be wanted again: 450 pictures at 448 x 256."""
 
@@ -106,6 +109,7 @@ class Engine:
             torch.set_num_threads(config.threads)
         _make_deterministic(self._device)
         self._dtype = config.dtype
+        self._code = code_sha256()[:_CODE_CHARS]
         # Batches gain nothing on a CPU (measured), so the self-test is not paid for there.
         self._max_batch = config.max_batch if self._device.type == "cuda" else 1
         self._models: dict[str, Colorizer] = {}
@@ -170,14 +174,15 @@ class Engine:
         dtype = str(model.dtype).removeprefix("torch.")
         threads = torch.get_num_threads() if self._device.type == "cpu" else 0
         batches = f"batch<={self._max_batch}"
-        return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}"
+        code = f"code={self._code}"
+        return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}|{code}"
 
     def setup(self, settings: ClipSettings) -> ClipSetup:
         """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry.
 
         Raises:
             ModelError: as `model`.
-            UnsupportedError: the model takes no guides of that kind, or has no such variant.
+            UnsupportedError: the model takes no guides of that kind, has no such variant, or no confidence.
         """
         _refuse_unsupported(self.model(settings.model).spec, settings)
         setup = ClipSetup(
