@@ -211,6 +211,11 @@ def test_hints_of_a_file_for_other_shots_than_those_wanted_are_left_out(tmp_path
         (["--hint", f"43:0.5,0.5={RED}"], 2, f"--hint 43:0.5,0.5={RED}: the film has the frames 0-42, found 43"),
         (["--hint", f"3:65px,0.5={RED}"], 2, "lies outside the picture, which is 64x48"),
         (["--hint", f"3:0.5,0.5={RED}", "--frames", "15-20"], 2, "frame 3 is in none of the shots of the frames 15-20"),
+        (
+            ["--hint", f"3:0.5,0.5={RED}", "--hint", "3:32.4px,24.4px=#0000ff"],
+            2,
+            f"--hint 3:32.4px,24.4px=#0000ff: there is another colour at this place of frame 3: --hint 3:0.5,0.5={RED}",
+        ),
         (["--reference", "3"], 2, "argument --reference: expected FRAME=PICTURE"),
         (["--reference", "3=/none.png"], 4, "/none.png: cannot be read: no such file"),
         (["--reference", "99=/none.png"], 2, "the film has the frames 0-42, found 99"),
@@ -229,6 +234,25 @@ def test_a_frame_of_a_file_that_the_film_does_not_have_names_the_file(tmp_path, 
     path = tmp_path / "film.toml"
     path.write_text(f'[[hint]]\nframe = 43\nx = 0.5\ny = 0.5\ncolour = "{RED}"\n')
     assert refused("--project", path) == (4, f"kinemacolor: {path}: hint 1: the film has the frames 0-42, found 43")
+
+
+def test_an_option_takes_the_place_of_a_files_hint(tmp_path, colour, refused):
+    path = tmp_path / "film.toml"
+    hint = '[[hint]]\nframe = 3\nx = 0.5\ny = 0.5\ncolour = "{}"\n'
+    path.write_text(hint.format("#0000ff"))
+    words = ("--hint", f"3:0.5,0.5={RED}")
+    assert not changed(colour("--project", path, *words), colour(*words))
+    path.write_text(hint.format("#0000ff") + hint.format(RED))
+    found = f"kinemacolor: {path}: hint 2: there is another colour at this place of frame 3: {path}: hint 1"
+    assert refused("--project", path) == (4, found)
+
+
+def test_too_many_hints_are_said(tmp_path, run, tiny_server):
+    film = make.film(tmp_path / "short.mkv", frames=5).path
+    words = [word for number in range(5) for part in range(205) for word in ("--hint", f"{number}:0.5,0.5={RED}")]
+    done = run("render", film, tmp_path / "no.mkv", "--server", tiny_server, "-q", *words)
+    message = "there may be at most 1024 hints in all, found 1025; --frames renders a film in parts"
+    assert (done.code, message in done.message) == (2, True), done.message
 
 
 def test_too_many_frames_are_said(tmp_path, run, tiny_server):
@@ -309,7 +333,7 @@ def test_a_hint_recomputes_its_shot_and_no_other(stored):
     assert stored(*HINT) == (hinted, FRAMES - len(shot(1)))
     assert stored(*HINT) == (hinted, FRAMES)
     assert stored() == (plain, FRAMES)
-    other = ("--hint", f"20:0.25,0.5={BLUE},0.1")
+    other = ("--hint", f"20:0.75,0.5={BLUE},0.1")
     blue = stored(*HINT, *other, store=None)[0]
     assert stored(*HINT, *other) == (blue, FRAMES - len(shot(1)))
     assert stored(*HINT) == (hinted, FRAMES)

@@ -1,5 +1,7 @@
 """The bank: what guides say reaches the frames of their shot, and nothing else does."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, HintSpot
-from kinemacolor.models.bank import Bank, Found, _agreement, seek
+from kinemacolor.models.bank import Bank, Found, _agreement, scores, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
@@ -62,6 +64,40 @@ def test_a_place_is_found_anywhere_in_any_picture() -> None:
     assert torch.equal(found.row[0], (row - 2) % rows)
     assert torch.equal(found.column[0], (column + 3) % columns)
     assert float(found.share.min()) > 0.9
+
+
+@pytest.mark.parametrize(("rows", "columns", "pictures"), [(1, 1, 1), (3, 50, 2), (50, 3, 2), (24, 40, 3)])
+def test_what_is_found_in_blocks_is_what_all_scores_at_once_say(rows: int, columns: int, pictures: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    keys = 4.0 * F.normalize(torch.randn(pictures + 1, KEY, rows, columns, generator=generator), dim=1)
+    net = RecallNet().requires_grad_(False)
+    found = seek(net, Bank(torch.zeros(1), keys[1:]), keys[:1])
+    every = scores(net, keys[1:], keys[:1].expand(pictures, -1, -1, -1)).transpose(0, 1).flatten(1)
+    share, place = every.softmax(dim=1).max(dim=1)
+    at = (found.picture * rows + found.row) * columns + found.column
+    assert torch.equal(at.flatten(), place)
+    torch.testing.assert_close(found.share.flatten(), share)
+
+
+_LARGE = """
+import torch
+from kinemacolor.models.bank import Bank, seek
+from kinemacolor.models.networks.recall import RecallNet
+
+torch.set_num_threads(1)
+peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+before = peak()
+with torch.no_grad():
+    seek(RecallNet(), Bank(torch.zeros(1), torch.rand(1, 32, 32, 256)), torch.rand(1, 32, 32, 256))
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_panorama_is_found_in_bounded_memory() -> None:
+    """2048 x 256: all scores at once are 268 MB, and there were several such planes."""
+    done = subprocess.run([sys.executable, "-c", _LARGE], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 60_000
 
 
 def test_places_that_were_found_beside_each_other_agree() -> None:
@@ -128,14 +164,17 @@ def test_a_hint_over_a_reference_holds_where_it_covers(nets: ShotNets) -> None:
 def test_guides_come_back_from_a_snapshot_and_are_never_written(nets: ShotNets) -> None:
     light, state = scene(), reference(nets, scene(), colours())
     observed = observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK)
-    before = {name: tensor.clone() for name, tensor in state.tensors().items()}
+    assert state.bank is not None
+    before = [tensor.clone() for tensor in (state.bank.cells, state.bank.keys)]
     after = advance(nets, state, observed, light[0], SETTINGS).state
-    assert all(torch.equal(before[name], tensor) for name, tensor in state.tensors().items())
+    assert all(map(torch.equal, before, (state.bank.cells, state.bank.keys)))
+    assert after.bank is state.bank
     assert after.nbytes > state.nbytes > 0
-    again = KinemaState.from_tensors(after.tensors())
+    assert after.tensors().keys() == {"memory", "told"}, "the bank follows from the guides"
+    again = KinemaState.from_tensors(after.tensors(), state)
     one, other = (advance(nets, each, observed, light[0], SETTINGS) for each in (after, again))
     assert torch.equal(one.ab, other.ab)
-    with pytest.raises(ValueError, match="expected the tensors memory, told, cells, keys"):
+    with pytest.raises(ValueError, match="expected the tensors memory, told, found cells"):
         KinemaState.from_tensors({"cells": torch.zeros(1)})
 
 

@@ -1,6 +1,7 @@
 """What the engine makes of a clip's guides and of its variant, and whose confidence it sends."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +11,17 @@ from torch import Tensor
 
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
-from kinemacolor.models.api import Guide, HintSpot, ModelSpec, ModelState, Proposal, StepResult
+from kinemacolor.models.api import Guide, HintSpot, ModelSpec, ModelState, Opening, Proposal, StepResult, finish
 from kinemacolor.models.networks.tiny import TinyColorizer, TinyState
 from kinemacolor.server import engine as engine_module
 from kinemacolor.server.config import ServerConfig
-from kinemacolor.server.device_worker import ProposeJob
+from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
 from kinemacolor.server.engine import ClipSetup, Engine, TimedProposal, UnsupportedError
-from kinemacolor.server.events import RunPropose
+from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone
 from kinemacolor.server.guided_shots import guided_shots
 from kinemacolor.server.open_request import ClipSettings
+from kinemacolor.server.shot_starts import ShotStarts
+from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.wire.codec import encode_luma
 from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame, HintPoint
 
@@ -54,12 +57,16 @@ class Recorder:
         self.given.append(tuple(guides))
         return TinyState()
 
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        yield
+        return self.init_state(guides)
+
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         confidence = None if self.sure is None else torch.full((1, *PADDED), self.sure)
         return StepResult(state, proposal.ab, confidence)
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
-        return TinyState()
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> ModelState:
+        return TinyState(tensors["memory"], None if start is None else start.tensors().get("guide"))
 
 
 def settings(*guides: GuideFrame, **fields: object) -> ClipSettings:
@@ -92,11 +99,101 @@ def test_a_state_begins_with_the_guides_of_its_shot_and_no_others(engine: Engine
     for number in (0, 4, 5, 8, 9, 1000):
         stepped(engine, setup, number)
     stepped(engine, setup, 6, state=TinyState())
-    assert [[guide.ab is not None for guide in guides] for guides in recorder.given] == [
-        *[[True]] * 2,
-        *[[False]] * 2,
-        *[[]] * 2,
-    ]
+    assert [[guide.ab is not None for guide in guides] for guides in recorder.given] == [[True], [False], [], []]
+
+
+def test_the_start_of_a_shot_is_made_once_for_all_who_want_it(engine: Engine) -> None:
+    """Back to its first frame, the same guides in another clip, a state from the disk: what it costs is paid once."""
+    setup = engine.setup(settings(PICTURE, HINTED))
+    recorder = Recorder(setup.model.spec)
+    setup = replace(setup, model=recorder)
+    first = finish(engine.opening(setup, FrameNumber(0)))
+    again = replace(engine.setup(settings(PICTURE)), model=recorder)
+    assert finish(engine.opening(again, FrameNumber(4))) is first
+    engine.restore(setup, FrameNumber(3), {"memory": torch.zeros(2, 2, 3)})
+    assert len(recorder.given) == 1
+    other = replace(engine.setup(settings(PICTURE, transfer=Transfer.LINEAR)), model=recorder)
+    assert finish(engine.opening(other, FrameNumber(0))) is not first, "its lightness is another"
+
+
+def test_starts_are_kept_within_a_bound_and_the_newest_always() -> None:
+    starts = ShotStarts(100)
+    made = [TinyState(torch.zeros(10)) for _ in range(4)]
+    for number, start in enumerate(made[:2]):
+        starts.put(number, start)
+    assert starts.get(0) is made[0]
+    starts.put(2, made[2])
+    assert [starts.get(number) for number in range(3)] == [made[0], None, made[2]]
+    assert starts.nbytes == 80
+    starts.put(3, TinyState(torch.zeros(1000)))
+    assert [starts.get(number) is None for number in range(4)] == [True, True, True, False]
+
+
+def test_other_clips_get_their_turn_while_a_shot_is_begun(engine: Engine) -> None:
+    """A picture with hints in 256 colours takes ten seconds at 448 x 256, and stood in everybody's way."""
+
+    class Slow(Recorder):
+        def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+            for _ in range(50):
+                said.append("part")
+                yield
+            return self.init_state(guides)
+
+    said: list[str] = []
+    done = threading.Event()
+    guided = engine.setup(settings(PICTURE))
+    guided = replace(guided, model=Slow(guided.model.spec))
+    plain = engine.setup(settings())
+    [proposal] = engine.propose(plain, [encode_luma(LUMA)], [0])
+
+    def reply(name: str, number: int) -> Callable[[Event], None]:
+        def take(event: Event) -> None:
+            assert isinstance(event, StepDone)
+            said.append(name)
+            if name == "guided":
+                done.set()
+            elif number < 9:
+                worker.step(step(plain, number + 1, event.state))
+
+        return take
+
+    def step(setup: ClipSetup, number: int, state: object = None) -> StepJob:
+        run = RunStep(FrameNumber(number), 1, state, proposal)
+        return StepJob(setup, run, reply("plain" if setup is plain else "guided", number))
+
+    with StateTiers(torch.device("cpu"), 1 << 20, 0) as tiers, DeviceWorker(engine, tiers) as worker:
+        worker.step(step(guided, 0))
+        worker.step(step(plain, 0))
+        assert done.wait(60)
+    assert said.count("part") == 50
+    assert said.count("plain") == 10
+    assert said.index("guided") == len(said) - 1
+    last = max(place for place, what in enumerate(said) if what == "plain")
+    assert last < 25, "one piece of the other clip's work after each part"
+
+
+def test_a_start_that_nobody_wants_any_more_is_not_gone_on_with(engine: Engine) -> None:
+    entered, goes_on, gone = threading.Event(), threading.Event(), threading.Event()
+
+    class Held(Recorder):
+        def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+            entered.set()
+            assert goes_on.wait(60)
+            yield
+            raise AssertionError("gone on with")
+
+    guided = engine.setup(settings(PICTURE))
+    guided = replace(guided, model=Held(guided.model.spec))
+    [proposal] = engine.propose(guided, [encode_luma(LUMA)], [0])
+    answers: list[Event] = []
+    with StateTiers(torch.device("cpu"), 1 << 20, 0) as tiers, DeviceWorker(engine, tiers) as worker:
+        worker.step(StepJob(guided, RunStep(FrameNumber(0), 1, None, proposal), answers.append))
+        assert entered.wait(60)
+        worker.forget(guided)
+        goes_on.set()
+        worker.propose(ProposeJob(guided, RunPropose(FrameNumber(1), 1, encode_luma(LUMA), None), lambda _: gone.set()))
+        assert gone.wait(60)
+    assert answers == []
 
 
 def test_a_guide_reaches_the_model_in_its_units(engine: Engine) -> None:
@@ -128,10 +225,11 @@ def test_a_hint_at_the_far_border_is_in_the_picture_and_not_in_its_padding(engin
 
 @pytest.mark.parametrize(("sure", "expected"), [(None, 51), (0.8, 204)])
 def test_the_confidence_is_that_of_the_step_if_it_has_one(engine: Engine, sure: float | None, expected: int) -> None:
-    setup = engine.setup(settings(want_confidence=True))
+    setup = engine.setup(settings())
     recorder = Recorder(setup.model.spec, sure)
-    assert stepped(engine, replace(setup, model=recorder), 0) == bytes([expected]) * (WIDTH * HEIGHT)
-    assert stepped(engine, replace(setup, model=recorder, want_confidence=False), 0) == b""
+    asked = replace(setup, model=recorder, want_confidence=True)
+    assert stepped(engine, asked, 0) == bytes([expected]) * (WIDTH * HEIGHT)
+    assert stepped(engine, replace(setup, model=recorder), 0) == b""
 
 
 def test_clips_of_a_variant_share_batches_and_clips_of_two_do_not(engine: Engine) -> None:
@@ -168,3 +266,8 @@ def test_what_a_model_has_not_is_refused(
     engine.setup(settings())
     with pytest.raises(UnsupportedError, match=f"^{why}$"):
         engine.setup(settings(*guides, variant=variant))
+
+
+def test_a_confidence_that_a_model_has_not_is_refused_and_never_empty(engine: Engine) -> None:
+    with pytest.raises(UnsupportedError, match=r"^model tiny does not say how sure it is$"):
+        engine.setup(settings(want_confidence=True))

@@ -200,7 +200,7 @@ def test_the_default_model_and_its_name_are_the_same_setting() -> None:
 def test_a_clip_that_is_restarted_with_other_settings_gets_a_newer_epoch() -> None:
     async def scenario(hub: ClipHub, engine: TestEngine) -> None:
         first, _ = await opened(hub, request())
-        second, _ = await opened(hub, request(want_confidence=True, restart=True))
+        second, _ = await opened(hub, request(variant=2, restart=True))
         assert second.epoch > first.epoch
 
     run(scenario)

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from streams import DEADLINE_SECONDS, END, HEIGHT, WIDTH, Request, Stream, connect, frame, open_clip, wait_until
 
+from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.v1 import colorize_pb2_grpc as pb_grpc
@@ -51,6 +52,9 @@ def test_a_clip_comes_back_in_order_and_ends(stub: pb_grpc.ColorizeServiceStub, 
     assert (opened.clip_key, opened.model, opened.resume_from, opened.resumed) == (key, "tiny", 0, False)
     assert "tiny" not in opened.device_class
     assert "torch=" in opened.device_class
+    assert opened.device_class.endswith(f"|code={code_sha256()[:12]}"), (
+        "what is stored is told from an upgrade's colours"
+    )
     stream.send(*(frame(number) for number in range(opened.window)))
     answers = [stream.take("color_frame") for _ in range(opened.window)]
     assert [answer.frame_number for answer in answers] == list(range(opened.window))  # type: ignore[attr-defined]

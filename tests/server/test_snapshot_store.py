@@ -107,7 +107,7 @@ def save(store: SnapshotStore, of: SnapshotClip, *saves: SaveSnapshot) -> None:
 
 
 def find(store: SnapshotStore, of: SnapshotClip, lowest: int = 0, highest: int = 10_000) -> Restored | None:
-    found = store.find(of, lowest, highest, MODEL.restore_state).result(SECONDS)  # type: ignore[arg-type]
+    found = store.find(of, lowest, highest).result(SECONDS)  # type: ignore[arg-type]
     return None if found is None else found.restored
 
 
@@ -130,7 +130,7 @@ def test_the_last_snapshot_in_reach_is_found_also_by_the_next_server(tmp_path: P
                 assert (None if found is None else found.next_frame) == expected
             found = find(store, clip())
             assert found is not None
-            assert torch.equal(found.state.memory, state(48).memory)  # type: ignore[union-attr, arg-type]
+            assert torch.equal(found.state.tensors()["memory"], state(48).memory)  # type: ignore[attr-defined, arg-type]
             assert found.luma == bytes([48]) * 64
 
 

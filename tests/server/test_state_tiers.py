@@ -99,6 +99,23 @@ def test_a_state_may_be_let_go_while_another_is_moved(tmp_path: Path) -> None:
         assert list(folder.iterdir()) == []
 
 
+def test_the_size_of_a_state_is_known_while_one_is_restored(tmp_path: Path) -> None:
+    """With many guides that takes seconds, in which the server's loop must not stand still."""
+    sizes: list[int] = []
+
+    def restore_slowly(tensors: Mapping[str, Tensor]) -> State:
+        asking = threading.Thread(target=lambda: sizes.append(other.nbytes), daemon=True)
+        asking.start()
+        asking.join(10)
+        return restore(tensors)
+
+    with StateTiers(CPU, SIZE, 0, tmp_path) as tiers:
+        first = tiers.keep(value(0), restore_slowly)
+        other = tiers.keep(value(1), restore)
+        assert is_same(tiers.load(first), 0)
+    assert sizes == [SIZE]
+
+
 def test_what_a_killed_server_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "states-old").mkdir()
     (tmp_path / "states-old" / "1.safetensors").write_bytes(b"x")

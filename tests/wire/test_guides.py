@@ -35,6 +35,18 @@ def test_a_guide_arrives_as_it_was_sent(sent: GuideFrame) -> None:
     assert guide_hash([found]) == guide_hash([sent])
 
 
+def test_a_sample_has_one_colour() -> None:
+    """Mixed, it would be neither; the one that came last may be the mistake."""
+    same, beside = replace(HINT, x=0.375, radius=0.5), replace(HINT, x=0.5, a=1.0)
+    assert check_guide(encode_guide(guide(hints=(HINT, same, beside))), GEOMETRY).hints == (HINT, same, beside)
+    with pytest.raises(WireError, match=r"^two hints of different colours at 0.375, 0.5$") as refusal:
+        check_guide(encode_guide(guide(hints=(HINT, replace(same, b=20.5)))), GEOMETRY)
+    assert refusal.value.reason is ErrorReason.BAD_FIELD
+    corner = replace(HINT, x=1.0, y=1.0), replace(HINT, x=0.875, y=0.75, a=1.0)
+    with pytest.raises(WireError, match="two hints"):
+        check_guide(encode_guide(guide(hints=corner)), GEOMETRY)
+
+
 def hinted(**fields: float) -> pb.Guide:
     values = {"x": 0.5, "y": 0.5, "radius": 0.0, "a": 0.0, "b": 0.0, **fields}
     return pb.Guide(luma=LUMA.tobytes(), hints=[pb.Hint(**values)])

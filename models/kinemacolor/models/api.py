@@ -9,9 +9,9 @@ State is a value. `step` never writes into the state that it is given and never 
 `init_state()`, and two clips cannot meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from torch import Tensor, device, dtype
 
@@ -95,10 +95,27 @@ class ModelState(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of device memory that the state holds."""
+        """Bytes of device memory that the state holds, together with what all states of its shot share."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that the state holds, by name; empty before the first frame. `Colorizer.restore_state` takes it back."""
+        """What the frames of the shot have left in it, by name; empty before the first one.
+
+        What the shot's guides say is not part of it: that is the same for all frames, and follows from the guides.
+        `Colorizer.restore_state` puts both together again.
+        """
+
+
+Opening = Generator[None, None, ModelState]
+"""Work on the start of a shot: whoever runs it may do other work wherever it yields; it returns the state."""
+
+
+def finish(opening: Opening) -> ModelState:
+    """Do all of the work at once."""
+    while True:
+        try:
+            next(opening)
+        except StopIteration as done:
+            return cast(ModelState, done.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +175,19 @@ class Colorizer(Protocol):
             ValueError: The model takes none of that kind.
         """
 
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        """As `init_state`, in parts: what many hints say takes seconds, in which other clips want the device, too."""
+
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """Advance one shot by one frame; pure."""
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
-        """The state whose `tensors` these are, moved to `device`: from there on every byte is as if it had stayed."""
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> ModelState:
+        """The state whose `tensors` these are, moved to `device`: from there on every byte is as if it had stayed.
+
+        Args:
+            tensors: What `ModelState.tensors` gave.
+            start: The state at the start of its shot; None: `init_state()`.
+        """
 
 
 def refuse_guides(spec: ModelSpec, guides: Sequence[Guide]) -> None:

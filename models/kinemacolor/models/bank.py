@@ -28,6 +28,8 @@ _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
 _FINE = KEY_CELL // CELL
+_SCORES_AT_ONCE = 1 << 18
+"""Of places with places: a block of them fits into a processor's own cache. One row of a frame at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Bank:
     def count(self) -> int:
         """K."""
         return self.cells.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of device memory."""
+        return self.cells.nbytes + self.keys.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +77,29 @@ def scores(net: RecallNet, keys: Tensor, present: Tensor) -> Tensor:
     Returns:
         (B, m * n, m * n): for each place of the frame, all places of the kept picture. Farther ones count less.
     """
-    return _likeness(keys, present) - _remoteness(net, present)
-
-
-def _likeness(keys: Tensor, present: Tensor) -> Tensor:
-    return present.flatten(2).transpose(1, 2) @ keys.flatten(2)
+    places = math.prod(present.shape[-2:])
+    remoteness = _remoteness(net, present).flip(0, 1).reshape(places, places)
+    return present.flatten(2).transpose(1, 2) @ keys.flatten(2) - remoteness
 
 
 def _remoteness(net: RecallNet, present: Tensor) -> Tensor:
-    """(m * n, m * n) what is taken off for how far apart two places are."""
+    """What is taken off for how far apart two places are: (m, n, m, n), from a frame's, the last first, to a picture's.
+
+    It depends on the step between both alone, so this is a view of a table of (2 m - 1, 2 n - 1) steps, and takes no
+    memory; from the last place to the first its strides are positive, as they have to be.
+    """
     height, width = present.shape[-2:]
-    return net.nearness.exp() * _distances(height, width, present.device)
-
-
-def _distances(height: int, width: int, device: torch.device) -> Tensor:
-    """(m * n, m * n) between places, in units of the longer side."""
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float32, device=device),
-        torch.arange(width, dtype=torch.float32, device=device),
-        indexing="ij",
-    )
-    places = torch.stack((y.flatten(), x.flatten()), dim=1) / max(height, width)
-    return torch.cdist(places, places)
+    down = torch.arange(1 - height, height, dtype=torch.float32, device=present.device).view(-1, 1)
+    right = torch.arange(1 - width, width, dtype=torch.float32, device=present.device)
+    steps = (down.square() + right.square()).sqrt() / max(height, width)  # in units of the longer side
+    return (net.nearness.exp() * steps).unfold(0, height, 1).unfold(1, width, 1)
 
 
 def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
     """Find one frame in the bank.
+
+    All places are compared with all, in blocks: all scores of a large frame would take gigabytes, and those of a block
+    stay in the processor's cache.
 
     Args:
         net: The learned parts.
@@ -103,20 +107,42 @@ def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
         present: (1, 32, m, n) keys of the frame.
     """
     height, width = present.shape[-2:]
-    best = torch.full((height * width,), -math.inf, device=present.device)
-    total, place = best.clone(), torch.zeros_like(best, dtype=torch.int64)
-    which = torch.zeros_like(place)
-    remoteness = _remoteness(net, present)  # the same for all pictures
-    for picture in range(bank.count):  # one after the other, so that the scores of one picture are in memory at most
-        likelihood = _likeness(bank.keys[picture : picture + 1], present)[0] - remoteness
-        highest, where = likelihood.max(dim=1)
-        total = torch.logaddexp(total, likelihood.logsumexp(dim=1))
+    remoteness = _remoteness(net, present)
+    backwards = present[0].flatten(1).flip(1).view(-1, height, width)
+    rows = max(1, _SCORES_AT_ONCE // (height * width * width))
+    blocks = [
+        _seek_block(bank, queries, apart)
+        for queries, apart in zip(torch.split(backwards, rows, 1), torch.split(remoteness, rows), strict=True)
+    ]
+    picture, place, share = (torch.cat(parts).flip(0).view(1, height, width) for parts in zip(*blocks, strict=True))
+    return Found(picture, place // width, place % width, share)
+
+
+def _seek_block(bank: Bank, queries: Tensor, apart: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find r rows of places: picture, place in it and share, (r * n,) each.
+
+    Args:
+        bank: At least one picture.
+        queries: (32, r, n) keys of the places.
+        apart: (r, n, m, n) of `_remoteness`.
+    """
+    height, width = apart.shape[2:]
+    wanted = queries.flatten(1).T
+    best = torch.full((wanted.shape[0],), -math.inf, device=queries.device)
+    total, place = best, torch.zeros_like(best, dtype=torch.int64)
+    which = place
+    for number, keys in enumerate(bank.keys):
+        likelihood = wanted @ keys.flatten(1)
+        likelihood.view_as(apart).sub_(apart)
+        rows = likelihood.view(-1, height, width)
+        highest, row = rows.amax(dim=2).max(dim=1)  # the row first: maxima without places are five times as fast
+        column = rows.take_along_dim(row.view(-1, 1, 1), dim=1).squeeze(1).argmax(dim=1)
+        others = likelihood.sub_(highest.unsqueeze(1)).exp_().sum(dim=1)
+        total = torch.logaddexp(total, highest + others.log())
         better = highest > best
-        place, best = torch.where(better, where, place), torch.where(better, highest, best)
-        which = torch.where(better, torch.full_like(which, picture), which)
-    shape = (1, height, width)
-    row, column = place // width, place % width
-    return Found(which.view(shape), row.view(shape), column.view(shape), (best - total).exp().view(shape))
+        place, best = torch.where(better, row * width + column, place), torch.where(better, highest, best)
+        which = torch.where(better, number, which)
+    return which, place, (best - total).exp()
 
 
 @dataclass(frozen=True, slots=True)

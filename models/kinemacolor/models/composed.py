@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from kinemacolor.models.api import Guide, ModelSpec, ModelState, Proposal, StepResult, check_variant, refuse_guides
+from kinemacolor.models.api import (
+    Guide,
+    ModelSpec,
+    ModelState,
+    Opening,
+    Proposal,
+    StepResult,
+    check_variant,
+    refuse_guides,
+)
 from kinemacolor.models.frames import FrameNetwork
 from kinemacolor.models.steadying import Steadying
 
@@ -64,10 +73,15 @@ class ComposedColorizer:
         refuse_guides(self._spec, guides)
         return self._steadying.init_state(guides)
 
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        """See `Colorizer`; in one part, for it takes no hints."""
+        yield from ()
+        return self.init_state(guides)
+
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
         """See `Colorizer`."""
         return self._steadying.step(state, proposal)
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> ModelState:
         """See `Colorizer`."""
-        return self._steadying.restore_state(tensors)
+        return self._steadying.restore_state(tensors, start)

@@ -1,6 +1,6 @@
 """`kinema`: the frame network of `networks.kinema` with the memory of `shot_memory`, as one Colorizer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -11,9 +11,11 @@ from kinemacolor.models.api import (
     Guide,
     ModelSpec,
     ModelState,
+    Opening,
     Proposal,
     StepResult,
     check_variant,
+    finish,
     refuse_guides,
 )
 from kinemacolor.models.guides import guide_cells
@@ -22,7 +24,7 @@ from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
 from kinemacolor.models.networks.spread import SpreadNet
 from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
-from kinemacolor.models.spreading import spread_hints
+from kinemacolor.models.spreading import spreading
 from kinemacolor.models.temporal import Cells, TemporalSettings, observe
 
 __all__ = ["KINEMA_DTYPES", "LOOKS_PX", "VARIANTS", "KinemaColorizer", "KinemaWeights", "confidence_of_spread"]
@@ -146,18 +148,27 @@ class KinemaColorizer:
         lean, degrees = VARIANTS[variant - 1]
         return self.with_decode(replace(self._decode, lean=lean, lean_degrees=degrees))
 
-    @torch.no_grad()
-    def init_state(self, guides: Sequence[Guide] = ()) -> KinemaState:
+    def init_state(self, guides: Sequence[Guide] = ()) -> ModelState:
         """See `Colorizer`."""
-        refuse_guides(self._spec, guides)
-        return open_shot(self._nets.recall, [(guide.lightness, self._know(guide)) for guide in guides])
+        return finish(self.opening(guides))
 
-    def _know(self, guide: Guide) -> Cells:
+    @torch.no_grad()
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        """See `Colorizer`; it yields after every colour of a picture's hints, and after every picture."""
+        refuse_guides(self._spec, guides)
+        known = []
+        for guide in guides:
+            cells = yield from self._know(guide)
+            known.append((guide.lightness, cells))
+            yield
+        return open_shot(self._nets.recall, known)
+
+    def _know(self, guide: Guide) -> Generator[None, None, Cells]:
         """What a guide says of its picture's cells."""
         _check_shape(guide.lightness.unsqueeze(0))
         spread = None
         if guide.hints:
-            spread = spread_hints(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
+            spread = yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
         return guide_cells(self._nets.memory, guide, spread)
 
     @torch.no_grad()
@@ -197,9 +208,9 @@ class KinemaColorizer:
         ab, spread, error = torch.split(torch.stack(seen).mean(dim=0), [2, 1, 1], dim=1)
         return ab, spread.clamp_min(0.0), error.clamp_min(0.0)
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
-        """The state that `KinemaState.tensors` gave, on this model's device."""
-        return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()})
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> KinemaState:
+        """See `Colorizer`."""
+        return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()}, start)
 
 
 def confidence_of_spread(spread: Tensor) -> Tensor:

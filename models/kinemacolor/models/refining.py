@@ -93,7 +93,7 @@ class RefineSteadying:
         refined = self._network(seen.planes.contiguous(memory_format=torch.channels_last))[0].contiguous().clone()
         return StepResult(RefineState(refined, grey.clone()), picture_ab(refined).contiguous())
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> RefineState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> RefineState:
         """See `Steadying`.
 
         Raises:

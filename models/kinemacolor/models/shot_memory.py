@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.api import ModelState
 from kinemacolor.models.bank import Bank, Recalled, recall, seek
 from kinemacolor.models.guides import sharpened
 from kinemacolor.models.networks.memory import MemoryNet
@@ -20,7 +21,7 @@ from kinemacolor.models.temporal import Cells, TemporalSettings, carry, gather, 
 
 __all__ = ["KinemaState", "Shot", "ShotNets", "advance", "carry_told", "open_shot", "overlay", "renew_told"]
 
-_TENSORS = ("memory", "told", "cells", "keys")
+_TENSORS = ("memory", "told")
 _NOTHING = 0.5
 """Evidence that nobody has said anything of a place, in frames: what newly appears belongs to no guide."""
 _TOLD_LIMIT = 32.0
@@ -58,27 +59,32 @@ class KinemaState:
     @property
     def nbytes(self) -> int:
         """Bytes of device memory that the state holds."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        own = sum(tensor.nbytes for tensor in self.tensors().values())
+        return own if self.bank is None else own + self.bank.nbytes
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors, for a snapshot; empty before the first frame of a shot without guides."""
+        """The state as named tensors, for a snapshot, without the bank; empty before the first frame."""
         named = {"memory": self.memory, "told": self.told}
-        if self.bank is not None:
-            named |= {"cells": self.bank.cells, "keys": self.bank.keys}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "KinemaState":
-        """The state that `tensors` gave.
+    def from_tensors(cls, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> "KinemaState":
+        """The state that `tensors` gave, with the bank of its shot.
+
+        Args:
+            tensors: On the model's device.
+            start: The state at the start of the shot; None: it has no guides.
 
         Raises:
-            ValueError: They are another state's.
+            TypeError: The start is another network's.
+            ValueError: The tensors are another state's.
         """
-        if set(tensors) - set(_TENSORS) or ("cells" in tensors) != ("keys" in tensors):
+        if set(tensors) - set(_TENSORS):
             expected = ", ".join(_TENSORS)
             raise ValueError(f"expected the tensors {expected}, found {', '.join(sorted(tensors))}")
-        bank = Bank(tensors["cells"], tensors["keys"]) if "cells" in tensors else None
-        return cls(tensors.get("memory"), tensors.get("told"), bank)
+        if start is not None and not isinstance(start, cls):
+            raise TypeError(f"expected a KinemaState, found {type(start).__name__}")
+        return cls(tensors.get("memory"), tensors.get("told"), None if start is None else start.bank)
 
 
 @dataclass(frozen=True, slots=True)

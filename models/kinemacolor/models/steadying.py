@@ -34,7 +34,7 @@ class Steadying(Protocol):
         """Advance by one frame; pure."""
         ...
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> ModelState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> ModelState:
         """The state whose tensors these are."""
         ...
 
@@ -69,7 +69,7 @@ class NoSteadying:
         """See `Steadying`."""
         return StepResult(state=EmptyState(), ab=proposal.ab)
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> EmptyState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> EmptyState:
         """See `Steadying`."""
         return EmptyState()
 
@@ -150,7 +150,7 @@ class LaiSteadying:
         own = LaiState(frame, output[0].clone(), after.hidden[0].clone(), after.cell[0].clone())
         return StepResult(own, ab.contiguous())
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> LaiState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> LaiState:
         """See `Steadying`.
 
         Raises:
@@ -204,6 +204,6 @@ class MemorySteadying:
         ab = proposal.ab + F.interpolate(change, scale_factor=float(CELL), mode="bilinear", align_corners=False)[0]
         return StepResult(shot.state, ab)
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> KinemaState:
+    def restore_state(self, tensors: Mapping[str, Tensor], start: ModelState | None = None) -> KinemaState:
         """See `Steadying`."""
-        return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()})
+        return KinemaState.from_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()}, start)

@@ -1,6 +1,6 @@
 """References and hints as they are sent: pictures as the network sees the film, and the lumas of hinted frames."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -16,8 +16,17 @@ from kinemacolor.media.still import read_still
 from kinemacolor.media.types import SourceFrame
 from kinemacolor.picture.proxy import Proxy
 from kinemacolor.render.film import Film
-from kinemacolor.render.guides import GuideOptions, Origin, ShownPicture, Turn, hints_by_frame, references_by_frame
+from kinemacolor.render.guides import (
+    GuideOptions,
+    HintOption,
+    Origin,
+    ShownPicture,
+    Turn,
+    hints_by_frame,
+    references_by_frame,
+)
 from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, FrameNumber, Geometry, GuideFrame, HintPoint
+from kinemacolor.wire.hints import hint_colour, hint_sample
 
 __all__ = ["NOTHING_ASKED", "AskedGuides", "ask_guides", "film_lumas", "read_guides", "reference_planes"]
 
@@ -112,8 +121,30 @@ def ask_guides(
     for frame, said in references.items():
         luma, ab = reference_planes(read_still(said.image), encoding, geometry, shown.turn)
         pictures[frame] = GuideFrame(FrameNumber(frame), luma, ab)
-    points = {frame: tuple(shown.point(hint) for hint in said) for frame, said in hints.items()}
+    points = {frame: _points(said, geometry, shown) for frame, said in hints.items()}
     return AskedGuides(pictures, points, origins)
+
+
+def _points(said: Sequence[HintOption], geometry: Geometry, shown: ShownPicture) -> tuple[HintPoint, ...]:
+    """The hints of one frame. An option takes the place of a file's hint at the same sample of the network's picture.
+
+    Raises:
+        UsageError: One lies outside, or two say different colours of one place.
+        ProjectFileError: The same, in a project file.
+    """
+    found: dict[tuple[int, int], list[tuple[HintOption, HintPoint]]] = {}
+    for hint in said:
+        point = shown.point(hint)
+        there = found.setdefault(hint_sample(point, geometry), [])
+        other = next((old for old, known in there if hint_colour(known) != hint_colour(point)), None)
+        if other is not None and (hint.origin.is_file or not other.origin.is_file):
+            raise hint.origin.error(
+                f"there is another colour at this place of frame {hint.frame}: {other.origin.words}"
+            )
+        if other is not None:
+            there.clear()
+        there.append((hint, point))
+    return tuple(point for there in found.values() for _, point in there)
 
 
 def reference_planes(

@@ -15,7 +15,7 @@ from kinemacolor.render.guide_frames import AskedGuides, film_lumas
 from kinemacolor.render.options import FrameRange
 from kinemacolor.render.progress import Display
 from kinemacolor.render.report import plural
-from kinemacolor.wire.limits import MAX_GUIDES, MAX_SHOT_STARTS
+from kinemacolor.wire.limits import MAX_CLIP_HINTS, MAX_GUIDES, MAX_SHOT_STARTS
 
 __all__ = ["Guided", "guide_film"]
 
@@ -111,5 +111,10 @@ def _numbers_wanted(asked: AskedGuides, shots: EditList, frames: FrameRange | No
         raise UsageError(
             f"references and hints are for at most {MAX_GUIDES} frames, found {len(numbers)}; "
             "--frames renders a film in parts"
+        )
+    hints = sum(len(asked.hints.get(number, ())) for number in numbers)
+    if hints > MAX_CLIP_HINTS:
+        raise UsageError(
+            f"there may be at most {MAX_CLIP_HINTS} hints in all, found {hints}; --frames renders a film in parts"
         )
     return numbers

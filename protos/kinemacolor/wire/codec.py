@@ -1,6 +1,7 @@
 """Messages to values and back. Everything that arrives is checked here, once, before anything is allocated for it."""
 
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire import limits
 from kinemacolor.wire.errors import WireError
 from kinemacolor.wire.frame import ColorPlanes, FrameNumber, Geometry, GuideFrame, HintPoint
+from kinemacolor.wire.hints import hint_colour, hint_sample
 from kinemacolor.wire.reasons import ErrorReason
 
 _CLIP_KEY = re.compile(rf"[A-Za-z0-9._:-]{{1,{limits.MAX_CLIP_KEY_CHARS}}}", re.ASCII)
@@ -106,7 +108,7 @@ def check_guide(message: pb.Guide, geometry: Geometry) -> GuideFrame:
         frame_number=check_frame_number(message.frame_number),
         luma=decode_luma(message.luma, geometry),
         ab=_decode_ab(message.ab, geometry) if message.ab else None,
-        hints=tuple(_check_hint(hint) for hint in message.hints),
+        hints=_check_hints(message.hints, geometry),
     )
 
 
@@ -118,6 +120,17 @@ def encode_guide(guide: GuideFrame) -> pb.Guide:
         ab=b"" if guide.ab is None else encode_ab(guide.ab),
         hints=[pb.Hint(x=hint.x, y=hint.y, radius=hint.radius, a=hint.a, b=hint.b) for hint in guide.hints],
     )
+
+
+def _check_hints(messages: Iterable[pb.Hint], geometry: Geometry) -> tuple[HintPoint, ...]:
+    """Hints within their ranges, of which no two give one sample two colours."""
+    hints = tuple(_check_hint(message) for message in messages)
+    colours: dict[tuple[int, int], tuple[float, float]] = {}
+    for hint in hints:
+        colour = hint_colour(hint)
+        if colours.setdefault(hint_sample(hint, geometry), colour) != colour:
+            raise WireError(ErrorReason.BAD_FIELD, f"two hints of different colours at {hint.x:.4g}, {hint.y:.4g}")
+    return hints
 
 
 def _check_hint(hint: pb.Hint) -> HintPoint:

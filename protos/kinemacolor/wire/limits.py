@@ -19,6 +19,9 @@ MAX_GUIDES = 64
 """Guides of a clip: 44 MB of planes at 448 x 256. A film with more is rendered in ranges."""
 MAX_GUIDE_HINTS = 256
 """Hints of one guide: more than a person sets."""
+MAX_CLIP_HINTS = 1024
+"""Hints of all guides of a clip. Each may have a colour of its own, 0.04 s of a core at 448 x 256, and a server
+that is silent for three minutes passes for one that hangs."""
 MAX_VARIANT = 64
 
 MAX_FRAME_NUMBER = 2**63 - 2

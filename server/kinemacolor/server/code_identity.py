@@ -1,7 +1,7 @@
 """The identity of the code that turns luma into colour.
 
-A snapshot outlives an upgrade. Its weights may be the same while a constant of the memory, the cut detector or the
-quantisation is not, and then the colours after it would be neither the old ones nor the new ones.
+A snapshot outlives an upgrade, and so does what a client has stored. The weights may be the same while a constant of
+the memory, the cut detector or the quantisation is not; colours that go on from there would be neither old nor new.
 """
 
 import hashlib
@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kinemacolor import colour, models
-from kinemacolor.server import engine, guided_shots
 from kinemacolor.wire import guides, shots
+
+_OWN = ("guided_shots.py", "engine.py")
+"""Beside this file; by name, for the engine asks for the identity."""
 
 
 def code_sha256() -> str:
@@ -27,5 +29,7 @@ def _sources() -> Iterator[Path]:
     for package in (models, colour):
         for folder in sorted(package.__path__):
             yield from sorted(Path(folder).rglob("*.py"))
-    for module in (shots, guides, guided_shots, engine):
+    for module in (shots, guides):
         yield Path(str(module.__file__))
+    for name in _OWN:
+        yield Path(__file__).with_name(name)

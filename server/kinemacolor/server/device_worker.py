@@ -2,6 +2,9 @@
 
 Steps go first: they are short and each one lets a frame out. Proposals wait and are batched over clips and over
 frames ahead, first come first served, so no clip starves: every clip has at most its window in the queue.
+
+A shot with many hints takes seconds to begin. That is done in parts, and between two parts other clips get their turn:
+one piece of their work for each part, so that neither side starves.
 """
 
 import logging
@@ -11,12 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self, TypeVar, cast
 
-from kinemacolor.models.api import ModelState
+from kinemacolor.models.api import ModelState, Opening
 from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.server import events as ev
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
+from kinemacolor.server.saved_state import SavedState
 from kinemacolor.server.state_tiers import KeptState, StateTiers
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
@@ -51,8 +56,16 @@ class StepJob:
     reply: Reply
 
 
+@dataclass(slots=True, eq=False)
+class _Start:
+    """A step that waits for the start of its shot, which is made in parts."""
+
+    job: StepJob
+    parts: Opening
+
+
 class DeviceWorker:
-    """A thread with three queues: calls (loading a model), steps, proposals.
+    """A thread with four queues: calls (loading a model), steps, proposals, and steps whose shot has to be begun.
 
     Use as a context manager; leaving it finishes the job under way and drops the rest.
 
@@ -67,6 +80,9 @@ class DeviceWorker:
         self._calls: deque[Callable[[], None]] = deque()
         self._steps: deque[StepJob] = deque()
         self._proposals: deque[ProposeJob] = deque()
+        self._starts: deque[_Start] = deque()
+        self._had_part = False
+        """True: the last piece of work was a part of a start, so it is the others' turn."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
 
@@ -114,11 +130,12 @@ class DeviceWorker:
         with self._wake:
             self._steps = deque(job for job in self._steps if job.setup is not setup)
             self._proposals = deque(job for job in self._proposals if job.setup is not setup)
+            self._starts = deque(start for start in self._starts if start.job.setup is not setup)
 
     def _run(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._stopping or self._calls or self._steps or self._proposals)
+                self._wake.wait_for(lambda: self._stopping or self._has_work())
                 if self._stopping:
                     return
                 work = self._next_work()
@@ -128,11 +145,28 @@ class DeviceWorker:
         """Take the next piece of work off its queue; called with the lock held."""
         if self._calls:
             return self._calls.popleft()
+        others_wait = bool(self._steps or self._proposals)
+        self._had_part = bool(self._starts) and not (self._had_part and others_wait)
+        if self._had_part:
+            start = self._starts[0]  # it stays in the queue, so that `forget` finds it
+            self._starts.rotate(-1)
+            return lambda: self._run_part(start)
         if self._steps:
-            step = self._steps.popleft()
-            return lambda: self._run_step(step)
+            return self._next_step(self._steps.popleft())
         batch = self._take_batch()
         return lambda: self._run_batch(batch)
+
+    def _has_work(self) -> bool:
+        return bool(self._calls or self._steps or self._proposals or self._starts)
+
+    def _next_step(self, job: StepJob) -> Callable[[], None]:
+        """The step, or the first part of the start that it needs; called with the lock held."""
+        state = job.instruction.state
+        if isinstance(state, KeptState) and state.is_on_device:
+            return lambda: self._run_step(job)
+        start = _Start(job, self._engine.opening(job.setup, job.instruction.number))
+        self._starts.append(start)
+        return lambda: self._run_part(start)
 
     def _take_batch(self) -> list[ProposeJob]:
         """The oldest proposal and those behind it that may share its batch, as many as the self-test allows."""
@@ -165,18 +199,42 @@ class DeviceWorker:
         for job in batch:
             self._run_batch([job])
 
+    def _run_part(self, start: _Start) -> None:
+        """One part of the start of a shot; after the last one the step, which finds the start with the engine."""
+        try:
+            next(start.parts)
+        except StopIteration:
+            if self._drop(start):
+                self._run_step(start.job)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._drop(start)
+            start.job.reply(_failure(start.job.instruction.number, start.job.instruction.generation, error))
+
+    def _drop(self, start: _Start) -> bool:
+        """Take a start from its queue; False if it is not wanted any more."""
+        with self._wake:
+            is_wanted = start in self._starts
+            if is_wanted:
+                self._starts.remove(start)
+        return is_wanted
+
     def _run_step(self, job: StepJob) -> None:
         number, generation = job.instruction.number, job.instruction.generation
-        kept = cast("KeptState | ModelState | None", job.instruction.state)
         proposal = cast(TimedProposal, job.instruction.proposal)
         try:
-            state = self._tiers.load(kept) if isinstance(kept, KeptState) else kept
-            after, chroma = self._engine.step(job.setup, number, state, proposal)
-            new_state = self._tiers.keep(after, job.setup.model.restore_state)
+            after, chroma = self._engine.step(job.setup, number, self._state_of(job), proposal)
+            new_state = self._tiers.keep(after, partial(self._engine.restore, job.setup, number))
         except Exception as error:  # noqa: BLE001 - as above
             job.reply(_failure(number, generation, error))
             return
         job.reply(ev.StepDone(number, generation, new_state, chroma))
+
+    def _state_of(self, job: StepJob) -> ModelState | None:
+        """The state that a step begins with, on the device; None: it is the first of its shot."""
+        state = cast("KeptState | SavedState | None", job.instruction.state)
+        if isinstance(state, SavedState):
+            return self._engine.restore(job.setup, job.instruction.number, state.tensors())
+        return None if state is None else self._tiers.load(state)
 
 
 def _detect_cut(job: ProposeJob) -> bool:

@@ -6,7 +6,7 @@ Law 2 lives here: what a frame's colour may depend on besides the frames themsel
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,17 +15,33 @@ from numpy.typing import NDArray
 
 from kinemacolor.colour.encoding import Transfer
 from kinemacolor.colour.lightness import lightness_table
-from kinemacolor.models.api import Colorizer, Guide, HintSpot, ModelSpec, ModelState, Proposal, StepResult
+from kinemacolor.models.api import (
+    Colorizer,
+    Guide,
+    HintSpot,
+    ModelSpec,
+    ModelState,
+    Opening,
+    Proposal,
+    StepResult,
+    finish,
+)
 from kinemacolor.models.registry import describe_model, list_models, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
+from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.server.guided_shots import GuidedShot, guided_shot_at
 from kinemacolor.server.open_request import ClipSettings
+from kinemacolor.server.shot_starts import ShotStarts
 from kinemacolor.wire.codec import decode_luma, encode_ab
 from kinemacolor.wire.frame import AB_STEPS_PER_UNIT, FrameNumber, Geometry, GuideFrame
 from kinemacolor.wire.shots import is_cut
 
 _AB_LIMIT = 32767
+_CODE_CHARS = 12
+"""Of the hash of the code in a device class, which people read, too."""
+_STARTS_BYTES = 256 << 20
+"""Device memory for starts of shots that may be wanted again: 450 pictures at 448 x 256."""
 
 
 class NonFiniteColorError(Exception):
@@ -47,6 +63,8 @@ class ClipSetup:
     """(65536,) L* by luma code."""
     want_confidence: bool
     guided_shots: tuple[GuidedShot, ...] = ()
+    transfer: Transfer = Transfer.SRGB
+    """What `lightness` is the table of."""
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -91,11 +109,13 @@ class Engine:
             torch.set_num_threads(config.threads)
         _make_deterministic(self._device)
         self._dtype = config.dtype
+        self._code = code_sha256()[:_CODE_CHARS]
         # Batches gain nothing on a CPU (measured): its self-test is one picture.
         self._max_batch = config.max_batch if self._device.type == "cuda" else 1
         self._models: dict[str, Colorizer] = {}
         self._variants: dict[tuple[str, int], Colorizer] = {}
         self._tables: dict[Transfer, NDArray[np.float32]] = {}
+        self._starts = ShotStarts(_STARTS_BYTES)
         self._batch_sizes: dict[tuple[Colorizer, tuple[int, int]], tuple[int, ...]] = {}
 
     @property
@@ -154,7 +174,8 @@ class Engine:
         dtype = str(model.dtype).removeprefix("torch.")
         threads = torch.get_num_threads() if self._device.type == "cpu" else 0
         batches = f"batch<={self._max_batch}"
-        return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}"
+        code = f"code={self._code}"
+        return f"{self.device_name}|{dtype}|threads={threads}|eager|torch={torch.__version__}|{batches}|{code}"
 
     def setup(self, settings: ClipSettings) -> ClipSetup:
         """Everything a clip needs before its first frame; loads the model and runs the self-test of this geometry.
@@ -163,7 +184,7 @@ class Engine:
 
         Raises:
             ModelError: as `model`.
-            UnsupportedError: the model takes no guides of that kind, or has no such variant.
+            UnsupportedError: the model takes no guides of that kind, has no such variant, or no confidence.
         """
         _refuse_unsupported(self.model(settings.model).spec, settings)
         setup = ClipSetup(
@@ -172,6 +193,7 @@ class Engine:
             lightness=self._tables.setdefault(settings.transfer, lightness_table(settings.transfer)),
             want_confidence=settings.want_confidence,
             guided_shots=settings.guided_shots,
+            transfer=settings.transfer,
         )
         self.batch_sizes(setup)
         return setup
@@ -204,13 +226,29 @@ class Engine:
             NonFiniteColorError: the result is no colour.
         """
         started = time.perf_counter_ns()
-        before = state if state is not None else setup.model.init_state(self._guides_at(setup, number))
+        before = state if state is not None else finish(self.opening(setup, number))
         result = setup.model.step(before, timed.proposal)
         height, width = setup.geometry.height_px, setup.geometry.width_px
         ab = _quantise(result.ab[:, :height, :width])
         confidence = _confidence_bytes(result, timed.proposal, setup) if setup.want_confidence else b""
         took_us = (time.perf_counter_ns() - started) // 1000
         return result.state, Chroma(encode_ab(ab), confidence, timed.queue_us, timed.network_us, took_us)
+
+    def opening(self, setup: ClipSetup, number: FrameNumber) -> Opening:
+        """The start of the shot that frame `number` is in, with its guides; at once if it was made not long ago."""
+        shot = guided_shot_at(setup.guided_shots, number)
+        if shot is None:
+            return setup.model.init_state()
+        key = (setup.model, setup.transfer, shot.guide_hash)
+        start = self._starts.get(key)
+        if start is None:
+            start = yield from setup.model.opening(self._guides_at(setup, number))
+            self._starts.put(key, start)
+        return start
+
+    def restore(self, setup: ClipSetup, number: FrameNumber, tensors: Mapping[str, torch.Tensor]) -> ModelState:
+        """A state of the shot that frame `number` is in, of what `ModelState.tensors` gave."""
+        return setup.model.restore_state(tensors, finish(self.opening(setup, number)))
 
     def _guides_at(self, setup: ClipSetup, number: FrameNumber) -> tuple[Guide, ...]:
         shot = guided_shot_at(setup.guided_shots, number)
@@ -223,6 +261,8 @@ def _refuse_unsupported(spec: ModelSpec, settings: ClipSettings) -> None:
         raise UnsupportedError(f"model {spec.name} takes no references")
     if not spec.takes_hints and any(guide.hints for guide in guides):
         raise UnsupportedError(f"model {spec.name} takes no hints")
+    if settings.want_confidence and not spec.has_confidence:
+        raise UnsupportedError(f"model {spec.name} does not say how sure it is")
     if settings.variant > spec.variants:
         raise UnsupportedError(
             f"model {spec.name}: expected a variant of 1 to {spec.variants}, found {settings.variant}"

@@ -126,7 +126,7 @@ class ClipHub:
         request = self._with_model_named(request)
         self._refuse_if_draining()
         setup, identity = await self._prepare(request)
-        restored = await self._find_restored(request, setup, identity)
+        restored = await self._find_restored(request, identity)
         self._refuse_if_draining()  # it may have begun meanwhile
         clip = self._clips.get(request.clip_key)
         if clip is not None and clip.request.settings != request.settings:
@@ -188,9 +188,7 @@ class ClipHub:
             guided_shots=settings.guided_shots,
         )
 
-    async def _find_restored(
-        self, request: OpenRequest, setup: ClipSetup, identity: SnapshotClip
-    ) -> ev.Restored | None:
+    async def _find_restored(self, request: OpenRequest, identity: SnapshotClip) -> ev.Restored | None:
         """The last snapshot within the client's reach, unless a state in memory is at least as good."""
         clip = self._clips.get(request.clip_key)
         last = FrameNumber(request.first_frame - 1)
@@ -199,7 +197,7 @@ class ClipHub:
             return None
         while True:
             earliest = request.earliest_frame if kept is None else FrameNumber(kept + 2)
-            search = self._snapshots.find(identity, earliest, request.first_frame, setup.model.restore_state)
+            search = self._snapshots.find(identity, earliest, request.first_frame)
             found = await asyncio.wrap_future(search)
             if found is None:
                 return None
@@ -386,8 +384,7 @@ class ClipHub:
         if self._snapshots is None:
             reply(ev.SnapshotFound(instruction.generation, None))
             return
-        restore = clip.setup.model.restore_state
-        search = self._snapshots.find(clip.identity, instruction.lowest, instruction.highest, restore)
+        search = self._snapshots.find(clip.identity, instruction.lowest, instruction.highest)
 
         def tell(done: "Future[Found | None]") -> None:
             found = None if done.cancelled() or done.exception() else done.result()

@@ -148,11 +148,16 @@ class ColorizeService:
 
     async def _guides_of(self, opening: OpenRequest, context: Context) -> list[GuideFrame]:
         guides: list[GuideFrame] = []
+        hints = 0
         while len(guides) < opening.guide_count:
             data = await self._next_in_time(context)
             if data is _EOF:
                 raise WireError(ErrorReason.OUT_OF_ORDER, f"the stream ended before guide {len(guides) + 1}")
             guides.append(check_guide(codec.parse_request(data), opening, guides[-1] if guides else None))
+            hints += len(guides[-1].hints)
+            if hints > limits.MAX_CLIP_HINTS:
+                text = f"at most {limits.MAX_CLIP_HINTS} hints in all guides, found {hints} up to guide {len(guides)}"
+                raise WireError(ErrorReason.BAD_FIELD, text)
         return guides
 
     async def _next_in_time(self, context: Context) -> Any:

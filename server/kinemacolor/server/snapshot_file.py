@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinemacolor.wire.frame import FrameNumber
 
-FORMAT = "kinemacolor snapshot 1"
+FORMAT = "kinemacolor snapshot 2"
 MAX_FILE_BYTES = 64 << 20
 """Far above any state; a file that lies about its size must not fill the memory."""
 

@@ -14,18 +14,17 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Self, cast
 
-from torch import Tensor
-
 from kinemacolor.models.api import ModelState
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.events import Restored, SaveSnapshot
+from kinemacolor.server.saved_state import SavedState
 from kinemacolor.server.snapshot_file import (
     MAX_FILE_BYTES,
     SnapshotContent,
@@ -57,8 +56,6 @@ _MAX_PENDING_STARTS = 256
 _FLUSH_SECONDS = 5.0
 """How long a server that stops waits for its disk."""
 _KNOWN_SHOTS = 1024
-
-RestoreState = Callable[[Mapping[str, Tensor]], ModelState]
 
 
 class SnapshotClip:
@@ -219,11 +216,9 @@ class SnapshotStore:
             files = self._files(clip)
             self._apply(clip.name, files, seen(files.snapshots, number, shot_start))
 
-    def find(
-        self, clip: SnapshotClip, lowest: FrameNumber, highest: FrameNumber, restore: RestoreState
-    ) -> "Future[Found | None]":
-        """The last good snapshot to go on from at a frame from `lowest` to `highest`."""
-        return self._reader.submit(self._find, clip, lowest, highest, restore)
+    def find(self, clip: SnapshotClip, lowest: FrameNumber, highest: FrameNumber) -> "Future[Found | None]":
+        """The last good snapshot to go on from at a frame from `lowest` to `highest`; its state is a `SavedState`."""
+        return self._reader.submit(self._find, clip, lowest, highest)
 
     def drop(self, key: ClipKey) -> None:
         """Forget a clip, whatever its settings, also what is still to be written of it."""
@@ -311,7 +306,7 @@ class SnapshotStore:
         data = encode(clip.header(instruction.next_frame, instruction.shot_start), _content(instruction))
         if len(data) > MAX_FILE_BYTES:
             # It would be refused when it is needed, so it must not be promised.
-            self._complain(f"a state with its guides takes more than {MAX_FILE_BYTES >> 20} MiB")
+            self._complain(f"a state takes more than {MAX_FILE_BYTES >> 20} MiB")
             return
         stored = Stored(
             instruction.next_frame,
@@ -369,9 +364,7 @@ class SnapshotStore:
 
     # ---- the reader ----
 
-    def _find(
-        self, clip: SnapshotClip, lowest: FrameNumber, highest: FrameNumber, restore: RestoreState
-    ) -> Found | None:
+    def _find(self, clip: SnapshotClip, lowest: FrameNumber, highest: FrameNumber) -> Found | None:
         while True:
             with self._lock:
                 files = self._files(clip)
@@ -382,7 +375,7 @@ class SnapshotStore:
             if stored is None:
                 return None
             try:
-                return Found(self._load(clip, stored, restore), files)
+                return Found(self._load(clip, stored), files)
             except (SnapshotRefusedError, OSError) as error:
                 self._refuse(clip, files, stored, error)
 
@@ -400,14 +393,14 @@ class SnapshotStore:
         last = max(fitting, key=lambda instruction: (instruction.next_frame, instruction.shot_start))
         return Restored(last.next_frame, last.shot_start, last.state, last.luma)
 
-    def _load(self, clip: SnapshotClip, stored: Stored, restore: RestoreState) -> Restored:
+    def _load(self, clip: SnapshotClip, stored: Stored) -> Restored:
         data = self._folder.read(clip.name, stored)
         if len(data) > MAX_FILE_BYTES:
             raise SnapshotRefusedError(f"it is larger than {MAX_FILE_BYTES} bytes")
         content = decode(data, clip.header(stored.next_frame, stored.shot_start))
         if stored.is_empty:
             return Restored(stored.next_frame, stored.shot_start)
-        return Restored(stored.next_frame, stored.shot_start, restore(content.tensors), content.luma)
+        return Restored(stored.next_frame, stored.shot_start, SavedState(content.tensors), content.luma)
 
     def _refuse(self, clip: SnapshotClip, files: _Files, stored: Stored, error: Exception) -> None:
         """Said once: the file goes, and its frames are computed again."""

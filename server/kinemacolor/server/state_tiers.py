@@ -65,8 +65,13 @@ class KeptState:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of device memory that it holds now."""
+        """Bytes of device memory that it holds now, without what it shares with the other states of its shot."""
         return self._tiers.device_bytes_of(self.number)
+
+    @property
+    def is_on_device(self) -> bool:
+        """True: it is there without being restored."""
+        return self._tiers.is_on_device(self.number)
 
     def tensors(self) -> dict[str, Tensor]:
         """As of the state, from wherever it is; it stays there."""
@@ -117,7 +122,7 @@ class StateTiers:
         with self._lock:
             self._forget_gone()
             number = next(self._numbers)
-            self._put(number, _Place(restore, state.nbytes, Tier.DEVICE, state=state))
+            self._put(number, _Place(restore, _own_bytes(state), Tier.DEVICE, state=state))
             self._make_room(Tier.DEVICE, spare=number)
         kept = KeptState(self, number)
         weakref.finalize(kept, self._drop, number).atexit = False
@@ -133,24 +138,28 @@ class StateTiers:
             self._forget_gone()
             number = kept.number
             place = self._places[self._tier_of[number]][number]
-            if place.tier is not Tier.DEVICE:
-                state = place.restore(_tensors(place))
+        # Not under the lock, for it may take long, and others only want to know a size. `kept` keeps the place.
+        state = place.restore(_tensors(place)) if place.state is None else place.state
+        with self._lock:
+            if place.state is None:
                 self._take(number)
                 _remove(place)
-                place = _Place(place.restore, place.size, Tier.DEVICE, state=state)
-                self._put(number, place)
+                self._put(number, _Place(place.restore, place.size, Tier.DEVICE, state=state))
                 self.moved_up += 1
             self._places[Tier.DEVICE].move_to_end(number)
             self._make_room(Tier.DEVICE, spare=number)
-            if place.state is None:
-                raise RuntimeError("a state on the device is not there")
-            return place.state
+        return state
 
     def device_bytes_of(self, number: int) -> int:
         """Bytes of device memory that a state holds now."""
         with self._lock:
             place = self._places[Tier.DEVICE].get(number)
             return 0 if place is None else place.size
+
+    def is_on_device(self, number: int) -> bool:
+        """Whether a state is in the first tier now."""
+        with self._lock:
+            return number in self._places[Tier.DEVICE]
 
     def tensors_of(self, number: int) -> Mapping[str, Tensor]:
         """The tensors of a state, wherever it is."""
@@ -234,6 +243,11 @@ def _tensors(place: _Place) -> Mapping[str, Tensor]:
     if place.file is None:
         raise RuntimeError("a state is nowhere")
     return load_safetensors(place.file.read_bytes())
+
+
+def _own_bytes(state: ModelState) -> int:
+    """Without what it shares with the other states of its shot, which does not go away with it."""
+    return sum(tensor.nbytes for tensor in state.tensors().values())
 
 
 def _remove(place: _Place) -> None:

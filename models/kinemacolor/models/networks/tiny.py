@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.models.api import Guide, ModelSpec, Proposal, StepResult, check_variant
+from kinemacolor.models.api import Guide, ModelSpec, Opening, Proposal, StepResult, check_variant
 from kinemacolor.models.api import ModelState as AnyState
 from kinemacolor.models.checkpoint import sha256_of_parameters
 
@@ -40,12 +40,11 @@ class TinyState:
     @property
     def nbytes(self) -> int:
         """Bytes of device memory that the state holds."""
-        return sum(tensor.nbytes for tensor in self.tensors().values())
+        return sum(tensor.nbytes for tensor in (self.memory, self.guide) if tensor is not None)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as named tensors, for a snapshot."""
-        named = {"memory": self.memory, "guide": self.guide}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
+        """The state as named tensors, for a snapshot, without what guides say."""
+        return {} if self.memory is None else {"memory": self.memory}
 
 
 class TinyColorizer:
@@ -117,6 +116,11 @@ class TinyColorizer:
             said = _lay(_guide_cells(guide), over=said)
         return TinyState(guide=said)
 
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        """See `Colorizer`."""
+        yield from ()
+        return self.init_state(guides)
+
     @torch.no_grad()
     def step(self, state: AnyState, proposal: Proposal) -> StepResult:
         """Mix the frame with the memory; pure.
@@ -139,9 +143,16 @@ class TinyColorizer:
             cells = torch.where(state.guide[2:] > 0, state.guide[:2], cells)
         return StepResult(state=replace(state, memory=memory), ab=_enlarge(cells.unsqueeze(0))[0])
 
-    def restore_state(self, tensors: Mapping[str, Tensor]) -> TinyState:
-        """The state that `TinyState.tensors` gave."""
-        return TinyState(**{name: tensor.to(self._device) for name, tensor in tensors.items()})
+    def restore_state(self, tensors: Mapping[str, Tensor], start: AnyState | None = None) -> TinyState:
+        """See `Colorizer`.
+
+        Raises:
+            TypeError: The start is another network's.
+        """
+        if start is not None and not isinstance(start, TinyState):
+            raise TypeError(f"expected a TinyState, found {type(start).__name__}")
+        said = None if start is None else start.guide
+        return TinyState(**{name: tensor.to(self._device) for name, tensor in tensors.items()}, guide=said)
 
 
 def _guide_cells(guide: Guide) -> Tensor:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from kinemacolor.client.address import ServerAddress
@@ -106,15 +107,22 @@ class Server:
         return known
 
     def open_clip(self, request: OpenRequest) -> ClipStream:
-        """Open a clip, and learn who answers now.
+        """Open a clip, and learn who answers now. A confidence is asked for only if the model has one.
 
         Raises:
+            EffectError: The server has no such model.
             UsageError: The model does not take its guides, or does not have its variant.
             ClientError: It cannot be opened now.
         """
         if request.guides or request.variant > 1:
             self._refuse_unable(request)
-        stream = self.connection.open_clip(request)
+        if request.want_confidence and not self.model(request.model, 0.0).has_confidence:
+            request = replace(request, want_confidence=False)
+        try:
+            stream = self.connection.open_clip(request)
+        except ClientError:
+            self._forget_model(request.model)
+            raise
         with self._lock:
             self._identities[request.model] = identity_of(stream.info)
         return stream
@@ -123,9 +131,13 @@ class Server:
         try:
             refuse_unable(self.model(request.model, 0.0), request.guides, request.variant)
         except UsageError:
-            with self._lock:
-                self._models.pop(request.model, None)  # another server may stand there the next time
+            self._forget_model(request.model)
             raise
+
+    def _forget_model(self, name: str) -> None:
+        """Another server may stand there the next time."""
+        with self._lock:
+            self._models.pop(name, None)
 
     def recover(self, error: ClientError, patience: float) -> None:
         """Wait before the next try.
