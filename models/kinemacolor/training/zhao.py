@@ -21,7 +21,8 @@ from kinemacolor.models.checkpoint import save_weights
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import read_weights
 from kinemacolor.models.networks.eccv16 import Eccv16
-from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT, zhao_like
+from kinemacolor.models.networks.sizes import zhao_like
+from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT
 from kinemacolor.models.official import official_network
 from kinemacolor.training.data import read_data
 from kinemacolor.training.eccv16_trainer import fold_temperature

@@ -7,15 +7,13 @@ channels each, two 3 x 3 convolutions to 256, a 1 x 1 to the classes, and no bat
 Classes are never fed back: they help colour by what the trunk learns for them, and at inference they can be left out.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.zhang_layers import lightness_unit
 
-__all__ = ["VOC_CLASS_COUNT", "Zhao", "zhao_like"]
+__all__ = ["VOC_CLASS_COUNT", "Zhao"]
 
 VOC_CLASS_COUNT = 21
 """Of PASCAL VOC, background among them."""
@@ -82,10 +80,3 @@ class Zhao(Eccv16):
 
 def _enlarge(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1), nn.ReLU())
-
-
-def zhao_like(tensors: Mapping[str, Tensor]) -> Zhao:
-    """The network of the width and the classes that a file has; the paper's where it does not say."""
-    first, last = tensors.get("model1.0.weight"), tensors.get("segment9.4.weight")
-    width = 64 if first is None else max(1, len(first))
-    return Zhao(width, VOC_CLASS_COUNT if last is None else max(1, len(last)))
