@@ -14,12 +14,25 @@ from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT, Zhao
 
-__all__ = ["eccv16_reduced", "favc_reduced", "favc_refine_reduced", "zhao_like", "zhao_of_paper", "zhao_reduced"]
+__all__ = [
+    "eccv16_like",
+    "eccv16_reduced",
+    "favc_reduced",
+    "favc_refine_reduced",
+    "zhao_like",
+    "zhao_of_paper",
+    "zhao_reduced",
+]
 
 _ZHANG_FIRST, _ZHANG_WIDTH, _ZHANG_USUAL = "model1.0.weight", 64, 16
 _FAVC_FIRST, _FAVC_WIDTH, _FAVC_USUAL = "conv1_1.weight", 32, 12
 _MOST_CHANNELS = 1 << 16
 """A shape in a file may be any number: what is larger is not laid out, and refused by its shape."""
+
+
+def eccv16_like(tensors: Mapping[str, Tensor]) -> Eccv16:
+    """Of the file's width, whatever it is; the paper's where it does not say."""
+    return Eccv16(_first_axis(tensors, _ZHANG_FIRST, _ZHANG_WIDTH))
 
 
 def eccv16_reduced(tensors: Mapping[str, Tensor]) -> Eccv16:
