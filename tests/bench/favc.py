@@ -8,6 +8,7 @@ variants are apart.
 import argparse
 import itertools
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -49,13 +50,19 @@ def main() -> None:
             planes = [ab for key, ab in colours.items() if key[0] == how]
             pairs = itertools.combinations(planes, 2)
             found.append(float(torch.stack([(one - other).norm(dim=1).mean() for one, other in pairs]).mean()))
-        sys.stderr.write(f"{path}\n")
-    sys.stdout.write("variant, " + ", ".join(_COLUMNS) + "\n")
+        sys.stderr.write(f"{path}, so far:\n{_table(figures, apart)}")
+    sys.stdout.write(_table(figures, apart))
+
+
+def _table(figures: Mapping[tuple[str, int], Sequence[Figures]], apart: Mapping[str, Sequence[float]]) -> str:
+    """Of the clips measured so far."""
+    lines = ["variant, " + ", ".join(_COLUMNS)]
     for (how, variant), found in sorted(figures.items(), key=lambda item: (item[0][1], item[0][0])):
         mean = asdict(mean_figures(found))
-        sys.stdout.write(f"{variant} {how}: " + ", ".join(f"{mean[name]:.3f}" for name in _COLUMNS) + "\n")
+        lines.append(f"{variant} {how}: " + ", ".join(f"{mean[name]:.3f}" for name in _COLUMNS))
     for how, distances in apart.items():
-        sys.stdout.write(f"mean distance of two variants, {how}: {sum(distances) / len(distances):.2f} ab\n")
+        lines.append(f"mean distance of two variants, {how}: {sum(distances) / len(distances):.2f} ab")
+    return "\n".join(lines) + "\n"
 
 
 @torch.no_grad()
