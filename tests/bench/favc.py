@@ -1,14 +1,14 @@
 """What the refinement of a reduced `favc` does: `python tests/bench/favc.py FOLDER CLIPS [--frames N] [--clips N]`.
 
-FOLDER has what `python -m kinemacolor.training.favc --export` wrote; CLIPS is a folder of clips with known colours;
-KINEMACOLOR_DATA names the data with the encoder. Printed: figures of each variant, each frame alone and refined, means
-over the clips, and how far the variants are apart.
+FOLDER has what `python -m kinemacolor.training.favc --export` wrote of both stages; CLIPS is a folder of clips with
+known colours. Printed: figures of each variant, each frame alone and refined, means over the clips, and how far the
+variants are apart.
 """
 
 import argparse
 import itertools
-import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from torch import Tensor
 
 from kinemacolor.evaluation.material import find_clips, read_truth
 from kinemacolor.evaluation.measure import Figures, mean_figures, measure_ab
+from kinemacolor.models import load_network
 from kinemacolor.models.api import Proposal
 from kinemacolor.models.favc_frames import FavcFrames, picture_ab
-from kinemacolor.models.networks.favc import VARIANTS
-from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.networks.favc import VARIANTS, FavcPainter, FavcRefine
+from kinemacolor.models.networks.mobile_trunk import TRUNK_MULTIPLE
 from kinemacolor.models.refining import RefineSteadying
 from kinemacolor.models.spatial import crop, pad_to_multiple
-from kinemacolor.training.favc_reduced import load_reduced_frames, load_reduced_refinement
-from kinemacolor.training.recipe import read_recipe
 
+_CPU = torch.device("cpu")
 _COLUMNS = ("ciede2000", "colourfulness", "cdc_e3", "warp_error_rgb_e3", "warp_error_e3")
 
 
@@ -38,8 +38,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=14)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    frames, _ = load_reduced_frames(arguments.folder, _encoder())
-    refinement, _ = load_reduced_refinement(arguments.folder)
+    frames, refinement = _load(arguments.folder)
     figures: dict[tuple[str, int], list[Figures]] = {}
     apart: dict[str, list[float]] = {"alone": [], "refined": []}
     for path in find_clips(arguments.clips_folder)[: arguments.clips]:
@@ -51,13 +50,19 @@ def main() -> None:
             planes = [ab for key, ab in colours.items() if key[0] == how]
             pairs = itertools.combinations(planes, 2)
             found.append(float(torch.stack([(one - other).norm(dim=1).mean() for one, other in pairs]).mean()))
-        sys.stderr.write(f"{path}\n")
-    sys.stdout.write("variant, " + ", ".join(_COLUMNS) + "\n")
+        sys.stderr.write(f"{path}, so far:\n{_table(figures, apart)}")
+    sys.stdout.write(_table(figures, apart))
+
+
+def _table(figures: Mapping[tuple[str, int], Sequence[Figures]], apart: Mapping[str, Sequence[float]]) -> str:
+    """Of the clips measured so far."""
+    lines = ["variant, " + ", ".join(_COLUMNS)]
     for (how, variant), found in sorted(figures.items(), key=lambda item: (item[0][1], item[0][0])):
         mean = asdict(mean_figures(found))
-        sys.stdout.write(f"{variant} {how}: " + ", ".join(f"{mean[name]:.3f}" for name in _COLUMNS) + "\n")
+        lines.append(f"{variant} {how}: " + ", ".join(f"{mean[name]:.3f}" for name in _COLUMNS))
     for how, distances in apart.items():
-        sys.stdout.write(f"mean distance of two variants, {how}: {sum(distances) / len(distances):.2f} ab\n")
+        lines.append(f"mean distance of two variants, {how}: {sum(distances) / len(distances):.2f} ab")
+    return "\n".join(lines) + "\n"
 
 
 @torch.no_grad()
@@ -77,14 +82,12 @@ def _coloured(frames: FavcFrames, refinement: RefineSteadying, lightness: Tensor
     return {key: crop(torch.stack(planes), padding) for key, planes in found.items()}
 
 
-def _encoder() -> MobileNetV2Encoder:
-    source = read_recipe("kinema").encoder
-    if source is None:
-        raise SystemExit("expected a recipe with an encoder, found none")
-    encoder = MobileNetV2Encoder()
-    path = Path(os.environ["KINEMACOLOR_DATA"]) / source.file
-    encoder.load_dequantised(torch.load(path, weights_only=True)["state"])
-    return encoder
+def _load(folder: Path) -> tuple[FavcFrames, RefineSteadying]:
+    painter = load_network("favc-reduced", folder / "favc-reduced.safetensors")
+    refinement = load_network("favc-refine-reduced", folder / "favc-refine-reduced.safetensors")
+    if not isinstance(painter, FavcPainter) or not isinstance(refinement, FavcRefine):
+        raise TypeError("expected the networks of favc, found others")
+    return FavcFrames.on(_CPU, painter, TRUNK_MULTIPLE), RefineSteadying(refinement, _CPU)
 
 
 if __name__ == "__main__":

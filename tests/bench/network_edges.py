@@ -1,4 +1,4 @@
-"""A network's own colours enlarged: `KINEMACOLOR_DATA=... python tests/bench/network_edges.py zhao FILE [PHOTOS]`.
+"""A network's own colours enlarged: `KINEMACOLOR_DATA=... python tests/bench/network_edges.py NAME FILE [PHOTOS]`.
 
 `eccv16` and `zhao` answer at a quarter of the size at which they look. Their colours for the photographs of dev_eval
 are brought to full size beside the luma, as `--upsampling` of `render` does it, and bilinear. Printed are the RMS

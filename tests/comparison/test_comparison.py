@@ -12,10 +12,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
 from made_clips import grey_of, moving, toned, write_film, write_frames
+from safetensors.torch import save_file
 
 from kinemacolor.cli.main import main
 from kinemacolor.comparison.colouring import colour_clip
@@ -37,7 +39,10 @@ from kinemacolor.evaluation.measure import TruthlessFigures
 from kinemacolor.evaluation.pictures import Clip
 from kinemacolor.evaluation.rows import colorize
 from kinemacolor.models.kinema_colorizer import LOOKS_PX
+from kinemacolor.models.library import import_weights
+from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.kinema import KinemaNet
+from kinemacolor.models.networks.sizes import favc_reduced, favc_refine_reduced
 from kinemacolor.models.networks.tiny import TinyColorizer
 from kinemacolor.models.registry import load_families, load_model
 
@@ -72,9 +77,26 @@ def test_what_there_is_is_taken_if_nothing_is_said():
     assert not any(title.startswith(("eccv16", "tiny")) for title in titles(None, None))
 
 
+def test_a_network_with_a_refinement_of_its_own_is_taken_with_it_and_with_the_others():
+    with_all = [f"favc-reduced+{temporal}" for temporal in ("none", "lai", "memory", "refine")]
+    assert titles(["favc-reduced"], None) == with_all
+    assert titles(["favc-reduced", "kinema"], ["none"]) == ["favc-reduced+none", "kinema+none"]
+    assert titles(["favc-reduced+refine"], None) == ["favc-reduced+refine"]
+    assert combine(["favc-reduced+refine"], None)[0].spec.name == "favc-reduced"
+
+
+def test_its_weights_are_enough_to_be_taken_if_nothing_is_said(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))
+    for name, network in (("favc-reduced", favc_reduced({})), ("favc-refine-reduced", favc_refine_reduced({}))):
+        save_file({key: value.contiguous() for key, value in network.state_dict().items()}, tmp_path / name)
+        import_weights(name, tmp_path / name)
+    assert "favc-reduced+refine" in titles(None, None)
+
+
 @pytest.mark.parametrize(
     ("frames", "temporals", "message"),
     [
+        (["kinema"], ["refine"], "there is no combination kinema+refine; of kinema there are: kinema+none, kinema+lai"),
         (["kinema"], ["sepia"], "no temporal network 'sepia'; there are: none, lai, memory"),
         (["kinema+sepia"], None, "there is no combination kinema+sepia; of kinema there are: kinema+none"),
         (["tiny+memory"], None, "there is no combination tiny+memory; of tiny there are: tiny"),
@@ -250,6 +272,24 @@ def test_one_small_grey_frame_is_enough(tmp_path, capsys):
     assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "out") == 0
     assert "1 clip with no known colours, 1 frame;" in capsys.readouterr().out
     assert (tmp_path / "out" / "videos" / "a.mp4").is_file()
+
+
+def test_weights_of_reduced_size_are_labelled_as_trained_here(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))
+    save_file(Eccv16(width=4).state_dict(), tmp_path / "eccv16.safetensors")
+    import_weights("eccv16-reduced", tmp_path / "eccv16.safetensors")
+    write_frames(tmp_path / "in" / "a", moving(1, 2, width=192))
+    assert compare(tmp_path / "in", "--models", "eccv16-reduced+none,tiny", "--out", tmp_path / "out") == 0
+    sheet = cv2.imread(str(tmp_path / "out" / "sheets" / "a.png"))[:, :, ::-1]
+    height = len(sheet) // 4  # grey, both and the truth
+    for row, text in enumerate(("grey", "eccv16-reduced+none (trained here)", "tiny", "truth")):
+        strip = sheet[row * height : row * height + LABEL_HEIGHT_PX, :192]
+        assert np.array_equal(strip, label(f"{text}, frame 0", 192)), text
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<strong>eccv16-reduced</strong>: the networks of the papers at a reduced size" in page
+    assert "made by training here and not by the authors" in page
+    assert compare(tmp_path / "in", "--models", "tiny", "--out", tmp_path / "plain") == 0
+    assert "reduced" not in (tmp_path / "plain" / "index.html").read_text()
 
 
 def test_a_video_that_is_too_large_for_the_page_is_made_smaller(tmp_path):

@@ -25,7 +25,7 @@ from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files import load
 from kinemacolor.models.files.load import is_web_page, load_network, read_weights
 from kinemacolor.models.files.torch_file import read_tensors
-from kinemacolor.models.networks.zhao import zhao_like
+from kinemacolor.models.networks.sizes import zhao_like
 from kinemacolor.models.official import OfficialNetwork, official_network
 
 _SHARE = 1 << 20

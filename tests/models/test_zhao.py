@@ -1,21 +1,23 @@
-"""The network that names pixels, and its weights of any width as a model."""
+"""The network that names pixels, and its weights as a model; those of reduced width are in `test_reduced`."""
 
 import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from kinemacolor.models import library, load_network
+from kinemacolor.models import load_network, official
 from kinemacolor.models.command import main
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.library import FOLDER_VARIABLE
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.siggraph17 import Siggraph17
-from kinemacolor.models.networks.zhao import Zhao, zhao_like
+from kinemacolor.models.networks.sizes import zhao_like
+from kinemacolor.models.networks.zhao import Zhao
 from kinemacolor.models.official import official_network
 from kinemacolor.models.registry import describe_model, load_model
 
@@ -56,24 +58,10 @@ def test_a_file_says_its_width_and_classes() -> None:
     assert found.segment9[-1].weight.shape[0] == 182
 
 
-@pytest.fixture
-def narrow(tmp_path: Path) -> Path:
-    torch.manual_seed(2)
-    path = tmp_path / "zhao.safetensors"
-    save_file(Zhao(width=4).state_dict(), path)
-    return path
-
-
-def test_weights_of_any_width_load(narrow: Path) -> None:
-    net = load_network("zhao", narrow)
-    assert not net.training
-    assert all(torch.equal(value, net.state_dict()[key]) for key, value in load_file(narrow).items())
-
-
 def test_another_network_s_file_is_named(tmp_path: Path) -> None:
     for name, net, message in (
-        ("zhao", Eccv16(width=4), "expected the weights of zhao, found 12 missing"),
-        ("siggraph17", Zhao(width=4), "found those of zhao"),
+        ("zhao", Eccv16(), "found those of eccv16"),
+        ("siggraph17", Zhao(), "found those of zhao"),
         ("zhao", Siggraph17(), "found those of siggraph17"),
     ):
         save_file(net.state_dict(), tmp_path / "other.safetensors")
@@ -85,32 +73,43 @@ def test_a_layer_of_another_width_is_refused(tmp_path: Path) -> None:
     state = Zhao(width=4).state_dict() | {"model2.0.bias": torch.zeros(9)}
     save_file(state, tmp_path / "wrong.safetensors")
     with pytest.raises(CheckpointError, match=re.escape("model2.0.bias of shape (9,) instead of (8,)")):
-        load_network("zhao", tmp_path / "wrong.safetensors")
+        load_network("zhao-reduced", tmp_path / "wrong.safetensors")
 
 
-def test_imported_weights_say_how_small_they_are(
-    narrow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's width is 4."""
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
-    assert describe_model("zhao").weights_sha256 == ""
+    paper = replace(
+        official_network("zhao"),
+        make=partial(Zhao, width=4),
+        like=lambda tensors: Zhao(4, len(tensors["segment9.4.weight"]) if tensors else 21),
+    )
+    monkeypatch.setattr(official, "OFFICIAL", MappingProxyType({**official.OFFICIAL, "zhao": paper}))
+
+
+def imported(folder: Path, classes: int) -> None:
+    save_file(Zhao(4, classes).state_dict(), folder / "zhao.safetensors")
+    assert main(["import", "zhao", "--from", str(folder / "zhao.safetensors")]) == 0
+
+
+@pytest.mark.usefixtures("narrow")
+def test_weights_of_the_paper_s_size_are_the_user_s_and_need_no_remark(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["get", "zhao"]) == 1
     assert "its authors gave no file" in capsys.readouterr().err
-    assert main(["import", "zhao", "--from", str(narrow)]) == 0
-    small = f"{sum(parameter.numel() for parameter in Zhao(width=4).parameters()):,} parameters"
-    assert f"weights that a user has trained, {small}, the paper's has 36,862,592" in capsys.readouterr().out
-    spec = describe_model("zhao+memory")
-    assert small in describe_model("zhao").description
-    assert spec.weights_sha256
-    assert small in spec.terms, "wherever terms are told"
+    imported(tmp_path, 21)
+    assert "(weights that a user has trained)" in capsys.readouterr().out
+    assert "parameters" not in describe_model("zhao").description
     model = load_model("zhao")
     assert model.propose(torch.full((1, 1, 16, 24), 50.0))[0].ab.shape == (2, 16, 24)
 
 
-def test_weights_of_full_width_need_no_remark(
-    narrow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "models"))
-    paper = replace(official_network("zhao"), make=partial(Zhao, width=4))
-    monkeypatch.setattr(library, "official_network", lambda name: paper)
-    assert main(["import", "zhao", "--from", str(narrow)]) == 0
-    assert "parameters" not in capsys.readouterr().out + describe_model("zhao").description
+@pytest.mark.usefixtures("narrow")
+def test_weights_with_other_classes_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    imported(tmp_path, 182)
+    count = f"{sum(parameter.numel() for parameter in Zhao(4, 182).parameters()):,} parameters, the paper's has "
+    assert f"weights that a user has trained, {count}" in capsys.readouterr().out
+    assert count in describe_model("zhao").description
+    assert count in describe_model("zhao+memory").terms

@@ -1,7 +1,9 @@
 """The training of `favc` at reduced size: what its losses ask for, where it begins, what a run leaves."""
 
+import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinemacolor.models.checkpoint import load_weights
-from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models import load_network
+from kinemacolor.models.command import main as models_command
 from kinemacolor.models.networks.favc import FavcColour, FavcPainter, FavcRefine
 from kinemacolor.models.networks.favc_refinement import refinement_input
+from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.registry import load_model
 from kinemacolor.models.selftest import sample_lightness
+from kinemacolor.training import favc
 from kinemacolor.training.favc import main
 from kinemacolor.training.favc_loss import (
     ColourLoss,
@@ -27,12 +32,11 @@ from kinemacolor.training.favc_loss import (
     refine_loss,
     self_regularisation,
 )
-from kinemacolor.training.favc_reduced import load_reduced
 from kinemacolor.training.favc_refine_trainer import FavcRefineTrainer, RefineRecipe
 from kinemacolor.training.favc_start import begin_as_grey, begin_as_mean
 from kinemacolor.training.favc_trainer import ColourRecipe, FavcColourTrainer
-from kinemacolor.training.favc_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.training.motion import MotionSettings
+from kinemacolor.training.recipe import EncoderSource, read_recipe
 
 SIDE = 32
 MOTION = MotionSettings(frames=2, side_px=SIDE)
@@ -204,28 +208,61 @@ def left_by(folder: Path, trainer: FavcColourTrainer | FavcRefineTrainer, stage:
     return folder
 
 
-def test_what_a_run_has_learned_is_exported_and_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "weights"
-    runs = {
-        "colour": left_by(tmp_path / "c", colour_trainer(tmp_path / "c"), "colour"),
-        "refine": left_by(tmp_path / "r", refine_trainer(tmp_path / "r"), "refine"),
+def encoder_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data folder with the encoder of the runs, which the exporter takes for that of the recipe."""
+    convolutions = material()[0].convolutions()
+    state = {
+        f"c{index:02d}.{name}": value
+        for index, one in enumerate(convolutions)
+        for name, value in one.state_dict().items()
     }
-    for stage, run in runs.items():
-        monkeypatch.setattr(sys, "argv", ["favc", "--out", str(run), "--export", str(out)])
+    folder.mkdir()
+    torch.save({"state": state}, folder / "encoder.pt")
+    digest = hashlib.sha256((folder / "encoder.pt").read_bytes()).hexdigest()
+    source = EncoderSource(file="encoder.pt", sha256=digest, origin="made")
+    monkeypatch.setattr(favc, "read_recipe", lambda name: replace(read_recipe(name), encoder=source))
+
+
+def test_what_a_run_has_learned_is_exported_with_its_encoder_and_colours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINEMACOLOR_MODELS", str(tmp_path / "models"))
+    encoder_file(tmp_path / "data", monkeypatch)
+    out, trainers = tmp_path / "weights", {"colour": colour_trainer, "refine": refine_trainer}
+    files = {"colour": "favc-reduced", "refine": "favc-refine-reduced"}
+    for stage, make in trainers.items():
+        run = left_by(tmp_path / stage, make(tmp_path / stage), stage)
+        monkeypatch.setattr(sys, "argv", ["favc", f"--out={run}", f"--export={out}", f"--data={tmp_path / 'data'}"])
         assert main() == 0
-        card = json.loads((out / f"favc-{stage}-reduced.json").read_text())
-        network = FavcColour(TRUNK_CHANNELS, 4) if stage == "colour" else FavcRefine(4)
-        assert load_weights(out / f"favc-{stage}-reduced.safetensors", network) == card["sha256"]
-    model = load_reduced(out, MobileNetV2Encoder())
+        data = (out / f"{files[stage]}.safetensors").read_bytes()
+        card = json.loads((out / f"{files[stage]}.json").read_text())
+        assert hashlib.sha256(data).hexdigest() == card["sha256"]
+    colour, refine = (str(out / f"{name}.safetensors") for name in files.values())
+    assert models_command(["import", "favc-reduced", "--from", colour, "--refine", refine]) == 0
+    painter = load_network("favc-reduced", Path(colour))
+    assert isinstance(painter, FavcPainter)
+    average = torch.load(tmp_path / "colour" / "run.pt", weights_only=True)["average"]
+    assert all(torch.equal(value, average[key]) for key, value in painter.network.state_dict().items())
+    rgb = uniform(1, 3, 64, 64)
+    pairs = zip(painter.trunk(rgb), MobileTrunk(material()[0])(rgb), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    model = load_model("favc-reduced")
     state = model.init_state()
     for proposal in model.with_variant(4).propose(sample_lightness(2, 64, 64)):
         result = model.step(state, proposal)
         state = result.state
         assert torch.isfinite(result.ab).all()
-    assert load_reduced(out, MobileNetV2Encoder(), refined=False).spec.temporal == "none"
-    (out / "favc-refine-reduced.json").unlink()
-    with pytest.raises(CheckpointError, match="expected the card of exported weights"):
-        load_reduced(out, MobileNetV2Encoder())
+
+
+def test_without_the_data_the_encoder_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("KINEMACOLOR_DATA", raising=False)
+    run = left_by(tmp_path / "run", colour_trainer(tmp_path / "run"), "colour")
+    monkeypatch.setattr(sys, "argv", ["favc", f"--out={run}", f"--export={tmp_path / 'out'}"])
+    assert main() == 1
+    assert "expected the folder of the data, for the encoder" in caplog.text
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_without_a_checkpoint_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

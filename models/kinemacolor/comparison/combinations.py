@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from kinemacolor.comparison.errors import ComparisonUsageError
 from kinemacolor.models.api import ModelSpec
 from kinemacolor.models.errors import UnknownModelError
+from kinemacolor.models.official import OFFICIAL
 from kinemacolor.models.registry import describe_model, list_models
 
 __all__ = ["TEMPORALS", "Combination", "combine"]
 
-TEMPORALS = ("none", "lai", "memory")
-"""Temporal networks that go with any frame network, in the order in which they are shown."""
+TEMPORALS = ("none", "lai", "memory", "refine")
+"""Temporal networks, in the order in which they are shown; the last goes with `favc` and `favc-reduced` alone."""
 
 _MARK = "+"
 
@@ -27,6 +28,17 @@ class Combination:
     def title(self) -> str:
         """What it is called here: FRAME+TEMPORAL always, so that names can be compared."""
         return f"{self.spec.frame}{_MARK}{self.spec.temporal}" if _goes_with_others(self.spec) else self.spec.name
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether it is the network of a paper at a size of this project, whose weights are not the authors'."""
+        official = OFFICIAL.get(self.spec.frame)
+        return official is not None and bool(official.trainer)
+
+    @property
+    def label(self) -> str:
+        """What stands above its pictures, which may be seen without the page."""
+        return f"{self.title} (trained here)" if self.is_reduced else self.title
 
 
 def combine(frames: Sequence[str] | None, temporals: Sequence[str] | None) -> tuple[Combination, ...]:

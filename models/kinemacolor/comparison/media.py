@@ -55,7 +55,8 @@ def make_media(
     Raises:
         ComparisonError: One cannot be written.
     """
-    columns = {title: one.pictures for title, one in measured.items()}
+    labels = {one.title: one.label for one in combinations}
+    columns = {labels.get(title, title): one.pictures for title, one in measured.items()}
     whole = list(side_by_side(columns))
     video = encode_mp4(whole, clip.rate, _FINE)
     folder.write(f"videos/{clip.file}.mp4", video)

@@ -33,6 +33,10 @@ _NO_TRUTH = (
     "Nobody knows the true colours of these clips. What can be measured says how much colour there is and how calm it "
     "is, not whether it is right, so nothing is marked as best: look at the pictures."
 )
+_REDUCED = (
+    "the networks of the papers at a reduced size, with weights that were trained with this project and are not the "
+    "authors'. They say nothing of how good the papers' networks are."
+)
 _GUESSES = "Colours are guesses from luma alone: plausible, not historical."
 _PLAIN_ROWS = (GREY, TRUTH)
 
@@ -110,7 +114,12 @@ def _summary(comparison: Comparison, overview: str) -> list[str]:
         about = f"Mean over {counted(len(comparison.unknown), 'clip')} without known colours."
         parts += ["<h3>Black-and-white clips</h3>"] if comparison.known else []
         parts += [_table(means(comparison.unknown), about), f"<p>{_NO_TRUTH}</p>"]
-    return parts
+    return [*parts, *_reduced(comparison)]
+
+
+def _reduced(comparison: Comparison) -> list[str]:
+    frames = dict.fromkeys(one.spec.frame for one in comparison.combinations if one.is_reduced)
+    return [f"<p><strong>{escape(', '.join(frames))}</strong>: {_REDUCED}</p>"] if frames else []
 
 
 def _table(rows: Mapping[str, Mapping[str, float]], about: str) -> str:

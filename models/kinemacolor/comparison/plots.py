@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
 from kinemacolor.comparison.combinations import Combination
+from kinemacolor.comparison.label_places import Box, places_of
 from kinemacolor.comparison.results import GREY, TRUTH, ClipResult
 
 __all__ = ["Drawing", "draw_means", "draw_over_time"]
@@ -90,11 +93,7 @@ def draw_means(rows: Mapping[str, Mapping[str, float]], combinations: Sequence[C
     with rc_context({**_LOOK, "svg.hashsalt": "means"}):
         figure = Figure(figsize=(_WIDTH_IN, _MEANS_IN), layout="constrained")
         axes = figure.subplots()
-        for one, style in zip(combinations, _styles(combinations).values(), strict=False):
-            at = max(rows[one.title][_FLICKER], _LEAST_FLICKER), rows[one.title][_DIFFERENCE]
-            marker = _MARKERS.get(one.spec.temporal, _OWN_MARKER)
-            axes.plot(*at, marker=marker, markersize=8, linestyle="none", color=style["color"])
-            axes.annotate(one.title, at, xytext=(8, 4), textcoords="offset points")
+        texts = [_draw_point(axes, one, rows, style) for one, style in _styled(combinations)]
         _draw_bounds(axes, rows)
         _dress(axes, "CIEDE2000", "Colour error and flicker: the lower and the further left, the better")
         places = {max(row[_FLICKER], _LEAST_FLICKER) for title, row in rows.items() if title != GREY}
@@ -103,7 +102,37 @@ def draw_means(rows: Mapping[str, Mapping[str, float]], combinations: Sequence[C
         axes.set_xscale("log")
         axes.set_xlabel("warp error of a*b* × 10³ (log scale)")
         axes.margins(x=0.2, y=0.15)
+        _set_apart(figure, axes, texts)
         return Drawing(_svg(figure, "Colour error and flicker, means"))
+
+
+def _styled(combinations: Sequence[Combination]) -> list[tuple[Combination, _Style]]:
+    styles = _styles(combinations)
+    return [(one, styles[one.title]) for one in combinations]
+
+
+def _draw_point(axes: Axes, one: Combination, rows: Mapping[str, Mapping[str, float]], style: _Style) -> Annotation:
+    """A point, and its label upon it."""
+    at = max(rows[one.title][_FLICKER], _LEAST_FLICKER), rows[one.title][_DIFFERENCE]
+    marker = _MARKERS.get(one.spec.temporal, _OWN_MARKER)
+    axes.plot(*at, marker=marker, markersize=8, linestyle="none", color=style["color"])
+    return axes.annotate(one.title, at, xytext=(0, 0), textcoords="offset points", color=style["color"])
+
+
+def _set_apart(figure: Figure, axes: Axes, texts: Sequence[Annotation]) -> None:
+    """Move labels off each other and off the points; they have the colour of theirs."""
+    figure.draw_without_rendering()  # so that places and sizes in pixels are known
+    points = [tuple(axes.transData.transform(text.xy)) for text in texts]
+    extents = [text.get_window_extent() for text in texts]
+    frame = axes.get_window_extent()
+    places = places_of(
+        [(float(x), float(y)) for x, y in points],
+        [(extent.width, extent.height) for extent in extents],
+        Box(frame.x0, frame.y0, frame.width, frame.height),
+    )
+    for text, extent, place in zip(texts, extents, places, strict=True):
+        pixels = np.array([place.left - extent.x0, place.bottom - extent.y0])
+        text.set_position(tuple(pixels * 72.0 / figure.dpi))
 
 
 def _draw_bounds(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:

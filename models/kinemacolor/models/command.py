@@ -22,7 +22,7 @@ __all__ = ["ACTIONS", "main"]
 
 ACTIONS = ("get", "import", "verify", "licence")
 _OK, _ERROR, _USAGE, _OUT_OF_MEMORY = 0, 1, 2, 5
-_OPTIONS = {"vgg19": "--vgg", "favc-refine": "--refine"}
+_OPTIONS = {"vgg19": "--vgg", "favc-refine": "--refine", "favc-refine-reduced": "--refine"}
 """Of `import`, for files that belong to another network's model."""
 
 
@@ -120,11 +120,14 @@ def _file_name(url: str) -> str:
 
 def _import(values: argparse.Namespace) -> None:
     official = official_network(values.name)
-    given = ((official.name, values.file), ("vgg19", values.vgg), ("favc-refine", values.refine))
-    files = [(name, path) for name, path in given if path is not None]
-    others = [_OPTIONS[name] for name, _ in files if name not in (official.name, *official.needs)]
+    taken = {_OPTIONS[name]: name for name in (official.name, *official.needs) if name in _OPTIONS}
+    given = {"--vgg": values.vgg, "--refine": values.refine}
+    more = {option: path for option, path in given.items() if path is not None}
+    others = [option for option in more if option not in taken]
     if others:
         raise UnknownModelError(f"{official.name} has no file for {', '.join(others)}")
+    files = [(official.name, values.file)] if values.file is not None else []
+    files += [(taken[option], path) for option, path in more.items()]
     if not files:
         raise UnknownModelError(f"expected a file of {official.name} (--from FILE), found none")
     for name, path in files:
@@ -153,10 +156,10 @@ def _whose(card: Card) -> str:
     official = official_network(card.name)
     if card.is_official:
         return "the authors' file"
+    if official.trainer:
+        return f"no authors' file: weights trained with this project{card.note and ', '}{card.note}"
     if official.like is not None:
         return f"weights that a user has trained{card.note and ', '}{card.note}"
-    if official.trainer:
-        return "no authors' file: weights trained with this project"
     if not official.sha256:
         unknown = "whose it is cannot be told: no hash of the authors' file is known"
         return f"{unknown}; this one's SHA-256 is {card.imported_sha256}"
@@ -203,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("name")
     bring.add_argument("--from", dest="file", type=Path, metavar="FILE", help="its weights")
     bring.add_argument("--vgg", type=Path, metavar="FILE", help="of favc and favc-image: VGG19, in a file of MATLAB")
-    bring.add_argument("--refine", type=Path, metavar="FILE", help="of favc: its refinement network")
+    bring.add_argument("--refine", type=Path, metavar="FILE", help="of favc and favc-reduced: the refinement network")
     bring.set_defaults(run=_import)
     verify = actions.add_parser("verify", help="read imported weights and compare them with their hashes")
     verify.add_argument("name", nargs="?")

@@ -12,6 +12,7 @@ from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.networks.deoldify import Deoldify
 from kinemacolor.models.networks.imagenet import normalised, restored
 from kinemacolor.models.painted_chroma import PaintedChroma
+from kinemacolor.models.pillow_grey import pillow_grey
 from kinemacolor.models.pillow_resize import resized
 from kinemacolor.models.published_lab import published_lightness
 from kinemacolor.models.spatial import crop, pad_to_multiple
@@ -23,8 +24,7 @@ RENDER_UNIT_PX = 16
 IMAGE_RENDER_FACTOR, VIDEO_RENDER_FACTOR = 35, 21
 """The authors' defaults, for pictures and for film."""
 
-# Of Pillow's conversion of R'G'B' to grey, in 65536ths, and of OpenCV's to Y', in 16384ths: BT.601.
-_GREY_WEIGHTS, _GREY_BITS = (19595, 38470, 7471), 16
+# Of OpenCV's conversion of R'G'B' to Y', in 16384ths: BT.601.
 _LUMA_WEIGHTS, _YUV_BITS = (4899, 9617, 1868), 14
 _U_FROM_BLUE, _V_FROM_RED = 8061, 14369
 _BLUE_FROM_U, _GREEN_FROM_U, _GREEN_FROM_V, _RED_FROM_V = 33292, -6472, -9519, 18678
@@ -49,7 +49,7 @@ def coloured_as_authors(network: Deoldify, rgb: Tensor, render_factor: int) -> T
     if render_factor < 1:
         raise ValueError(f"expected a render factor of 1 or more, found {render_factor}")
     side = render_factor * RENDER_UNIT_PX
-    grey = _grey(resized(rgb, side, side, "bilinear")).float() / 255
+    grey = pillow_grey(resized(rgb, side, side, "bilinear")).expand(-1, 3, -1, -1).float() / 255
     out = restored(network(normalised(grey)))
     if not torch.isfinite(out).all():  # bytes have no such number: a cast gives some colour
         raise NonFiniteColourError("deoldify: expected colours, found NaN or infinity")
@@ -63,16 +63,11 @@ def deoldify_ab(network: Deoldify, small: Tensor) -> Tensor:
     return crop(GreyInput(PaintedChroma(network))(lightness), padding)
 
 
-def _grey(rgb: Tensor) -> Tensor:
-    """Pillow's mode L, three times: (B, 3, H, W) uint8 to the same."""
-    return _weighted(rgb.int(), _GREY_WEIGHTS, _GREY_BITS).to(torch.uint8).expand(-1, 3, -1, -1)
-
-
 def _with_chroma(picture: Tensor, colour: Tensor) -> Tensor:
     """OpenCV's Y' of one and U and V of the other as R'G'B', (B, 3, H, W) uint8 each."""
-    luma = _byte(_weighted(picture.int(), _LUMA_WEIGHTS, _YUV_BITS))
+    luma = _byte(_weighted(picture.int()))
     other = colour.int()
-    other_luma = _weighted(other, _LUMA_WEIGHTS, _YUV_BITS)
+    other_luma = _weighted(other)
     u = _byte(_shifted((other[:, 2:] - other_luma) * _U_FROM_BLUE) + _CHROMA_CENTRE) - _CHROMA_CENTRE
     v = _byte(_shifted((other[:, :1] - other_luma) * _V_FROM_RED) + _CHROMA_CENTRE) - _CHROMA_CENTRE
     red = luma + _shifted(v * _RED_FROM_V)
@@ -81,14 +76,14 @@ def _with_chroma(picture: Tensor, colour: Tensor) -> Tensor:
     return _byte(torch.cat((red, green, blue), dim=1)).to(torch.uint8)
 
 
-def _weighted(rgb: Tensor, weights: tuple[int, int, int], bits: int) -> Tensor:
-    shares = torch.tensor(weights, dtype=rgb.dtype).view(3, 1, 1)
-    return _shifted((rgb * shares).sum(dim=1, keepdim=True, dtype=rgb.dtype), bits)
+def _weighted(rgb: Tensor) -> Tensor:
+    shares = torch.tensor(_LUMA_WEIGHTS, dtype=rgb.dtype).view(3, 1, 1)
+    return _shifted((rgb * shares).sum(dim=1, keepdim=True, dtype=rgb.dtype))
 
 
-def _shifted(value: Tensor, bits: int = _YUV_BITS) -> Tensor:
+def _shifted(value: Tensor) -> Tensor:
     """Divided by a power of two, half up."""
-    return (value + (1 << (bits - 1))) >> bits
+    return (value + (1 << (_YUV_BITS - 1))) >> _YUV_BITS
 
 
 def _byte(value: Tensor) -> Tensor:

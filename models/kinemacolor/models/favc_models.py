@@ -1,7 +1,8 @@
-"""The models `favc` and `favc-image`, of files that the user has imported: network, VGG19 and refinement."""
+"""The models `favc`, `favc-image` and `favc-reduced`, of files that the user has imported."""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -19,74 +20,79 @@ from kinemacolor.models.networks.favc import (
     FavcPainter,
     FavcRefine,
 )
+from kinemacolor.models.networks.mobile_trunk import TRUNK_MULTIPLE
 from kinemacolor.models.official import official_network
 from kinemacolor.models.steadying import NoSteadying, Steadying
 
-__all__ = ["REFINE", "favc_image_spec", "favc_spec", "load_favc", "load_favc_image"]
+__all__ = ["FAVC", "FAVC_IMAGE", "FAVC_REDUCED", "REFINE", "FavcFiles", "favc_spec", "load_favc"]
 
 REFINE = "refine"
-"""Name of `favc`'s own temporal network."""
-_COLOUR, _IMAGE, _REFINE_FILE, _VGG = "favc", "favc-image", "favc-refine", "vgg19"
+"""Name of the temporal network that `favc` and `favc-reduced` have of their own."""
 
 
-def favc_spec(*, refined: bool = True) -> ModelSpec:
-    """What `favc` is, with its refinement or each frame alone."""
-    files = (_COLOUR, _VGG, _REFINE_FILE) if refined else (_COLOUR, _VGG)
-    temporal, what = (REFINE, ", refined along optical flow") if refined else ("none", "")
-    return _spec(_COLOUR, files, temporal, what, MULTIPLE, VARIANTS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FavcFiles:
+    """The files of a model, by the names under which they are imported."""
+
+    colour: str
+    """Of the colour network; the model's name, too."""
+    features: str = ""
+    """Of what it looks through; empty: that is in the file of the colour network."""
+    refine: str = ""
+    """Of the refinement; empty: there is none."""
+    multiple_of: int
+    variants: int = 1
+
+    def needed(self, *, refined: bool) -> tuple[str, ...]:
+        """Without which the model does not run."""
+        return tuple(filter(None, (self.colour, self.features, self.refine if refined else "")))
 
 
-def favc_image_spec() -> ModelSpec:
-    """What `favc-image` is."""
-    return _spec(_IMAGE, (_IMAGE, _VGG), "none", "; each frame alone", IMAGE_MULTIPLE, 1)
+FAVC = FavcFiles(colour="favc", features="vgg19", refine="favc-refine", multiple_of=MULTIPLE, variants=VARIANTS)
+FAVC_IMAGE = FavcFiles(colour="favc-image", features="vgg19", multiple_of=IMAGE_MULTIPLE)
+FAVC_REDUCED = FavcFiles(
+    colour="favc-reduced", refine="favc-refine-reduced", multiple_of=TRUNK_MULTIPLE, variants=VARIANTS
+)
 
 
-def load_favc(device: torch.device, *, refined: bool = True) -> Colorizer:
-    """Make `favc` ready, with its refinement or each frame alone.
-
-    Raises:
-        NotInstalledError: A file is missing.
-        CheckpointError: One is damaged.
-        ModelError: The refinement needs OpenCV, which is not there.
-    """
-    spec = favc_spec(refined=refined)
-    _refuse_missing(_COLOUR, (_COLOUR, _VGG, _REFINE_FILE) if refined else (_COLOUR, _VGG))
-    steadying = _refinement(device) if refined else NoSteadying()
-    frames = FavcFrames.on(device, _painter(_COLOUR), MULTIPLE)
-    return _unchanged(spec, favc_spec(refined=refined), frames, steadying, device)
-
-
-def load_favc_image(device: torch.device) -> Colorizer:
-    """Make `favc-image` ready.
-
-    Raises:
-        NotInstalledError: A file is missing.
-        CheckpointError: One is damaged.
-    """
-    spec = favc_image_spec()
-    _refuse_missing(_IMAGE, (_IMAGE, _VGG))
-    frames = FavcFrames.on(device, _painter(_IMAGE), IMAGE_MULTIPLE)
-    return _unchanged(spec, favc_image_spec(), frames, NoSteadying(), device)
-
-
-def _spec(name: str, files: Sequence[str], temporal: str, what: str, multiple_of: int, variants: int) -> ModelSpec:
-    official = official_network(name)
+def favc_spec(files: FavcFiles, *, refined: bool) -> ModelSpec:
+    """What a model is, with its refinement or each frame alone."""
+    official = official_network(files.colour)
     try:
-        cards, damage = [installed_card(file) for file in files], ""
+        cards, damage = [installed_card(file) for file in files.needed(refined=refined)], ""
     except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
         cards, damage = [None], "; its installed weights are damaged"
+    note = cards[0].note if cards[0] is not None else ""
+    what = ", refined along optical flow" if refined else "; each frame alone"
     return ModelSpec(
-        name=name,
-        frame=name,
-        temporal=temporal,
-        description=f"{official.description}{what}{damage}",
+        name=files.colour,
+        frame=files.colour,
+        temporal=REFINE if refined else "none",
+        description=f"{official.description}{what}{note and '; '}{note}{damage}",
         weights_sha256=_sha256(cards),
         licence=official.licence,
-        terms=official.terms,
-        multiple_of=multiple_of,
+        terms=f"{official.terms} These: {note}." if note else official.terms,
+        multiple_of=files.multiple_of,
         dtypes=(torch.float32,),
-        variants=variants,
+        variants=files.variants,
     )
+
+
+def load_favc(files: FavcFiles, device: torch.device, *, refined: bool) -> Colorizer:
+    """Make a model ready, with its refinement or each frame alone.
+
+    Raises:
+        NotInstalledError: A file is missing.
+        CheckpointError: One is damaged, or was imported anew meanwhile.
+        ModelError: The refinement needs OpenCV, which is not there.
+    """
+    spec = favc_spec(files, refined=refined)
+    _refuse_missing(files.colour, files.needed(refined=refined))
+    steadying = _refinement(files.refine, device) if refined else NoSteadying()
+    frames = FavcFrames.on(device, _painter(files), files.multiple_of)
+    if favc_spec(files, refined=refined) != spec:
+        raise CheckpointError(f"{files.colour}: other weights were imported while these were loaded; try again")
+    return ComposedColorizer(spec, frames, steadying, device)
 
 
 def _sha256(cards: Sequence[Card | None]) -> str:
@@ -103,27 +109,21 @@ def _refuse_missing(name: str, files: Sequence[str]) -> None:
         )
 
 
-def _painter(name: str) -> FavcPainter:
-    network, vgg = load_installed(name), load_installed(_VGG)
+def _painter(files: FavcFiles) -> FavcPainter:
+    network = load_installed(files.colour)
+    if isinstance(network, FavcPainter):
+        return network
     if not isinstance(network, (FavcColour, FavcImage)):
         raise TypeError(f"expected a colour network, found {type(network).__name__}")
-    return FavcPainter(vgg, network)
+    return FavcPainter(load_installed(files.features), network)
 
 
-def _refinement(device: torch.device) -> Steadying:
+def _refinement(name: str, device: torch.device) -> Steadying:
     try:
         from kinemacolor.models.refining import RefineSteadying  # OpenCV, for the flow: nothing else needs it here
     except ImportError as error:
         raise ModelError("the refinement of favc needs OpenCV: pip install 'kinemacolor[favc]'") from error
-    network = load_installed(_REFINE_FILE)
+    network = load_installed(name)
     if not isinstance(network, FavcRefine):
         raise TypeError(f"expected a refinement network, found {type(network).__name__}")
     return RefineSteadying(network, device)
-
-
-def _unchanged(
-    before: ModelSpec, after: ModelSpec, frames: FavcFrames, steadying: Steadying, device: torch.device
-) -> Colorizer:
-    if after != before:
-        raise CheckpointError(f"{before.name}: other weights were imported while these were loaded; try again")
-    return ComposedColorizer(before, frames, steadying, device)

@@ -177,7 +177,8 @@ def _size_note(official: OfficialNetwork, tensors: Mapping[str, Tensor]) -> str:
     if official.like is None:
         return ""
     with torch.device("meta"):
-        paper, found = _parameters(official.make()), _parameters(official.like(tensors))
+        paper = sum(_parameters(official_network(name).make()) for name in official.smaller_than or (official.name,))
+        found = _parameters(official.like(tensors))
     return f"{found:,} parameters, the paper's has {paper:,}" if found != paper else ""
 
 

@@ -18,8 +18,15 @@ from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.favc import FavcColour, FavcImage, FavcRefine
 from kinemacolor.models.networks.lai import Lai
 from kinemacolor.models.networks.siggraph17 import Siggraph17
+from kinemacolor.models.networks.sizes import (
+    eccv16_reduced,
+    favc_reduced,
+    favc_refine_reduced,
+    zhao_of_paper,
+    zhao_reduced,
+)
 from kinemacolor.models.networks.vgg19 import Vgg19
-from kinemacolor.models.networks.zhao import Zhao, zhao_like
+from kinemacolor.models.networks.zhao import Zhao
 
 __all__ = ["OFFICIAL", "OfficialNetwork", "official_network"]
 
@@ -72,6 +79,8 @@ class OfficialNetwork:
     """Names of the other networks without which the model of this name does not run."""
     like: Callable[[Mapping[str, Tensor]], nn.Module] | None = None
     """The network of the size of a file's tensors; None: it has one size."""
+    smaller_than: tuple[str, ...] = ()
+    """Names of the paper's networks that this one is a reduced form of."""
 
 
 def _ddcolor(
@@ -129,13 +138,42 @@ def _deoldify_reduced() -> OfficialNetwork:
     )
 
 
+def _reduced(
+    name: str,
+    description: str,
+    paper: str,
+    like: Callable[[Mapping[str, Tensor]], nn.Module],
+    trainer: str,
+    *,
+    smaller_than: tuple[str, ...],
+    needs: tuple[str, ...] = (),
+    also: str = "",
+) -> OfficialNetwork:
+    return OfficialNetwork(
+        name=name,
+        description=description,
+        paper=paper,
+        make=lambda: like({}),
+        url="",
+        sha256="",
+        licence="CC-BY-NC-4.0, if trained on this project's photos",
+        terms="Reduced weights, made by training here and not by the authors: their terms are those of the "
+        f"photos.{also}",
+        source=f"none; {trainer}",
+        trainer=trainer,
+        needs=needs,
+        like=like,
+        smaller_than=smaller_than,
+    )
+
+
 def _favc(
     name: str, make: Callable[[], nn.Module], description: str, page: str, tf_scope: str, needs: tuple[str, ...] = ()
 ) -> OfficialNetwork:
     return OfficialNetwork(
         name=name,
         description=description,
-        paper="Lei, Chen: Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019",
+        paper=_FAVC_PAPER,
         make=make,
         url="",
         sha256="",
@@ -149,6 +187,10 @@ def _favc(
     )
 
 
+_ECCV16_PAPER = "Zhang, Isola, Efros: Colorful Image Colorization, ECCV 2016"
+_ZHAO_PAPER = "Zhao, Liu, Snoek, Han, Shao: Pixel-level Semantics Guided Image Colorization, BMVC 2018"
+_FAVC_PAPER = "Lei, Chen: Fully Automatic Video Colorization with Self-Regularization and Diversity, CVPR 2019"
+
 OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
     {
         network.name: network
@@ -156,13 +198,21 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
             OfficialNetwork(
                 name="eccv16",
                 description="313 ab bins, annealed mean; lively, each frame alone",
-                paper="Zhang, Isola, Efros: Colorful Image Colorization, ECCV 2016",
+                paper=_ECCV16_PAPER,
                 make=Eccv16,
                 url=f"{_ZHANG}colorization_release_v2-9b330a0b.pth",
                 sha256="9b330a0bae53f4ded77b1e23defbf78beaa09c10ebc4c4999e8e4f4a160b93f9",
                 licence="none stated for the weights, BSD-2-Clause for the code",
                 terms=_ZHANG_TERMS,
                 source="github.com/richzhang/colorization",
+            ),
+            _reduced(
+                "eccv16-reduced",
+                "eccv16 at reduced width: weights trained with this project",
+                _ECCV16_PAPER,
+                eccv16_reduced,
+                "kinemacolor.training.eccv16",
+                smaller_than=("eccv16",),
             ),
             OfficialNetwork(
                 name="siggraph17",
@@ -225,7 +275,7 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
             OfficialNetwork(
                 name="zhao",
                 description="eccv16 that has learned what things are, too; each frame alone",
-                paper="Zhao, Liu, Snoek, Han, Shao: Pixel-level Semantics Guided Image Colorization, BMVC 2018",
+                paper=_ZHAO_PAPER,
                 make=Zhao,
                 url="",  # its authors published none
                 sha256="",
@@ -233,7 +283,15 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 terms="There is no file of the authors; kinemacolor.training.zhao makes one, and it is bound by the "
                 "terms of the photos and labels that it was trained on.",
                 source="none; trained by the user",
-                like=zhao_like,
+                like=zhao_of_paper,
+            ),
+            _reduced(
+                "zhao-reduced",
+                "zhao at reduced width: weights trained with this project",
+                _ZHAO_PAPER,
+                zhao_reduced,
+                "kinemacolor.training.zhao",
+                smaller_than=("zhao",),
             ),
             _favc(
                 "favc",
@@ -257,6 +315,25 @@ OFFICIAL: Mapping[str, OfficialNetwork] = MappingProxyType(
                 f"model_imagecolor/model.ckpt.* in pretrained_models.zip, {_FAVC_MODELS}",
                 "siamese_nework/g_",
                 needs=("vgg19",),
+            ),
+            _reduced(
+                "favc-reduced",
+                "favc at reduced width, on features of MobileNetV2, with weights trained by this project",
+                _FAVC_PAPER,
+                favc_reduced,
+                "kinemacolor.training.favc",
+                smaller_than=("favc", "vgg19"),
+                needs=("favc-refine-reduced",),
+                also=" Its encoder is MobileNetV2 of google-coral/test_data (Apache-2.0), trained on ImageNet, whose "
+                "terms allow non-commercial research and education.",
+            ),
+            _reduced(
+                "favc-refine-reduced",
+                "refinement of favc-reduced: weights trained with this project",
+                _FAVC_PAPER,
+                favc_refine_reduced,
+                "kinemacolor.training.favc",
+                smaller_than=("favc-refine",),
             ),
             OfficialNetwork(
                 name="vgg19",

@@ -14,12 +14,12 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
-from kinemacolor.models import favc_models
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.deoldify_picture import RENDER_UNIT_PX
 from kinemacolor.models.errors import CheckpointError, ModelError, UnknownModelError
+from kinemacolor.models.favc_models import FAVC, FAVC_IMAGE, FAVC_REDUCED, REFINE, FavcFiles, favc_spec, load_favc
 from kinemacolor.models.frames import PlainFrames
 from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.kinema_colorizer import KINEMA_DTYPES, VARIANTS, KinemaColorizer, KinemaWeights
@@ -44,6 +44,7 @@ _KINEMA_DESCRIPTION = "recurrent colorizer of this project: MobileNetV2 trunk, a
 _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
+_ZHANG = ("eccv16", "eccv16-reduced", "siggraph17", "zhao", "zhao-reduced")
 _ZHANG_MULTIPLE = 8
 _DDCOLOR = ("ddcolor-t", "ddcolor-l", "ddcolor-reduced")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
@@ -248,14 +249,11 @@ def _entries() -> Mapping[str, _Entry]:
     return MappingProxyType(
         {
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
-            "eccv16": _official_entry("eccv16"),
-            "siggraph17": _official_entry("siggraph17"),
-            "zhao": _official_entry("zhao"),
+            **{name: _official_entry(name) for name in _ZHANG},
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
-            "favc": _favc_entry(),
-            "favc-image": _favc_image_entry(),
+            **{files.colour: _favc_entry(files) for files in (FAVC, FAVC_IMAGE, FAVC_REDUCED)},
             "tiny": _Entry(lambda: TinyColorizer().spec, lambda device, _: TinyColorizer(device), "tiny"),
         }
     )
@@ -312,22 +310,21 @@ def _official_entry(
     return _Entry(spec, load, "none", ("memory", "lai"))
 
 
-def _favc_entry() -> _Entry:
+def _favc_entry(files: FavcFiles) -> _Entry:
+    def spec() -> ModelSpec:
+        return favc_spec(files, refined=bool(files.refine))
+
     def load(device: torch.device, _: torch.dtype) -> Colorizer:
-        return favc_models.load_favc(device)
+        return load_favc(files, device, refined=bool(files.refine))
+
+    if not files.refine:
+        return _Entry(spec, load, "none", ("memory", "lai"))
 
     def load_alone(device: torch.device, _: torch.dtype) -> Colorizer:
-        return favc_models.load_favc(device, refined=False)
+        return load_favc(files, device, refined=False)
 
-    alone = _Alone(lambda: favc_models.favc_spec(refined=False), load_alone)
-    return _Entry(favc_models.favc_spec, load, favc_models.REFINE, ("none", "memory", "lai"), alone)
-
-
-def _favc_image_entry() -> _Entry:
-    def load(device: torch.device, _: torch.dtype) -> Colorizer:
-        return favc_models.load_favc_image(device)
-
-    return _Entry(favc_models.favc_image_spec, load, "none", ("memory", "lai"))
+    alone = _Alone(lambda: favc_spec(files, refined=False), load_alone)
+    return _Entry(spec, load, REFINE, ("none", "memory", "lai"), alone)
 
 
 # ---- what is in the package ----

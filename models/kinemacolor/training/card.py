@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from kinemacolor.models.checkpoint import save_weights
@@ -17,9 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 def write_weights(
-    out: Path, name: str, network: nn.Module, run: Path, content: Mapping[str, Any], **more: object
+    out: Path,
+    name: str,
+    network: nn.Module,
+    run: Path,
+    content: Mapping[str, Any],
+    dtype: torch.dtype = torch.float16,
+    **more: object,
 ) -> Path:
-    """Write `NAME.safetensors` in half precision, and `NAME.json`.
+    """Write `NAME.safetensors`, and `NAME.json`.
 
     Args:
         out: Folder to write into; made if missing.
@@ -27,6 +34,7 @@ def write_weights(
         network: With its weights.
         run: Folder of the run, with `recipe.json`.
         content: Of the run's checkpoint.
+        dtype: Of the file; `kinemacolor models import` takes float32.
         more: Whatever else is to be known of the training.
 
     Returns:
@@ -34,7 +42,7 @@ def write_weights(
     """
     out.mkdir(parents=True, exist_ok=True)
     weights = out / f"{name}.safetensors"
-    digest = save_weights(weights, network)
+    digest = save_weights(weights, network, dtype)
     card = {
         "name": name,
         "file": weights.name,

@@ -16,7 +16,7 @@ from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.photos import Picture, is_held_out, read_photos
 from kinemacolor.training.recipe import ClipSource, EncoderSource, PhotoSource, Plan
 
-__all__ = ["TrainingData", "check_file", "read_data"]
+__all__ = ["TrainingData", "check_file", "read_data", "read_trunk"]
 
 _SHEET_PICTURES = 8
 _FRAMES_APART = 4
@@ -54,7 +54,7 @@ def read_data(plan: Plan, folder: Path, limit: int | None = None, held_out: int 
     """
     sources = [source for source in (plan.small_photos, plan.large_photos) if source is not None]
     tars = [_tars(source, folder / source.folder) for source in sources]
-    trunk = _read_trunk(plan.encoder, folder) if plan.encoder is not None else None
+    trunk = read_trunk(plan.encoder, folder) if plan.encoder is not None else None
     one_in = plan.held_out_one_in
     sets = [read_photos(paths, limit, lambda name: not is_held_out(name, one_in)) for paths in tars]
     if not sets[0]:
@@ -92,7 +92,12 @@ def _listed_tars(manifest: Path) -> set[str]:
     return {row["tar"] for row in csv.DictReader(text.splitlines())}
 
 
-def _read_trunk(source: EncoderSource, folder: Path) -> dict[str, Tensor]:
+def read_trunk(source: EncoderSource, folder: Path) -> dict[str, Tensor]:
+    """Check and read the pretrained trunk, as `MobileNetV2Encoder.load_dequantised` takes it.
+
+    Raises:
+        RecipeError: The file is missing or is not the one that the recipe was made for.
+    """
     path = folder / source.file
     check_file(path, source.sha256)
     state: dict[str, Tensor] = torch.load(path, weights_only=True)["state"]

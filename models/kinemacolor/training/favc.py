@@ -2,7 +2,8 @@
 
 The colour stage first; the refinement on top of its run (--colour RUN). A run that has a checkpoint is gone on with.
 Pictures and encoder are those of the recipe `kinema`, from the folder that KINEMACOLOR_DATA names (or --data). With
---export the averaged weights and their card are written.
+--export the averaged weights and their card are written, those of the colour stage with the encoder, so that
+`kinemacolor models import favc-reduced` needs no other file.
 """
 
 import argparse
@@ -12,16 +13,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from kinemacolor.models.networks.favc import FavcColour, FavcRefine
+from kinemacolor.models.networks.favc import FavcColour, FavcPainter, FavcRefine
+from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.card import write_weights
-from kinemacolor.training.data import TrainingData, read_data
+from kinemacolor.training.data import TrainingData, read_data, read_trunk
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.favc_refine_trainer import FavcRefineTrainer, RefineRecipe
 from kinemacolor.training.favc_trainer import ColourRecipe, FavcColourTrainer
-from kinemacolor.training.favc_trunk import TRUNK_CHANNELS
 from kinemacolor.training.recipe import read_recipe
 from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, parse_run
 
@@ -29,11 +31,14 @@ __all__ = ["main"]
 
 _COLOUR, _REFINE = "colour", "refine"
 _RECIPE = "recipe.json"
+_FILES = {_COLOUR: "favc-reduced", _REFINE: "favc-refine-reduced"}
+"""Names of the exports of the stages: those of the networks, as they are imported."""
 
 
 def main() -> int:
     """Train or export."""
-    return carry_out(_arguments(), _train, _export)
+    arguments = _arguments()
+    return carry_out(arguments, _train, lambda run, out: _export(run, out, arguments.data))
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -60,14 +65,9 @@ def _read(arguments: argparse.Namespace) -> tuple[TrainingData, MobileNetV2Encod
     plan = read_recipe("kinema")
     if plan.large_photos is None:
         raise RecipeError("expected a recipe with large photos, found none")
-    data = read_data(
-        replace(plan, small_photos=plan.large_photos, large_photos=None), Path(arguments.data), arguments.limit
-    )
-    if data.trunk is None:
-        raise RecipeError("expected a recipe with an encoder, found none")
-    encoder = MobileNetV2Encoder()
-    encoder.load_dequantised(data.trunk)
-    return data, encoder
+    plan = replace(plan, small_photos=plan.large_photos, large_photos=None, encoder=None)
+    data = read_data(plan, Path(arguments.data), arguments.limit)
+    return data, _encoder(arguments.data)
 
 
 def _write_recipe(run: Path, stage: str, recipe: ColourRecipe | RefineRecipe) -> None:
@@ -87,11 +87,25 @@ def _trained(run: Path, stage: str) -> tuple[nn.Module, dict[str, Any]]:
     return network, content
 
 
-def _export(run: Path, out: Path) -> None:
+def _export(run: Path, out: Path, data: Path | None) -> None:
     checkpoint_of(run)
     stage = json.loads((run / _RECIPE).read_text(encoding="utf-8"))["stage"]
     network, content = _trained(run, stage)
-    write_weights(out, f"favc-{stage}-reduced", network, run, content)
+    if isinstance(network, FavcColour):
+        network = FavcPainter(MobileTrunk(_encoder(data)), network)
+    write_weights(out, _FILES[stage], network, run, content, torch.float32)
+
+
+def _encoder(data: Path | None) -> MobileNetV2Encoder:
+    """The one that the colour network was trained on; no run changes it."""
+    source = read_recipe("kinema").encoder
+    if source is None:
+        raise RecipeError("expected a recipe with an encoder, found none")
+    if data is None:
+        raise RecipeError("expected the folder of the data, for the encoder in the file (--data or KINEMACOLOR_DATA)")
+    encoder = MobileNetV2Encoder()
+    encoder.load_dequantised(read_trunk(source, Path(data)))
+    return encoder
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from kinemacolor.models.networks.favc import VARIANTS, FavcColour, FavcRefine
 from kinemacolor.models.networks.favc_refinement import refinement_input
+from kinemacolor.models.networks.mobile_trunk import MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.favc_loss import RefineLoss, refine_loss
 from kinemacolor.training.favc_shots import colour_shots
 from kinemacolor.training.favc_start import begin_as_mean
-from kinemacolor.training.favc_trunk import MobileTrunk
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import Picture

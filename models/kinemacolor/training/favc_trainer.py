@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinemacolor.models.networks.favc import FavcColour
+from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
 from kinemacolor.training.favc_loss import ColourLoss, Pair, colour_loss
 from kinemacolor.training.favc_shots import ColourShots, colour_shots
 from kinemacolor.training.favc_start import begin_as_grey
-from kinemacolor.training.favc_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import Picture

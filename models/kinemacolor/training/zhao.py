@@ -20,8 +20,8 @@ from torch import Tensor
 from kinemacolor.models.checkpoint import save_weights
 from kinemacolor.models.errors import CheckpointError
 from kinemacolor.models.files.load import read_weights
-from kinemacolor.models.networks.eccv16 import Eccv16
-from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT, zhao_like
+from kinemacolor.models.networks.sizes import eccv16_like, zhao_like
+from kinemacolor.models.networks.zhao import VOC_CLASS_COUNT
 from kinemacolor.models.official import official_network
 from kinemacolor.training.data import read_data
 from kinemacolor.training.eccv16_trainer import fold_temperature
@@ -91,7 +91,7 @@ def _recipe(arguments: argparse.Namespace, width: int) -> ZhaoRecipe:
 
 def _read_trunk(path: Path) -> dict[str, Tensor]:
     """Of an `eccv16` of any width."""
-    any_width = replace(official_network("eccv16"), like=lambda found: Eccv16(len(found["model1.0.weight"])))
+    any_width = replace(official_network("eccv16"), like=eccv16_like)
     try:
         return read_weights(any_width, path)
     except CheckpointError as error:

@@ -124,7 +124,7 @@ def _read(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
         raise CheckpointError("expected a weights file, found a web page: the download gave a page instead of the file")
     if is_matlab_file(head):
         return read_vgg19(path, frozenset(key.rpartition(".")[0] for key in _layout(official_network("vgg19"), {})))
-    if is_torch_file(head):
+    if is_torch_file(head) and not _is_safetensors(head):
         return read_tensors(path)
     if head.lstrip().startswith((b"name:", b"layer")):
         raise CheckpointError(
@@ -146,7 +146,7 @@ def _read_tf(official: OfficialNetwork, path: Path) -> dict[str, Tensor]:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """Eight bytes of length, then a header in JSON; the length may begin like a Caffe model."""
+    """Eight bytes of length, then a header in JSON; the length may begin like a Caffe model, or like a pickle."""
     return head[8:9] == b"{"
 
 
@@ -184,7 +184,7 @@ def _what(found: Mapping[str, Tensor], official: OfficialNetwork) -> str:
     expected = _layout(official, found)
     layouts = {other.name: _layout(other, found) for other in OFFICIAL.values()}
     fitting = {name: len(one) for name, one in layouts.items() if _is_of(found, one) and not _are_alike(expected, one)}
-    if fitting:
+    if fitting and not _is_of(found, expected):
         return f"those of {' or '.join(name for name, size in fitting.items() if size == max(fitting.values()))}"
     missing = sorted(key for key in expected.keys() - found.keys() if not key.endswith(official.optional))
     surplus = sorted(found.keys() - expected.keys())

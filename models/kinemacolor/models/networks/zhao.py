@@ -7,22 +7,18 @@ channels each, two 3 x 3 convolutions to 256, a 1 x 1 to the classes, and no bat
 Classes are never fed back: they help colour by what the trunk learns for them, and at inference they can be left out.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.networks.eccv16 import Eccv16
 from kinemacolor.models.networks.zhang_layers import lightness_unit
 
-__all__ = ["VOC_CLASS_COUNT", "Zhao", "zhao_like"]
+__all__ = ["VOC_CLASS_COUNT", "Zhao"]
 
 VOC_CLASS_COUNT = 21
 """Of PASCAL VOC, background among them."""
 _WIDTH = 64
 """The paper's."""
-_MAX_WIDTH, _MAX_CLASSES = 512, 4096
-"""Of files; at eight times the paper's width the trunk has two thousand million parameters."""
 
 
 class Zhao(Eccv16):
@@ -86,16 +82,3 @@ class Zhao(Eccv16):
 
 def _enlarge(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1), nn.ReLU())
-
-
-def zhao_like(tensors: Mapping[str, Tensor]) -> Zhao:
-    """The network of the width and the classes that a file has; the paper's where it does not say, or nonsense."""
-    width = _rows(tensors.get("model1.0.weight"), _MAX_WIDTH)
-    return Zhao(width or _WIDTH, _rows(tensors.get("segment9.4.weight"), _MAX_CLASSES) or VOC_CLASS_COUNT)
-
-
-def _rows(weight: Tensor | None, limit: int) -> int | None:
-    """Length of the first axis, if it is one of a network."""
-    if weight is None or weight.ndim == 0 or not 1 <= weight.shape[0] <= limit:
-        return None
-    return weight.shape[0]

@@ -1,4 +1,4 @@
-"""The encoder of `kinema` in the place of VGG19, for training `favc` here.
+"""MobileNetV2 in the place of VGG19, for the `favc` of reduced width that is trained here.
 
 VGG19's weights are not at hand, and its 15 million numbers are too many for the machines that this was trained on. A
 network trained on these features is not the paper's, and its file is not one that the model `favc` takes.
@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from kinemacolor.models.networks.mobilenet_v2 import TAP_CHANNELS, MobileNetV2Encoder
 
-__all__ = ["TRUNK_CHANNELS", "MobileTrunk"]
+__all__ = ["TRUNK_CHANNELS", "TRUNK_MULTIPLE", "MobileTrunk"]
 
 TRUNK_CHANNELS = TAP_CHANNELS
 """Of the features, finest first: at half the size of the picture and so on."""
+TRUNK_MULTIPLE = 32
+"""Both sides must be multiples of this: the coarsest features have a 32nd of the size."""
 _SCALE = 0.25
 """The encoder's numbers are about 4 in the mean; the first layer is made for numbers of about 1."""
 
