@@ -3,7 +3,7 @@
 import argparse
 
 from kinemacolor.client.address import ServerAddress
-from kinemacolor.render.arguments import OneLineParser, checked
+from kinemacolor.render.arguments import SERVER_HELP, OneLineParser, access_files, add_access, checked
 from kinemacolor.render.options import ServerOptions
 
 
@@ -16,12 +16,11 @@ def command_parser(name: str, description: str) -> OneLineParser:
 
 def add_server(parser: argparse.ArgumentParser) -> None:
     """--server and --device."""
-    parser.add_argument(
-        "--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own"
-    )
+    parser.add_argument("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help=SERVER_HELP)
+    add_access(parser.add_argument)
     parser.add_argument("--device", metavar="auto|cpu|cuda:N", help="of the own server")
 
 
 def server_options(values: argparse.Namespace) -> ServerOptions:
     """What `add_server` read."""
-    return ServerOptions(address=values.server, device=values.device)
+    return ServerOptions(address=values.server, device=values.device, access=access_files(values))

@@ -52,6 +52,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_EVICTED: _ClassVar[ErrorReason]
     ERROR_REASON_STEP_FAILED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
 SHOT_SOURCE_UNSPECIFIED: ShotSource
 SHOT_SOURCE_DETECT: ShotSource
 SHOT_SOURCE_EDIT_LIST: ShotSource
@@ -89,6 +90,7 @@ ERROR_REASON_SUPERSEDED: ErrorReason
 ERROR_REASON_EVICTED: ErrorReason
 ERROR_REASON_STEP_FAILED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_UNAUTHENTICATED: ErrorReason
 
 class StreamFramesRequest(_message.Message):
     __slots__ = ("open_clip", "frame", "seek", "shot_boundary", "end_clip", "guide")

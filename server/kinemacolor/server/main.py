@@ -20,7 +20,11 @@ def _parser() -> argparse.ArgumentParser:
     default = ServerConfig()
     parser = argparse.ArgumentParser(prog="kinemacolor serve", description="Run the colour server on this machine.")
     add = parser.add_argument
-    add("--listen", default=default.listen, metavar="ADDRESS", help="unix:/path or loopback host:port (%(default)s)")
+    add("--listen", default=default.listen, metavar="ADDRESS", help="unix:/path or host:port (%(default)s)")
+    add("--token-file", type=Path, metavar="FILE", help="tokens of clients, one a line; needed beyond this machine")
+    add("--tls-cert", type=Path, metavar="FILE", help="certificate of this server, PEM")
+    add("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
+    add("--tls-client-ca", type=Path, metavar="FILE", help="take clients with certificates of this authority only, PEM")
     add("--device", default=default.device, help="auto, cpu or cuda:N (%(default)s)")
     add("--dtype", default=default.dtype, choices=("auto", "fp32", "bf16"), help="of the frame network (%(default)s)")
     add("--threads", type=int, default=default.threads, metavar="N", help="CPU threads of the networks; 0 = all cores")
@@ -75,6 +79,10 @@ def _bytes(text: str) -> int:
 def _config(arguments: argparse.Namespace) -> ServerConfig:
     return ServerConfig(
         listen=arguments.listen,
+        token_file=arguments.token_file,
+        tls_certificate=arguments.tls_cert,
+        tls_key=arguments.tls_key,
+        tls_client_ca=arguments.tls_client_ca,
         device=arguments.device,
         dtype=arguments.dtype,
         threads=arguments.threads,
