@@ -25,6 +25,7 @@ from kinemacolor.server.session import Session
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError, status_code
+from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
 WIDTH, HEIGHT, WINDOW = 8, 4, 4
@@ -327,3 +328,41 @@ def test_a_model_without_memory_is_refused(ask: Callable[[], None], monkeypatch:
 
 def job(setup: ClipSetup, data: bytes, future: "Future[ev.Event]") -> ProposeJob:
     return ProposeJob(setup, ev.RunPropose(0, 1, data, None), future.set_result)
+
+
+def test_a_person_goes_before_renders_and_does_not_stop_them() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        person, answers = await opened(hub, request("person", priority=pb.PRIORITY_INTERACTIVE))
+        renders = [(await opened(hub, request(f"render-{index}")))[0] for index in range(4)]
+        for index, clip in enumerate(renders):
+            for number in range(WINDOW):
+                hub.feed(clip, ev.FrameArrived(number, luma(10 * index + number)))
+        await asyncio.to_thread(engine.entered.wait, SECONDS)
+        for number in range(WINDOW):
+            hub.feed(person, ev.FrameArrived(number, luma(100 + number)))
+        engine.gate.set()
+        for number in range(WINDOW):
+            response = await answers.next_response()
+            assert response is not None
+            assert response.color_frame.frame_number == number
+        # One frame was under way, and the turns of the person that come first are steps as well as proposals.
+        seen = engine.proposed[: 2 + WINDOW]
+        assert [value in seen for value in map(luma, range(100, 100 + WINDOW))] == [True] * WINDOW
+        assert len(set(seen) - {luma(100 + number) for number in range(WINDOW)}) <= 2
+
+    run(scenario)
+
+
+def test_a_render_gets_its_turn_while_a_person_plays_on_end() -> None:
+    engine = TestEngine()
+    engine.gate.set()
+    setup = engine.setup(request().settings)
+    worker = DeviceWorker(engine, StateTiers(engine.device, 1 << 30, 1 << 30))
+    ignore = lambda event: None  # noqa: E731
+    worker.propose(ProposeJob(setup, ev.RunPropose(FrameNumber(0), 0, luma(1), None), ignore))
+    for number in range(20):
+        job = ProposeJob(setup, ev.RunPropose(FrameNumber(number), 0, luma(100 + number), None), ignore, True)
+        worker.propose(job)
+    for _ in range(10):
+        worker._next_work()()
+    assert engine.proposed.index(luma(1)) == 8

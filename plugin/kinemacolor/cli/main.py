@@ -5,6 +5,7 @@ a command needs only the packages of its own extra.
 """
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else USAGE
     if words[0] == "--version":
         return _print_version()
+    if words[0] != "serve":
+        # Our errors say it in one line; an operator's log is to have grpc's own words of a failed handshake, too.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if words[0] not in COMMANDS:
         return _fail(f"no command {words[0]!r}; there are: {', '.join(COMMANDS)}", USAGE)
     with _signals_in_order():

@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_BULK: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+
 class ShotSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SHOT_SOURCE_UNSPECIFIED: _ClassVar[ShotSource]
@@ -53,6 +59,9 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_STEP_FAILED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_BULK: Priority
+PRIORITY_INTERACTIVE: Priority
 SHOT_SOURCE_UNSPECIFIED: ShotSource
 SHOT_SOURCE_DETECT: ShotSource
 SHOT_SOURCE_EDIT_LIST: ShotSource
@@ -109,7 +118,7 @@ class StreamFramesRequest(_message.Message):
     def __init__(self, open_clip: _Optional[_Union[OpenClip, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., seek: _Optional[_Union[Seek, _Mapping]] = ..., shot_boundary: _Optional[_Union[ShotBoundary, _Mapping]] = ..., end_clip: _Optional[_Union[EndClip, _Mapping]] = ..., guide: _Optional[_Union[Guide, _Mapping]] = ...) -> None: ...
 
 class OpenClip(_message.Message):
-    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame", "guide_count", "variant")
+    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame", "guide_count", "variant", "priority")
     CLIP_KEY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GEOMETRY_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +132,7 @@ class OpenClip(_message.Message):
     EARLIEST_FRAME_FIELD_NUMBER: _ClassVar[int]
     GUIDE_COUNT_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     clip_key: str
     model: str
     geometry: PlaneGeometry
@@ -136,7 +146,8 @@ class OpenClip(_message.Message):
     earliest_frame: int
     guide_count: int
     variant: int
-    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ..., guide_count: _Optional[int] = ..., variant: _Optional[int] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ..., guide_count: _Optional[int] = ..., variant: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class PlaneGeometry(_message.Message):
     __slots__ = ("width_px", "height_px")

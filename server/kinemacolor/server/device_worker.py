@@ -1,7 +1,8 @@
 """The one thread that owns the device. Jobs in, replies out; order inside a clip is the clip machine's business.
 
-Steps go first: they are short and each one lets a frame out. Proposals wait and are batched over clips and over
-frames ahead, first come first served, so no clip starves: every clip has at most its window in the queue.
+There are two lanes. What a person waits for goes before what a render does, but for one turn in nine. Within a lane
+steps go first: they are short and each one lets a frame out. Proposals wait and are batched over clips and over frames
+ahead, first come first served, so no clip starves: every clip has at most its window in the queue.
 """
 
 import logging
@@ -27,6 +28,9 @@ Result = TypeVar("Result")
 Reply = Callable[[ev.Event], None]
 """Takes the event that a job ends with; called in the device thread."""
 
+_TURNS_IN_A_ROW = 8
+"""Of people, while a render waits: a host that plays on end must slow renders down, not stop them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProposeJob:
@@ -35,10 +39,13 @@ class ProposeJob:
     setup: ClipSetup
     instruction: ev.RunPropose
     reply: Reply
+    is_interactive: bool = False
     queued_ns: int = field(default_factory=time.perf_counter_ns)
 
     def can_share_a_batch_with(self, other: "ProposeJob") -> bool:
-        """Same network, same padded size."""
+        """Same network, same padded size, same lane: a person must not wait for frames of a render."""
+        if self.is_interactive is not other.is_interactive:
+            return False
         return self.setup.model is other.setup.model and self.setup.padded == other.setup.padded
 
 
@@ -49,10 +56,26 @@ class StepJob:
     setup: ClipSetup
     instruction: ev.RunStep
     reply: Reply
+    is_interactive: bool = False
+
+
+class _Lane:
+    """What waits: steps and proposals."""
+
+    def __init__(self) -> None:
+        self.steps: deque[StepJob] = deque()
+        self.proposals: deque[ProposeJob] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.proposals)
+
+    def forget(self, setup: ClipSetup) -> None:
+        self.steps = deque(job for job in self.steps if job.setup is not setup)
+        self.proposals = deque(job for job in self.proposals if job.setup is not setup)
 
 
 class DeviceWorker:
-    """A thread with three queues: calls (loading a model), steps, proposals.
+    """A thread with calls (loading a model) and two lanes of steps and proposals.
 
     Use as a context manager; leaving it finishes the job under way and drops the rest.
 
@@ -65,8 +88,9 @@ class DeviceWorker:
         self._engine, self._tiers = engine, tiers
         self._wake = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
-        self._steps: deque[StepJob] = deque()
-        self._proposals: deque[ProposeJob] = deque()
+        self._interactive, self._bulk = _Lane(), _Lane()
+        self._turns_in_a_row = 0
+        """Of the interactive lane while the other one waited."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
 
@@ -100,25 +124,28 @@ class DeviceWorker:
     def propose(self, job: ProposeJob) -> None:
         """Queue a frame for the frame network; never blocks. The clip's window bounds the queue."""
         with self._wake:
-            self._proposals.append(job)
+            self._lane(job.is_interactive).proposals.append(job)
             self._wake.notify()
 
     def step(self, job: StepJob) -> None:
         """Queue a frame for the temporal network; never blocks."""
         with self._wake:
-            self._steps.append(job)
+            self._lane(job.is_interactive).steps.append(job)
             self._wake.notify()
 
     def forget(self, setup: ClipSetup) -> None:
         """Drop what waits for a clip: it is not wanted any more, holds memory and keeps other clips waiting."""
         with self._wake:
-            self._steps = deque(job for job in self._steps if job.setup is not setup)
-            self._proposals = deque(job for job in self._proposals if job.setup is not setup)
+            self._interactive.forget(setup)
+            self._bulk.forget(setup)
+
+    def _lane(self, is_interactive: bool) -> _Lane:
+        return self._interactive if is_interactive else self._bulk
 
     def _run(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._stopping or self._calls or self._steps or self._proposals)
+                self._wake.wait_for(lambda: self._stopping or self._calls or self._interactive or self._bulk)
                 if self._stopping:
                     return
                 work = self._next_work()
@@ -128,20 +155,28 @@ class DeviceWorker:
         """Take the next piece of work off its queue; called with the lock held."""
         if self._calls:
             return self._calls.popleft()
-        if self._steps:
-            step = self._steps.popleft()
+        lane = self._next_lane()
+        if lane.steps:
+            step = lane.steps.popleft()
             return lambda: self._run_step(step)
-        batch = self._take_batch()
+        batch = self._take_batch(lane)
         return lambda: self._run_batch(batch)
 
-    def _take_batch(self) -> list[ProposeJob]:
+    def _next_lane(self) -> _Lane:
+        if self._interactive and (not self._bulk or self._turns_in_a_row < _TURNS_IN_A_ROW):
+            self._turns_in_a_row = self._turns_in_a_row + 1 if self._bulk else 0
+            return self._interactive
+        self._turns_in_a_row = 0
+        return self._bulk
+
+    def _take_batch(self, lane: _Lane) -> list[ProposeJob]:
         """The oldest proposal and those behind it that may share its batch, as many as the self-test allows."""
-        head = self._proposals[0]
-        alike = [job for job in self._proposals if job.can_share_a_batch_with(head)]
+        head = lane.proposals[0]
+        alike = [job for job in lane.proposals if job.can_share_a_batch_with(head)]
         size = max(size for size in self._engine.batch_sizes(head.setup) if size <= len(alike))
         batch = alike[:size]
         taken = {id(job) for job in batch}
-        self._proposals = deque(job for job in self._proposals if id(job) not in taken)
+        lane.proposals = deque(job for job in lane.proposals if id(job) not in taken)
         return batch
 
     def _run_batch(self, batch: list[ProposeJob]) -> None:

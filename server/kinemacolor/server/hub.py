@@ -47,6 +47,8 @@ class Clip:
     session: Session | None = None
     epoch: int = 0
     client_name: str = ""
+    is_interactive: bool = False
+    """Of the stream that is attached, as the name."""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
     largest_state_bytes: int = 0
@@ -232,7 +234,7 @@ class ClipHub:
             self._snapshots.attach(clip.identity)
         clip.session = session
         clip.epoch = self._epochs.take()
-        clip.client_name = request.client_name
+        clip.client_name, clip.is_interactive = request.client_name, request.is_interactive
         extra = {"clip": clip.key, "model": clip.setup.model.spec.name, "epoch": clip.epoch}
         _log.info("clip opened", extra={**extra, "client": clip.client_name})
         self.feed(clip, ev.StreamAttached(request.first_frame, request.restart, request.earliest_frame, restored))
@@ -334,10 +336,10 @@ class ClipHub:
         return reply
 
     def _run_propose(self, clip: Clip, instruction: ev.RunPropose) -> None:
-        self._worker.propose(ProposeJob(clip.setup, instruction, self._reply_for(clip)))
+        self._worker.propose(ProposeJob(clip.setup, instruction, self._reply_for(clip), clip.is_interactive))
 
     def _run_step(self, clip: Clip, instruction: ev.RunStep) -> None:
-        self._worker.step(StepJob(clip.setup, instruction, self._reply_for(clip)))
+        self._worker.step(StepJob(clip.setup, instruction, self._reply_for(clip), clip.is_interactive))
 
     def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
         spec = clip.setup.model.spec
