@@ -52,6 +52,8 @@ class ServerConfig:
     """Device memory for the states of all clips; those used last stay."""
     ram_state_bytes: int = 4 << 30
     """RAM for those that had to leave a GPU; the rest goes to disk."""
+    stall_seconds: float = 600.0
+    """How long one piece of work may hold the device before the server gives it up and ends."""
     max_batch: int = 8
     """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
 
@@ -73,6 +75,7 @@ class ServerConfig:
         _check_range("snapshot-bytes", self.snapshot_bytes, 0, 1 << 50)
         _check_range("device-states", self.device_state_bytes, 0, 1 << 50)
         _check_range("ram-states", self.ram_state_bytes, 0, 1 << 50)
+        _check_range("stall", self.stall_seconds, 1, 7 * 86400)
         if self.idle_seconds == 0:
             raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):

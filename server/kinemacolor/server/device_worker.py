@@ -16,9 +16,11 @@ from typing import Self, TypeVar, cast
 
 from kinemacolor.models.api import ModelState
 from kinemacolor.server import events as ev
+from kinemacolor.server.device_faults import is_device_lost
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
 from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_tiers import KeptState, StateTiers
+from kinemacolor.server.watchdog import abandon
 from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
@@ -82,10 +84,14 @@ class DeviceWorker:
     Args:
         engine: the models.
         tiers: where the states lie between two steps.
+        lost: called in the device thread, with why, when the device fails for good; not expected to return.
     """
 
-    def __init__(self, engine: Engine, tiers: StateTiers) -> None:
-        self._engine, self._tiers = engine, tiers
+    def __init__(self, engine: Engine, tiers: StateTiers, lost: Callable[[str], object] = abandon) -> None:
+        self._engine, self._tiers, self._lost = engine, tiers, lost
+        self._work_number: int | None = None
+        """Of the piece of work that runs."""
+        self._work_count = 0
         self._wake = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
         self._interactive, self._bulk = _Lane(), _Lane()
@@ -104,6 +110,11 @@ class DeviceWorker:
             self._wake.notify()
         self._thread.join()
 
+    @property
+    def busy_with(self) -> int | None:
+        """The number of the piece of work that runs, None if none does. The death of the thread is endless work."""
+        return self._work_number if self._thread.is_alive() or self._stopping else -1
+
     def call(self, function: Callable[[Engine], Result]) -> "Future[Result]":
         """Run `function` in the device thread before any further job."""
         future: Future[Result] = Future()
@@ -114,6 +125,7 @@ class DeviceWorker:
             try:
                 future.set_result(function(self._engine))
             except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future
+                self._notice(error)
                 future.set_exception(error)
 
         with self._wake:
@@ -149,7 +161,10 @@ class DeviceWorker:
                 if self._stopping:
                     return
                 work = self._next_work()
+            self._work_count += 1
+            self._work_number = self._work_count
             work()
+            self._work_number = None
 
     def _next_work(self) -> Callable[[], None]:
         """Take the next piece of work off its queue; called with the lock held."""
@@ -180,27 +195,43 @@ class DeviceWorker:
         return batch
 
     def _run_batch(self, batch: list[ProposeJob]) -> None:
+        """A batch may be too large for the memory or hold one bad frame; neither is the other clips' fault."""
+        failed = self._try_batch(batch)
+        if failed is not None and len(batch) > 1:
+            _log.warning("batch failed, its frames run alone", extra={"frames": len(batch)})
+            for job in batch:
+                self._run_batch([job])
+            return
+        if failed is not None and failed.reason is ErrorReason.OUT_OF_MEMORY and self._free_memory():
+            failed = self._try_batch(batch)
+        if failed is not None:
+            batch[0].reply(failed)
+
+    def _try_batch(self, batch: list[ProposeJob]) -> ev.WorkFailed | None:
+        """Answer the jobs, or return why not: no exception, whose traceback would hold what the batch had computed."""
         now = time.perf_counter_ns()
         waited_us = [(now - job.queued_ns) // 1000 for job in batch]
         try:
             cuts = [_detect_cut(job) for job in batch]
             proposals = self._engine.propose(batch[0].setup, [job.instruction.luma for job in batch], waited_us)
         except Exception as error:  # noqa: BLE001 - the border of the device: one bad frame must not end the thread
-            if len(batch) == 1:
-                [job] = batch
-                job.reply(_failure(job.instruction.number, job.instruction.generation, error))
-                return
-        else:
-            for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
-                job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
-            return
-        # A batch may be too large for the memory or hold one bad frame; neither is the other clips' fault. Not in the
-        # handler: what the batch had computed lives as long as its traceback, and single frames may need the memory.
-        _log.warning("batch failed, its frames run alone", extra={"frames": len(batch)})
-        for job in batch:
-            self._run_batch([job])
+            if len(batch) == 1:  # of more, the frame that is at fault says it again alone
+                _log.error("work failed", exc_info=error, extra={"frame": batch[0].instruction.number})
+            failed = self._failure(batch[0].instruction.number, batch[0].instruction.generation, error)
+            if failed.reason is ErrorReason.OUT_OF_MEMORY:
+                self._engine.allow_batches_below(batch[0].setup, len(batch))
+            return failed
+        for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
+            job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
+        return None
 
     def _run_step(self, job: StepJob) -> None:
+        done = self._try_step(job)
+        if isinstance(done, ev.WorkFailed) and done.reason is ErrorReason.OUT_OF_MEMORY and self._free_memory():
+            done = self._try_step(job)
+        job.reply(done)
+
+    def _try_step(self, job: StepJob) -> ev.StepDone | ev.WorkFailed:
         number, generation = job.instruction.number, job.instruction.generation
         kept = cast("KeptState | ModelState | None", job.instruction.state)
         proposal = cast(TimedProposal, job.instruction.proposal)
@@ -209,23 +240,32 @@ class DeviceWorker:
             after, chroma = self._engine.step(job.setup, number, state, proposal)
             new_state = self._tiers.keep(after, job.setup.model.restore_state)
         except Exception as error:  # noqa: BLE001 - as above
-            job.reply(_failure(number, generation, error))
-            return
-        job.reply(ev.StepDone(number, generation, new_state, chroma))
+            _log.error("work failed", exc_info=error, extra={"frame": number})
+            return self._failure(number, generation, error)
+        return ev.StepDone(number, generation, new_state, chroma)
+
+    def _free_memory(self) -> bool:
+        """Move the states of all clips off the device; False if that gave nothing back."""
+        moved = self._tiers.clear_device()
+        _log.warning("no memory on the device, states have left it", extra={"states": moved})
+        return self._engine.release_cached() or moved > 0
+
+    def _failure(self, number: int, generation: int, error: Exception) -> ev.WorkFailed:
+        """What the client may know of a failure; the rest is in the log."""
+        self._notice(error)
+        frame = FrameNumber(number)
+        if is_out_of_memory(error):
+            text = "the device has no memory for this frame; a lower quality needs less"
+            return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, text)
+        if isinstance(error, NonFiniteColorError):
+            text = "the network returned a colour that is no number"
+            return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, text)
+        return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, "the network failed on this frame")
+
+    def _notice(self, error: BaseException) -> None:
+        if is_device_lost(error):
+            self._lost(f"the device failed for good: {error}".splitlines()[0])
 
 
 def _detect_cut(job: ProposeJob) -> bool:
     return cut_between(job.setup.geometry, job.instruction.previous_luma, job.instruction.luma)
-
-
-def _failure(number: int, generation: int, error: Exception) -> ev.WorkFailed:
-    """What the client may know of a failure; the rest is in the log."""
-    _log.error("work failed", exc_info=error, extra={"frame": number})
-    frame = FrameNumber(number)
-    if is_out_of_memory(error):
-        text = "the device has no memory for this frame; a lower quality needs less"
-        return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, text)
-    if isinstance(error, NonFiniteColorError):
-        text = "the network returned a colour that is no number"
-        return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, text)
-    return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, "the network failed on this frame")

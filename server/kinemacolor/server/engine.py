@@ -183,6 +183,18 @@ class Engine:
             self._batch_sizes[key] = allowed
         return self._batch_sizes[key]
 
+    def allow_batches_below(self, setup: ClipSetup, size: int) -> None:
+        """A batch of this size found no memory: only smaller ones from now on. No byte changes, for all are equal."""
+        smaller = tuple(each for each in self.batch_sizes(setup) if each < size)
+        self._batch_sizes[setup.model, setup.padded] = smaller or (1,)
+
+    def release_cached(self) -> bool:
+        """Give back what torch keeps of the device's memory for later; False where it keeps none."""
+        if self._device.type != "cuda":
+            return False
+        torch.cuda.empty_cache()
+        return True
+
     def propose(self, setup: ClipSetup, lumas: Sequence[bytes], waited_us: Sequence[int]) -> list[TimedProposal]:
         """Run the frame network on lumas of clips that share a model and a padded size."""
         started = time.perf_counter_ns()

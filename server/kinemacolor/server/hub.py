@@ -99,6 +99,8 @@ class ClipHub:
         self._finishing: set[Session] = set()
         """Streams whose clip has ended, while their last answers are written."""
         self._stream_ended = asyncio.Event()
+        self._rooms_made = 0
+        """How often a clip had to give way for want of memory."""
         self.draining = False
 
     @property
@@ -324,22 +326,53 @@ class ClipHub:
             self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: the server failed on it"))
         self._release(clip, ev.ReleaseClip())
 
-    def _reply_for(self, clip: Clip) -> Callable[[ev.Event], None]:
-        """How the device thread gives a result back to the loop."""
+    def _run_again(self, clip: Clip, event: ev.Event, again: Callable[[], None], rooms: int) -> None:
+        """As `_feed_result`; but where memory ran out, the clip that came last gives way, and the work is done again.
+
+        `rooms` is how often that had happened when the work was queued: what failed before others gave way may fit now.
+        """
+        is_wanted = self._clips.get(clip.key) is clip
+        has_no_memory = isinstance(event, ev.WorkFailed) and event.reason is ErrorReason.OUT_OF_MEMORY
+        if is_wanted and has_no_memory and (rooms < self._rooms_made or self._make_memory(clip)):
+            again()
+        else:
+            self._feed_result(clip, event)
+
+    def _make_memory(self, clip: Clip) -> bool:
+        """Refuse the stream that came last; False if that is this clip's own, or there is no other."""
+        attached = [each for each in self._clips.values() if each.session is not None]
+        newest = max(attached, key=lambda each: each.epoch, default=clip)
+        if newest is clip or newest.session is None:
+            return False
+        _log.warning("clip gives way for want of memory", extra={"clip": newest.key, "for": clip.key})
+        text = "the device has no memory for one more clip; the one that came last gives way"
+        newest.session.fail(WireError(ErrorReason.OUT_OF_MEMORY, text))
+        self.evict(newest, "no memory on the device", keeps_snapshots=True)
+        self._rooms_made += 1
+        return True
+
+    def _reply_for(self, clip: Clip, again: Callable[[], None] | None = None) -> Callable[[ev.Event], None]:
+        """How another thread gives a result back to the loop; `again` queues the same work once more."""
+        rooms = self._rooms_made
 
         def reply(event: ev.Event) -> None:
             try:
-                self._loop.call_soon_threadsafe(self._feed_result, clip, event)
+                if again is None:
+                    self._loop.call_soon_threadsafe(self._feed_result, clip, event)
+                else:
+                    self._loop.call_soon_threadsafe(self._run_again, clip, event, again, rooms)
             except RuntimeError:
                 _log.debug("result after the loop closed", extra={"clip": clip.key})
 
         return reply
 
     def _run_propose(self, clip: Clip, instruction: ev.RunPropose) -> None:
-        self._worker.propose(ProposeJob(clip.setup, instruction, self._reply_for(clip), clip.is_interactive))
+        reply = self._reply_for(clip, lambda: self._run_propose(clip, instruction))
+        self._worker.propose(ProposeJob(clip.setup, instruction, reply, clip.is_interactive))
 
     def _run_step(self, clip: Clip, instruction: ev.RunStep) -> None:
-        self._worker.step(StepJob(clip.setup, instruction, self._reply_for(clip), clip.is_interactive))
+        reply = self._reply_for(clip, lambda: self._run_step(clip, instruction))
+        self._worker.step(StepJob(clip.setup, instruction, reply, clip.is_interactive))
 
     def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
         spec = clip.setup.model.spec

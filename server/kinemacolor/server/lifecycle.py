@@ -31,6 +31,7 @@ from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.server.tls import TlsFiles, server_credentials
+from kinemacolor.server.watchdog import Watchdog
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
         tiers = StateTiers(engine.device, config.device_state_bytes, config.ram_state_bytes, place)
         stack.enter_context(tiers)
         worker = stack.enter_context(DeviceWorker(engine, tiers))
+        stack.enter_context(Watchdog(lambda: worker.busy_with, config.stall_seconds))
         hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=Epochs(folder))
         shutdown = _Shutdown(hub)
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--resume-ttl", type=float, default=default.resume_ttl_seconds, metavar="SECONDS", help="keep lost clips")
     add("--idle", type=float, default=default.idle_seconds, metavar="SECONDS", help="end silent streams")
     add("--grace", type=float, default=default.grace_seconds, metavar="SECONDS", help="wait for clips on SIGTERM")
+    add("--stall", type=float, default=default.stall_seconds, metavar="SECONDS", help="end if the device hangs")
     add(
         "--state-dir",
         type=Path,
@@ -93,6 +94,7 @@ def _config(arguments: argparse.Namespace) -> ServerConfig:
         resume_ttl_seconds=arguments.resume_ttl,
         idle_seconds=arguments.idle,
         grace_seconds=arguments.grace,
+        stall_seconds=arguments.stall,
         state_folder=arguments.state_dir,
         snapshot_bytes=arguments.snapshot_bytes,
         device_state_bytes=arguments.device_states,

@@ -146,6 +146,13 @@ class StateTiers:
                 raise RuntimeError("a state on the device is not there")
             return place.state
 
+    def clear_device(self) -> int:
+        """Move every state off the device, as far as there is room below; returns how many went."""
+        with self._lock:
+            self._forget_gone()
+            numbers = list(self._places[Tier.DEVICE])
+            return sum(self._move_down(number) for number in numbers)
+
     def device_bytes_of(self, number: int) -> int:
         """Bytes of device memory that a state holds now."""
         with self._lock:
