@@ -15,6 +15,7 @@ OUT_OF_MEMORY = 5
 _BY_REASON = {
     ErrorReason.UNKNOWN_MODEL: USAGE,
     ErrorReason.UNSUPPORTED: USAGE,
+    ErrorReason.UNKNOWN_CLIP: USAGE,
     ErrorReason.OUT_OF_MEMORY: OUT_OF_MEMORY,
 }
 

@@ -39,6 +39,11 @@ COMMANDS = {
     "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),
     "plugin": Command("kinemacolor.ofx.install.command:main", "ofx", "the effect: plugin install|uninstall|check"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
+    "status": Command("kinemacolor.cli.operate:status", "render", "what a server does: its clips, their speed, memory"),
+    "top": Command("kinemacolor.cli.top:main", "render", "the same, again and again, until q is pressed"),
+    "drain": Command("kinemacolor.cli.operate:drain", "render", "let a server end when its clips have"),
+    "evict": Command("kinemacolor.cli.operate:evict", "render", "drop a clip of a server: evict CLIP"),
+    "log-level": Command("kinemacolor.cli.operate:log_level", "render", "change how much a server logs"),
     "models": Command("kinemacolor.cli.models:main", "server", "the models: models list|get|import|verify|licence"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
     "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
@@ -147,7 +152,7 @@ def _already_stopping(number: int, frame: FrameType | None) -> None:
 
 
 def _help() -> str:
-    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: kinemacolor COMMAND [OPTIONS]    (kinemacolor COMMAND --help says more)",

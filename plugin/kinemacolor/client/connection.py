@@ -69,6 +69,11 @@ class ServerInfo:
     draining: bool
     uptime_seconds: int
     resident_bytes: int
+    device_used_bytes: int
+    device_total_bytes: int
+    device_state_bytes: int
+    ram_state_bytes: int
+    disk_state_bytes: int
 
 
 class ColorizeClient:
@@ -86,7 +91,7 @@ class ColorizeClient:
         Raises:
             ClientError: No answer.
         """
-        answer = self._ask("ListModels", pb.ListModelsRequest(), pb.ListModelsResponse)
+        answer = self.ask("ListModels", pb.ListModelsRequest(), pb.ListModelsResponse)
         return tuple(
             ModelInfo(
                 name=model.name,
@@ -112,7 +117,7 @@ class ColorizeClient:
         Raises:
             ClientError: No answer.
         """
-        answer = self._ask("GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse)
+        answer = self.ask("GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse)
         return ServerInfo(
             version=answer.version,
             device=answer.device,
@@ -124,6 +129,11 @@ class ColorizeClient:
             draining=answer.draining,
             uptime_seconds=answer.uptime_seconds,
             resident_bytes=answer.resident_bytes,
+            device_used_bytes=answer.device_used_bytes,
+            device_total_bytes=answer.device_total_bytes,
+            device_state_bytes=answer.device_state_bytes,
+            ram_state_bytes=answer.ram_state_bytes,
+            disk_state_bytes=answer.disk_state_bytes,
         )
 
     def open_clip(self, request: OpenRequest) -> ClipStream:
@@ -180,7 +190,12 @@ class ColorizeClient:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, request: Message, answer: type[_Answer]) -> _Answer:
+    def ask(self, method: str, request: Message, answer: type[_Answer]) -> _Answer:
+        """A short question of the contract.
+
+        Raises:
+            ClientError: No answer.
+        """
         call = self._channel.unary_unary(
             f"/{_SERVICE}/{method}",
             request_serializer=type(request).SerializeToString,

@@ -188,6 +188,13 @@ class Engine:
         smaller = tuple(each for each in self.batch_sizes(setup) if each < size)
         self._batch_sizes[setup.model, setup.padded] = smaller or (1,)
 
+    def memory(self) -> tuple[int, int]:
+        """Bytes of the device's own memory that are taken, by whomever, and that there are; 0, 0 on a CPU."""
+        if self._device.type != "cuda":
+            return 0, 0
+        free, total = torch.cuda.mem_get_info(self._device)
+        return total - free, total
+
     def release_cached(self) -> bool:
         """Give back what torch keeps of the device's memory for later; False where it keeps none."""
         if self._device.type != "cuda":

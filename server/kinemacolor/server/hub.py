@@ -23,6 +23,7 @@ from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
 from kinemacolor.server.out_of_memory import is_out_of_memory
+from kinemacolor.server.rates import RateMeter
 from kinemacolor.server.session import Session
 from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
@@ -51,6 +52,8 @@ class Clip:
     """Of the stream that is attached, as the name."""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
+    rate: RateMeter = field(default_factory=RateMeter)
+    """Of its answers."""
     largest_state_bytes: int = 0
     """The most that its states have taken so far."""
 
@@ -292,6 +295,16 @@ class ClipHub:
         """Seconds since the last sign of life."""
         return self._clock() - clip.touched
 
+    def frames_per_second(self, clip: Clip) -> float:
+        """Answers over the last seconds."""
+        return clip.rate.per_second(self._clock())
+
+    def last_snapshot(self, clip: Clip) -> FrameNumber | None:
+        """The last frame before the next one whose state is on disk; None: there is none, or no snapshots."""
+        if self._snapshots is None:
+            return None
+        return self._snapshots.durable_through(clip.identity, clip.machine.expected)
+
     async def wait_until_streams_end(self) -> None:
         """Return when no stream is attached and the last answers of those that were are written."""
         while self._finishing or any(clip.session is not None for clip in self._clips.values()):
@@ -393,6 +406,7 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        clip.rate.note(self._clock())
         clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)
         self._deliver(clip, messages.color_frame(instruction, durable))

@@ -30,6 +30,7 @@ from kinemacolor.server.service import SERVICE_NAME, ColorizeService
 from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
 from kinemacolor.server.state_tiers import StateTiers
+from kinemacolor.server.status import StatusReader
 from kinemacolor.server.tls import TlsFiles, server_credentials
 from kinemacolor.server.watchdog import Watchdog
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
@@ -85,8 +86,9 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once
         if exit_with_stdin:
             _watch_stdin(shutdown)
+        service = ColorizeService(config, hub, engine, StatusReader(config, hub, engine, tiers), shutdown.drain)
         server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=interceptors)
-        async with _running(server, credentials, config, hub, engine, shutdown):
+        async with _running(server, credentials, config, hub, service, shutdown):
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
 
@@ -155,10 +157,9 @@ async def _running(
     credentials: grpc.ServerCredentials | None,
     config: ServerConfig,
     hub: ClipHub,
-    engine: Engine,
+    service: ColorizeService,
     shutdown: _Shutdown,
 ) -> AsyncIterator[None]:
-    service = ColorizeService(config, hub, engine, shutdown.drain)
     server.add_generic_rpc_handlers((service.handlers(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # a lazy module attribute
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

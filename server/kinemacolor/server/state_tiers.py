@@ -68,6 +68,11 @@ class KeptState:
         """Bytes of device memory that it holds now."""
         return self._tiers.device_bytes_of(self.number)
 
+    @property
+    def tier(self) -> Tier:
+        """Where it is now."""
+        return self._tiers.tier_of(self.number)
+
     def tensors(self) -> dict[str, Tensor]:
         """As of the state, from wherever it is; it stays there."""
         return dict(self._tiers.tensors_of(self.number))
@@ -152,6 +157,17 @@ class StateTiers:
             self._forget_gone()
             numbers = list(self._places[Tier.DEVICE])
             return sum(self._move_down(number) for number in numbers)
+
+    @property
+    def used(self) -> dict[Tier, int]:
+        """Bytes that the states take in each tier."""
+        with self._lock:
+            return dict(self._used)
+
+    def tier_of(self, number: int) -> Tier:
+        """Where a state is."""
+        with self._lock:
+            return self._tier_of[number]
 
     def device_bytes_of(self, number: int) -> int:
         """Bytes of device memory that a state holds now."""
