@@ -49,6 +49,16 @@ FAULTS = {
     12: Fault("size, depth or model changes", "refused, unless the clip is restarted; the clip that is open goes on"),
     14: Fault("state contamination", "equal to the solo run after cancels and idle time-outs"),
     18: Fault("100 clips, 8 states", "all finish, equal to solo, none starves"),
+    19: Fault(
+        "no memory on the device",
+        "batches halve, states leave the device, then RESOURCE_EXHAUSTED for the clip that came last; the others go on",
+        "a GPU: the allocator's failure is played; on a CPU states leave the memory for the disk",
+    ),
+    20: Fault(
+        "device fails for good",
+        "the server says so and ends with 70; the next one goes on from the snapshots, equal",
+        "a GPU: its words are played in a real server; a device that hangs is provoked",
+    ),
     21: Fault("disk full", "clear message, rendering waits and goes on when there is room; no truncated film"),
     22: Fault("folder read-only or gone", "clear message, nothing lost, goes on when it is back (a film: by --resume)"),
 }

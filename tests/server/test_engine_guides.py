@@ -15,7 +15,8 @@ from kinemacolor.models.api import Guide, HintSpot, ModelSpec, ModelState, Openi
 from kinemacolor.models.networks.tiny import TinyColorizer, TinyState
 from kinemacolor.server import engine as engine_module
 from kinemacolor.server.config import ServerConfig
-from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
+from kinemacolor.server.device_jobs import ProposeJob, StepJob
+from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import ClipSetup, Engine, TimedProposal, UnsupportedError
 from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone
 from kinemacolor.server.guided_shots import guided_shots

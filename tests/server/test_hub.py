@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -16,7 +17,8 @@ import torch
 
 from kinemacolor.server import events as ev
 from kinemacolor.server.config import ServerConfig
-from kinemacolor.server.device_worker import DeviceWorker, ProposeJob
+from kinemacolor.server.device_jobs import ProposeJob
+from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Chroma, ClipSetup, Engine, TimedProposal
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
@@ -25,6 +27,7 @@ from kinemacolor.server.session import Session
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.errors import WireError, status_code
+from kinemacolor.wire.frame import FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
 WIDTH, HEIGHT, WINDOW = 8, 4, 4
@@ -347,3 +350,149 @@ def test_what_a_refused_clip_had_computed_is_let_go(monkeypatch: pytest.MonkeyPa
 
 def job(setup: ClipSetup, data: bytes, future: "Future[ev.Event]") -> ProposeJob:
     return ProposeJob(setup, ev.RunPropose(0, 1, data, None), future.set_result)
+
+
+def test_a_person_goes_before_renders_and_does_not_stop_them() -> None:
+    async def scenario(hub: ClipHub, engine: TestEngine) -> None:
+        person, answers = await opened(hub, request("person", priority=pb.PRIORITY_INTERACTIVE))
+        renders = [(await opened(hub, request(f"render-{index}")))[0] for index in range(4)]
+        for index, clip in enumerate(renders):
+            for number in range(WINDOW):
+                hub.feed(clip, ev.FrameArrived(number, luma(10 * index + number)))
+        await asyncio.to_thread(engine.entered.wait, SECONDS)
+        for number in range(WINDOW):
+            hub.feed(person, ev.FrameArrived(number, luma(100 + number)))
+        engine.gate.set()
+        for number in range(WINDOW):
+            response = await answers.next_response()
+            assert response is not None
+            assert response.color_frame.frame_number == number
+        # One frame was under way, and the turns of the person that come first are steps as well as proposals.
+        seen = engine.proposed[: 2 + WINDOW]
+        assert [value in seen for value in map(luma, range(100, 100 + WINDOW))] == [True] * WINDOW
+        assert len(set(seen) - {luma(100 + number) for number in range(WINDOW)}) <= 2
+
+    run(scenario)
+
+
+def test_a_render_gets_its_turn_while_a_person_plays_on_end() -> None:
+    engine = TestEngine()
+    engine.gate.set()
+    setup = engine.setup(request().settings)
+    worker = DeviceWorker(engine, StateTiers(engine.device, 1 << 30, 1 << 30))
+    ignore = lambda event: None  # noqa: E731
+    worker.propose(ProposeJob(setup, ev.RunPropose(FrameNumber(0), 0, luma(1), None), ignore))
+    for number in range(20):
+        job = ProposeJob(setup, ev.RunPropose(FrameNumber(number), 0, luma(100 + number), None), ignore, True)
+        worker.propose(job)
+    for _ in range(10):
+        worker._next_work()()
+    assert engine.proposed.index(luma(1)) == 8
+
+
+class Cramped(Engine):
+    """The real engine on a device that has room for so many frames at a time, or for none while somebody is in."""
+
+    __test__ = False
+
+    def __init__(self, largest_batch: int = 1) -> None:
+        super().__init__(CONFIG)
+        self._max_batch = largest_batch
+        self.room = largest_batch
+        self.has_room: Callable[[], bool] = lambda: True
+        self.asked: list[int] = []
+
+    def propose(self, setup, lumas, waited_us) -> list[TimedProposal]:  # type: ignore[no-untyped-def]
+        self.asked.append(len(lumas))
+        if len(lumas) > self.room or not self.has_room():
+            no_memory_of_a_device()
+        return super().propose(setup, lumas, waited_us)
+
+
+LITTLE_MEMORY = pytest.mark.fault(19, "no memory on the device")
+
+
+@LITTLE_MEMORY
+def test_batches_become_smaller_and_stay_so() -> None:
+    engine = Cramped(largest_batch=4)
+    engine.room = 2
+    worker = DeviceWorker(engine, StateTiers(engine.device, 1 << 30, 1 << 30))
+    setup = engine.setup(request().settings)
+    assert engine.batch_sizes(setup) == (1, 2, 4)
+    futures = [Future[ev.Event]() for _ in range(8)]
+    for number, future in enumerate(futures):
+        worker.propose(job(setup, luma(number), future))
+    while not all(future.done() for future in futures):
+        worker._next_work()()
+    assert {type(future.result()) for future in futures} == {ev.ProposalDone}
+    assert engine.asked == [4, 1, 1, 1, 1, 2, 2]
+
+
+@LITTLE_MEMORY
+def test_states_leave_the_device_before_a_frame_is_given_up(tmp_path: Path) -> None:
+    engine, futures = Cramped(), [Future[ev.Event]() for _ in range(2)]
+    with StateTiers(engine.device, 1 << 30, 1 << 30, tmp_path) as tiers:
+        worker = DeviceWorker(engine, tiers)
+        setup = engine.setup(request().settings)
+        proposal = engine.propose(setup, [luma(1)], [0])[0]
+        state = tiers.keep(engine.step(setup, FrameNumber(0), None, proposal)[0], setup.model.restore_state)
+        assert state.nbytes > 0
+        engine.asked.clear()
+        engine.has_room = lambda: state.nbytes == 0
+        for future in futures:
+            worker.propose(job(setup, luma(1), future))
+            worker._next_work()()
+        assert [type(future.result(0)) for future in futures] == [ev.ProposalDone] * 2
+        assert engine.asked == [1, 1, 1]
+        assert tiers.load(state).nbytes > 0
+
+
+@LITTLE_MEMORY
+def test_the_clip_that_came_last_gives_way_to_those_before_it() -> None:
+    async def scenario(hub: ClipHub, engine: Cramped) -> None:
+        first, first_answers = await opened(hub, request("first"))
+        second, second_answers = await opened(hub, request("second"))
+        _, last_answers = await opened(hub, request("last"))
+        engine.has_room = lambda: len(hub.clips) < 3
+        for clip in (first, second):
+            hub.feed(clip, ev.FrameArrived(0, luma(1)))
+        for answers in (first_answers, second_answers):
+            response = await answers.next_response()
+            assert response is not None
+            assert response.WhichOneof("message") == "color_frame"
+        with pytest.raises(WireError) as caught:
+            await last_answers.next_response()
+        assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+        assert hub.clips == (first, second)  # one clip too many gave way, and no other
+
+    run_on(Cramped(), scenario)
+
+
+@LITTLE_MEMORY
+def test_the_clip_that_came_last_is_refused_if_it_is_the_one_that_finds_no_memory() -> None:
+    async def scenario(hub: ClipHub, engine: Cramped) -> None:
+        first, first_answers = await opened(hub, request("first"))
+        last, last_answers = await opened(hub, request("last"))
+        engine.has_room = lambda: False
+        hub.feed(last, ev.FrameArrived(0, luma(1)))
+        failed = await last_answers.next_response()
+        assert failed is not None
+        assert failed.frame_error.reason == pb.ERROR_REASON_OUT_OF_MEMORY
+        with pytest.raises(WireError) as caught:
+            await last_answers.next_response()
+        assert caught.value.reason is ErrorReason.OUT_OF_MEMORY
+        engine.has_room = lambda: True
+        hub.feed(first, ev.FrameArrived(0, luma(1)))
+        response = await first_answers.next_response()
+        assert response is not None
+        assert response.WhichOneof("message") == "color_frame"
+
+    run_on(Cramped(), scenario)
+
+
+def run_on(engine: Cramped, scenario: Callable[[ClipHub, Cramped], Awaitable[None]]) -> None:
+    async def with_deadline() -> None:
+        with StateTiers(engine.device, 1 << 30, 1 << 30) as tiers, DeviceWorker(engine, tiers) as worker:
+            await asyncio.wait_for(scenario(ClipHub(CONFIG, worker, "tiny"), engine), SECONDS)
+
+    asyncio.run(with_deadline())

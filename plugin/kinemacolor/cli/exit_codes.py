@@ -1,6 +1,6 @@
 """Which exit code an error has, and its one line."""
 
-from kinemacolor.client.errors import ClientError, ServerStartError, one_line
+from kinemacolor.client.errors import AccessFileError, ClientError, ServerStartError, one_line
 from kinemacolor.media.errors import MediaError, SourceError
 from kinemacolor.render.errors import RenderError, UsageError
 from kinemacolor.store.errors import StoreError
@@ -15,6 +15,7 @@ OUT_OF_MEMORY = 5
 _BY_REASON = {
     ErrorReason.UNKNOWN_MODEL: USAGE,
     ErrorReason.UNSUPPORTED: USAGE,
+    ErrorReason.UNKNOWN_CLIP: USAGE,
     ErrorReason.OUT_OF_MEMORY: OUT_OF_MEMORY,
 }
 
@@ -32,6 +33,8 @@ def _code(error: Exception) -> int:
     if isinstance(error, ServerStartError) and error.exit_status in (USAGE, OUT_OF_MEMORY):
         # Server and client share the meaning of exit codes: its arguments were the user's, and so is the machine.
         return error.exit_status
+    if isinstance(error, AccessFileError):
+        return USAGE
     if isinstance(error, ClientError):
         return _BY_REASON.get(error.reason, SERVER) if error.reason is not None else SERVER
     if isinstance(error, SourceError):

@@ -5,6 +5,7 @@ a command needs only the packages of its own extra.
 """
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -38,6 +39,11 @@ COMMANDS = {
     "cache": Command("kinemacolor.cli.cache:main", "render", "the stored colours: cache list|size|purge|verify"),
     "plugin": Command("kinemacolor.ofx.install.command:main", "ofx", "the effect: plugin install|uninstall|check"),
     "serve": Command("kinemacolor.cli.serve:main", "server", "run a server"),
+    "status": Command("kinemacolor.cli.operate:status", "render", "what a server does: its clips, their speed, memory"),
+    "top": Command("kinemacolor.cli.top:main", "render", "the same, again and again, until q is pressed"),
+    "drain": Command("kinemacolor.cli.operate:drain", "render", "let a server end when its clips have"),
+    "evict": Command("kinemacolor.cli.operate:evict", "render", "drop a clip of a server: evict CLIP"),
+    "log-level": Command("kinemacolor.cli.operate:log_level", "render", "change how much a server logs"),
     "models": Command("kinemacolor.cli.models:main", "server", "the models: models list|get|import|verify|licence"),
     "doctor": Command("kinemacolor.cli.doctor:main", "render", "check this installation"),
     "demo": Command("kinemacolor.cli.demo:main", "demo", "colour a short clip that is made here"),
@@ -58,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else USAGE
     if words[0] == "--version":
         return _print_version()
+    if words[0] != "serve":
+        # Our errors say it in one line; an operator's log is to have grpc's own words of a failed handshake, too.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if words[0] not in COMMANDS:
         return _fail(f"no command {words[0]!r}; there are: {', '.join(COMMANDS)}", USAGE)
     with _signals_in_order():
@@ -143,7 +152,7 @@ def _already_stopping(number: int, frame: FrameType | None) -> None:
 
 
 def _help() -> str:
-    lines = [f"  {name:<8} {command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: kinemacolor COMMAND [OPTIONS]    (kinemacolor COMMAND --help says more)",

@@ -4,31 +4,43 @@ import re
 from dataclasses import dataclass
 
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+_TLS = "tls:"
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path has 108 bytes on Linux and 104 on the BSDs and macOS, with its final zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """A checked address; `str()` gives back the form that `parse` reads and grpc takes as a target."""
+    """A checked address; `str()` gives back the form that `parse` reads."""
 
     text: str
+    """As the user wrote it."""
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted, and the server has to show a certificate."""
+        return self.text.startswith(_TLS)
+
+    @property
+    def target(self) -> str:
+        """What grpc connects to."""
+        return self.text.removeprefix(_TLS)
 
     def __str__(self) -> str:
         return self.text
 
     @classmethod
     def parse(cls, text: str) -> "ServerAddress":
-        """Read `unix:/absolute/path`, `host:port` or `[ipv6]:port`.
+        """Read `unix:/absolute/path`, `host:port`, `[ipv6]:port`, or one of the last two with `tls:` before it.
 
         Raises:
             ValueError: It is none of these; the text names the forms.
         """
         if text.startswith("unix:"):
             return cls(_checked_socket(text))
-        match = _HOST_PORT.fullmatch(text)
+        match = _HOST_PORT.fullmatch(text.removeprefix(_TLS))
         if match is None or not 1 <= int(match["port"]) <= 65535:
-            raise ValueError(f"expected unix:/path or host:port, found {text!r}")
+            raise ValueError(f"expected unix:/path, host:port or tls:host:port, found {text!r}")
         return cls(text)
 
 

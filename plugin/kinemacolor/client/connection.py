@@ -9,12 +9,15 @@ from typing import Self, TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 
+from kinemacolor.client.access import Access
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.errors import EndedCall, ServerFaultError, ServerUnreachableError, translate
 from kinemacolor.client.requests import OpenRequest, Timeouts
 from kinemacolor.client.stream import ClipStream, StreamCall
+from kinemacolor.client.tls_faults import unreachable
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire import limits
+from kinemacolor.wire.access import authorization
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["ColorizeService"].full_name
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
@@ -66,13 +69,19 @@ class ServerInfo:
     draining: bool
     uptime_seconds: int
     resident_bytes: int
+    device_used_bytes: int
+    device_total_bytes: int
+    device_state_bytes: int
+    ram_state_bytes: int
+    disk_state_bytes: int
 
 
 class ColorizeClient:
     """A connection to one server. Made by `connect`; a context manager, closed once; safe to share between threads."""
 
-    def __init__(self, channel: grpc.Channel, address: ServerAddress, timeouts: Timeouts) -> None:
+    def __init__(self, channel: grpc.Channel, address: ServerAddress, timeouts: Timeouts, token: str = "") -> None:
         self._channel = channel
+        self._metadata = authorization(token)
         self._timeouts = timeouts
         self.address = address
 
@@ -82,7 +91,7 @@ class ColorizeClient:
         Raises:
             ClientError: No answer.
         """
-        answer = self._ask("ListModels", pb.ListModelsRequest(), pb.ListModelsResponse)
+        answer = self.ask("ListModels", pb.ListModelsRequest(), pb.ListModelsResponse)
         return tuple(
             ModelInfo(
                 name=model.name,
@@ -108,7 +117,7 @@ class ColorizeClient:
         Raises:
             ClientError: No answer.
         """
-        answer = self._ask("GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse)
+        answer = self.ask("GetServerInfo", pb.GetServerInfoRequest(), pb.GetServerInfoResponse)
         return ServerInfo(
             version=answer.version,
             device=answer.device,
@@ -120,6 +129,11 @@ class ColorizeClient:
             draining=answer.draining,
             uptime_seconds=answer.uptime_seconds,
             resident_bytes=answer.resident_bytes,
+            device_used_bytes=answer.device_used_bytes,
+            device_total_bytes=answer.device_total_bytes,
+            device_state_bytes=answer.device_state_bytes,
+            ram_state_bytes=answer.ram_state_bytes,
+            disk_state_bytes=answer.disk_state_bytes,
         )
 
     def open_clip(self, request: OpenRequest) -> ClipStream:
@@ -136,7 +150,7 @@ class ColorizeClient:
         )
 
         def start(requests: Iterator[pb.StreamFramesRequest]) -> StreamCall:
-            return cast(StreamCall, call(requests))
+            return cast(StreamCall, call(requests, metadata=self._metadata))
 
         return ClipStream(start, request, str(self.address), self._timeouts)
 
@@ -145,6 +159,7 @@ class ColorizeClient:
 
         Raises:
             ServerUnreachableError: Nobody listens, or the server starts or drains.
+            AccessError: TLS found something wrong with a certificate.
             ServerFaultError: Something listens that is no Kinemacolor server.
         """
         check = self._channel.unary_unary(_HEALTH_CHECK, request_serializer=bytes, response_deserializer=bytes)
@@ -153,7 +168,7 @@ class ColorizeClient:
         except grpc.RpcError as error:
             ended = cast(EndedCall, error)
             if ended.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                raise ServerUnreachableError(f"no server answers at {self.address}") from error
+                raise unreachable(self.address, ended.details() or "") from error
             raise ServerFaultError(f"{self.address} is no Kinemacolor server") from error
         if answer != _SERVING:
             raise ServerUnreachableError(f"the server at {self.address} is not serving (it starts or drains)")
@@ -175,31 +190,48 @@ class ColorizeClient:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, request: Message, answer: type[_Answer]) -> _Answer:
+    def ask(self, method: str, request: Message, answer: type[_Answer]) -> _Answer:
+        """A short question of the contract.
+
+        Raises:
+            ClientError: No answer.
+        """
         call = self._channel.unary_unary(
             f"/{_SERVICE}/{method}",
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
         try:
-            return cast(_Answer, call(request, timeout=self._timeouts.call))
+            return cast(_Answer, call(request, timeout=self._timeouts.call, metadata=self._metadata))
         except grpc.RpcError as error:
             raise translate(cast(EndedCall, error), str(self.address)) from error
 
 
-def connect(address: ServerAddress, timeouts: Timeouts | None = None) -> ColorizeClient:
+def connect(address: ServerAddress, timeouts: Timeouts | None = None, access: Access | None = None) -> ColorizeClient:
     """Connect to a server and check that it serves.
 
+    Args:
+        address: Where it listens.
+        timeouts: How long it may take.
+        access: The client's token and certificates; None: it has none.
+
     Raises:
+        AccessError: TLS found something wrong with a certificate.
         ServerUnreachableError: Nobody serves there.
         ServerFaultError: Something else listens there.
     """
     timeouts = timeouts or Timeouts()
-    channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
-    client = ColorizeClient(channel, address, timeouts)
+    access = access or Access()
+    client = ColorizeClient(_channel(address, access), address, timeouts, access.token)
     try:
         client.check_health(timeouts.connect)
     except BaseException:
         client.close()
         raise
     return client
+
+
+def _channel(address: ServerAddress, access: Access) -> grpc.Channel:
+    if address.is_tls:
+        return grpc.secure_channel(address.target, access.channel_credentials(), options=_CHANNEL_OPTIONS)
+    return grpc.insecure_channel(address.target, options=_CHANNEL_OPTIONS)

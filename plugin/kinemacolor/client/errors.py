@@ -5,6 +5,8 @@ The tree, by who can do something about it:
 ClientError
 +-- ServerUnreachableError   nobody serves at the address (any more); the same request may succeed later
 +-- ServerTimeoutError       the server is there but did not answer in time
++-- AccessError              no token or certificate, or none that is taken; or a server that is not trusted
+|   +-- AccessFileError      the client's own token or certificate cannot be read
 +-- RequestRefusedError      the request breaks the contract or a bound, `reason` says which; again would be vain
 +-- ClipLostError            the clip went to a newer stream or was evicted
 +-- ServerFaultError         the server failed, or broke the contract itself
@@ -37,6 +39,18 @@ class ServerUnreachableError(ClientError):
 
 class ServerTimeoutError(ClientError):
     """The server did not answer within the deadline."""
+
+
+class AccessError(ClientError):
+    """Who the client is, or the server, could not be shown; it takes a person to change that."""
+
+    def __init__(self, message: str, reason: ErrorReason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class AccessFileError(AccessError):
+    """The client's own token or certificate cannot be read; nobody was asked."""
 
 
 class RequestRefusedError(ClientError):
@@ -118,6 +132,8 @@ def translate(call: EndedCall, address: str) -> ClientError:
     text = one_line(call.details() or code.name.lower())
     if code in _REFUSALS:
         return RequestRefusedError(text, reason, _expected(metadata))
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        return AccessError(f"the server at {address} refused: {text} (--token-file)", reason)
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(text, reason, address)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -25,7 +25,7 @@ from typing import IO
 
 from kinemacolor.client.address import MAX_SOCKET_PATH_BYTES, ServerAddress
 from kinemacolor.client.errors import ServerStartError, one_line
-from kinemacolor.wire.limits import PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
+from kinemacolor.wire.limits import PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER, SERVE_PREFIX
 
 START_TIMEOUT_SECONDS = 180.0
 """Importing torch from a cold disk and the self-test of a slow device take long; hanging for ever is worse."""
@@ -62,6 +62,8 @@ class PrivateServer:
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                # Settings of a server that other machines reach are not this one's: a token would lock its client out.
+                env={name: value for name, value in os.environ.items() if not name.startswith(SERVE_PREFIX)},
             )
         except OSError as error:
             raise ServerStartError(f"the private server did not start: {error.strerror}") from error

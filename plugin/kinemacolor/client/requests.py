@@ -52,6 +52,8 @@ class OpenRequest:
     variant: int = 1
     """Which of the model's distinct colourings, from 1, the likeliest."""
     client_name: str = "kinemacolor"
+    is_interactive: bool = False
+    """A person waits for the frames: they go before those of renders."""
 
     def __post_init__(self) -> None:
         """Refuse guides that no server takes: they are encoded where nobody could be told of an error any more."""
@@ -88,6 +90,7 @@ class OpenRequest:
             shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,
             edit_list=pb.EditList(shot_starts=self.shot_starts) if self.shot_starts is not None else None,
             client_name=self.client_name,
+            priority=pb.PRIORITY_INTERACTIVE if self.is_interactive else pb.PRIORITY_BULK,
             guide_count=len(self.guides),
             variant=self.variant,
         )

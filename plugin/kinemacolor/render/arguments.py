@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from kinemacolor.client.access import AccessFiles
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.model_names import with_temporal
 from kinemacolor.colour.encoding import Transfer
@@ -232,9 +233,13 @@ def _add_encoder(parser: OneLineParser) -> None:
     add("--drop-unsupported", action="store_true", help="leave out tracks that OUT's container cannot hold")
 
 
+SERVER_HELP = "unix:/path, host:port or tls:host:port; default: own"
+
+
 def add_server(add: Add) -> None:
     """Which server, and how long it may be gone."""
-    add("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help="unix:/path or host:port; default: own")
+    add("--server", type=checked(ServerAddress.parse), metavar="ADDRESS", help=SERVER_HELP)
+    add_access(add)
     add("--device", metavar="auto|cpu|cuda:N", help="of the own server")
     add("--threads", type=checked(_threads), metavar="N", help="of the own server's networks (all cores but one)")
     add(
@@ -244,6 +249,19 @@ def add_server(add: Add) -> None:
         metavar="SECONDS",
         help="for a server that is gone (%(default)g)",
     )
+
+
+def add_access(add: Add) -> None:
+    """How the client shows who it is, and whom it trusts."""
+    add("--token-file", type=Path, metavar="FILE", help="the server's token ($KINEMACOLOR_TOKEN[_FILE])")
+    add("--tls-ca", type=Path, metavar="FILE", help="who signs the server's certificate ($KINEMACOLOR_TLS_CA)")
+    add("--tls-cert", type=Path, metavar="FILE", help="own certificate ($KINEMACOLOR_TLS_CERT)")
+    add("--tls-key", type=Path, metavar="FILE", help="its key ($KINEMACOLOR_TLS_KEY)")
+
+
+def access_files(values: argparse.Namespace) -> AccessFiles:
+    """What `add_access` read."""
+    return AccessFiles(token=values.token_file, ca=values.tls_ca, certificate=values.tls_cert, key=values.tls_key)
 
 
 def add_store_size(add: Add) -> None:
@@ -282,6 +300,7 @@ def _server(values: argparse.Namespace) -> ServerOptions:
         device=values.device,
         threads=values.threads,
         patience_seconds=values.patience,
+        access=access_files(values),
     )
 
 

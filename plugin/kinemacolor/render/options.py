@@ -5,6 +5,7 @@ from enum import Enum
 from fractions import Fraction
 from pathlib import Path
 
+from kinemacolor.client.access import AccessFiles
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.reconnect import ReconnectPolicy
 from kinemacolor.colour.encoding import Transfer
@@ -76,6 +77,8 @@ class ServerOptions:
     threads: int | None = None
     patience_seconds: float = ReconnectPolicy().patience_seconds
     """How long the server may be gone before a render gives up."""
+    access: AccessFiles = field(default_factory=AccessFiles)
+    """For a server that `address` names."""
 
 
 @dataclass(frozen=True, slots=True)

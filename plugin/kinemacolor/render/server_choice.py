@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Protocol
 
+from kinemacolor.client.access import AccessFiles, read_access
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, ModelInfo, connect
 from kinemacolor.client.errors import (
@@ -46,8 +47,10 @@ class Session(Protocol):
 class ServerSession:
     """A connection, and the private server behind it if there is one. `client` may be another after `open_clip`."""
 
-    def __init__(self, client: ColorizeClient, private: PrivateServer | None) -> None:
-        self.client, self.private = client, private
+    def __init__(
+        self, client: ColorizeClient, private: PrivateServer | None, access: AccessFiles | None = None
+    ) -> None:
+        self.client, self.private, self._access = client, private, access
 
     @property
     def address(self) -> ServerAddress:
@@ -99,7 +102,7 @@ class ServerSession:
         # The broken one stays until there is another, so that there always is one to ask.
         broken = self.client
         try:
-            self.client = connect(address)
+            self.client = _connect(address, self._access)
         except ServerUnreachableError:
             if private is None:
                 raise
@@ -119,7 +122,7 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
         ClientError: No server, or the private one did not start.
     """
     if options.address is not None:
-        with closing(ServerSession(connect(options.address), None)) as session:
+        with closing(ServerSession(_connect(options.address, options.access), None, options.access)) as session:
             yield session
         return
     with (
@@ -133,6 +136,11 @@ def open_server(options: ServerOptions, model: str) -> Iterator[ServerSession]:
             if status is None:
                 raise
             raise ServerFaultError(f"the private server ended: {private.last_words(status)}") from error
+
+
+def _connect(address: ServerAddress, access: AccessFiles | None) -> ColorizeClient:
+    """With the secrets as they are now; a private server asks for none."""
+    return connect(address, access=None if access is None else read_access(access))
 
 
 def check_model(client: ColorizeClient, model: str) -> ModelInfo:

@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_BULK: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+
 class ShotSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SHOT_SOURCE_UNSPECIFIED: _ClassVar[ShotSource]
@@ -52,6 +58,25 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_EVICTED: _ClassVar[ErrorReason]
     ERROR_REASON_STEP_FAILED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
+
+class StateTier(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATE_TIER_UNSPECIFIED: _ClassVar[StateTier]
+    STATE_TIER_DEVICE: _ClassVar[StateTier]
+    STATE_TIER_RAM: _ClassVar[StateTier]
+    STATE_TIER_DISK: _ClassVar[StateTier]
+
+class LogLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_LEVEL_UNSPECIFIED: _ClassVar[LogLevel]
+    LOG_LEVEL_DEBUG: _ClassVar[LogLevel]
+    LOG_LEVEL_INFO: _ClassVar[LogLevel]
+    LOG_LEVEL_WARNING: _ClassVar[LogLevel]
+    LOG_LEVEL_ERROR: _ClassVar[LogLevel]
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_BULK: Priority
+PRIORITY_INTERACTIVE: Priority
 SHOT_SOURCE_UNSPECIFIED: ShotSource
 SHOT_SOURCE_DETECT: ShotSource
 SHOT_SOURCE_EDIT_LIST: ShotSource
@@ -89,6 +114,16 @@ ERROR_REASON_SUPERSEDED: ErrorReason
 ERROR_REASON_EVICTED: ErrorReason
 ERROR_REASON_STEP_FAILED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_UNAUTHENTICATED: ErrorReason
+STATE_TIER_UNSPECIFIED: StateTier
+STATE_TIER_DEVICE: StateTier
+STATE_TIER_RAM: StateTier
+STATE_TIER_DISK: StateTier
+LOG_LEVEL_UNSPECIFIED: LogLevel
+LOG_LEVEL_DEBUG: LogLevel
+LOG_LEVEL_INFO: LogLevel
+LOG_LEVEL_WARNING: LogLevel
+LOG_LEVEL_ERROR: LogLevel
 
 class StreamFramesRequest(_message.Message):
     __slots__ = ("open_clip", "frame", "seek", "shot_boundary", "end_clip", "guide")
@@ -107,7 +142,7 @@ class StreamFramesRequest(_message.Message):
     def __init__(self, open_clip: _Optional[_Union[OpenClip, _Mapping]] = ..., frame: _Optional[_Union[Frame, _Mapping]] = ..., seek: _Optional[_Union[Seek, _Mapping]] = ..., shot_boundary: _Optional[_Union[ShotBoundary, _Mapping]] = ..., end_clip: _Optional[_Union[EndClip, _Mapping]] = ..., guide: _Optional[_Union[Guide, _Mapping]] = ...) -> None: ...
 
 class OpenClip(_message.Message):
-    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame", "guide_count", "variant")
+    __slots__ = ("clip_key", "model", "geometry", "transfer", "first_frame", "restart", "want_confidence", "shot_source", "edit_list", "client_name", "earliest_frame", "guide_count", "variant", "priority")
     CLIP_KEY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GEOMETRY_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +156,7 @@ class OpenClip(_message.Message):
     EARLIEST_FRAME_FIELD_NUMBER: _ClassVar[int]
     GUIDE_COUNT_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     clip_key: str
     model: str
     geometry: PlaneGeometry
@@ -134,7 +170,8 @@ class OpenClip(_message.Message):
     earliest_frame: int
     guide_count: int
     variant: int
-    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ..., guide_count: _Optional[int] = ..., variant: _Optional[int] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., transfer: _Optional[_Union[Transfer, str]] = ..., first_frame: _Optional[int] = ..., restart: bool = ..., want_confidence: bool = ..., shot_source: _Optional[_Union[ShotSource, str]] = ..., edit_list: _Optional[_Union[EditList, _Mapping]] = ..., client_name: _Optional[str] = ..., earliest_frame: _Optional[int] = ..., guide_count: _Optional[int] = ..., variant: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class PlaneGeometry(_message.Message):
     __slots__ = ("width_px", "height_px")
@@ -343,7 +380,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "device", "device_class", "max_plane_samples", "max_clips", "window", "has_snapshots", "draining", "uptime_seconds", "resident_bytes")
+    __slots__ = ("version", "device", "device_class", "max_plane_samples", "max_clips", "window", "has_snapshots", "draining", "uptime_seconds", "resident_bytes", "device_used_bytes", "device_total_bytes", "device_state_bytes", "ram_state_bytes", "disk_state_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     DEVICE_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -354,6 +391,11 @@ class GetServerInfoResponse(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RAM_STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     version: str
     device: str
     device_class: str
@@ -364,7 +406,12 @@ class GetServerInfoResponse(_message.Message):
     draining: bool
     uptime_seconds: int
     resident_bytes: int
-    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., device_class: _Optional[str] = ..., max_plane_samples: _Optional[int] = ..., max_clips: _Optional[int] = ..., window: _Optional[int] = ..., has_snapshots: bool = ..., draining: bool = ..., uptime_seconds: _Optional[int] = ..., resident_bytes: _Optional[int] = ...) -> None: ...
+    device_used_bytes: int
+    device_total_bytes: int
+    device_state_bytes: int
+    ram_state_bytes: int
+    disk_state_bytes: int
+    def __init__(self, version: _Optional[str] = ..., device: _Optional[str] = ..., device_class: _Optional[str] = ..., max_plane_samples: _Optional[int] = ..., max_clips: _Optional[int] = ..., window: _Optional[int] = ..., has_snapshots: bool = ..., draining: bool = ..., uptime_seconds: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., device_used_bytes: _Optional[int] = ..., device_total_bytes: _Optional[int] = ..., device_state_bytes: _Optional[int] = ..., ram_state_bytes: _Optional[int] = ..., disk_state_bytes: _Optional[int] = ...) -> None: ...
 
 class ListClipsRequest(_message.Message):
     __slots__ = ()
@@ -377,7 +424,7 @@ class ListClipsResponse(_message.Message):
     def __init__(self, clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ...) -> None: ...
 
 class Clip(_message.Message):
-    __slots__ = ("clip_key", "model", "client_name", "geometry", "attached", "next_frame", "frames_answered", "frames_waiting", "state_bytes", "idle_seconds")
+    __slots__ = ("clip_key", "model", "client_name", "geometry", "attached", "next_frame", "frames_answered", "frames_waiting", "state_bytes", "idle_seconds", "frames_per_second", "state_tier", "last_snapshot", "priority")
     CLIP_KEY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -388,6 +435,10 @@ class Clip(_message.Message):
     FRAMES_WAITING_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    STATE_TIER_FIELD_NUMBER: _ClassVar[int]
+    LAST_SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     clip_key: str
     model: str
     client_name: str
@@ -398,7 +449,11 @@ class Clip(_message.Message):
     frames_waiting: int
     state_bytes: int
     idle_seconds: float
-    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., client_name: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., attached: bool = ..., next_frame: _Optional[int] = ..., frames_answered: _Optional[int] = ..., frames_waiting: _Optional[int] = ..., state_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ...) -> None: ...
+    frames_per_second: float
+    state_tier: StateTier
+    last_snapshot: int
+    priority: Priority
+    def __init__(self, clip_key: _Optional[str] = ..., model: _Optional[str] = ..., client_name: _Optional[str] = ..., geometry: _Optional[_Union[PlaneGeometry, _Mapping]] = ..., attached: bool = ..., next_frame: _Optional[int] = ..., frames_answered: _Optional[int] = ..., frames_waiting: _Optional[int] = ..., state_bytes: _Optional[int] = ..., idle_seconds: _Optional[float] = ..., frames_per_second: _Optional[float] = ..., state_tier: _Optional[_Union[StateTier, str]] = ..., last_snapshot: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class EvictClipRequest(_message.Message):
     __slots__ = ("clip_key",)
@@ -409,6 +464,18 @@ class EvictClipRequest(_message.Message):
 class EvictClipResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class SetLogLevelRequest(_message.Message):
+    __slots__ = ("level",)
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    level: LogLevel
+    def __init__(self, level: _Optional[_Union[LogLevel, str]] = ...) -> None: ...
+
+class SetLogLevelResponse(_message.Message):
+    __slots__ = ("previous",)
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    previous: LogLevel
+    def __init__(self, previous: _Optional[_Union[LogLevel, str]] = ...) -> None: ...
 
 class DrainRequest(_message.Message):
     __slots__ = ()

@@ -64,6 +64,11 @@ class ColorizeServiceStub(object):
                 request_serializer=kinemacolor_dot_v1_dot_colorize__pb2.DrainRequest.SerializeToString,
                 response_deserializer=kinemacolor_dot_v1_dot_colorize__pb2.DrainResponse.FromString,
                 _registered_method=True)
+        self.SetLogLevel = channel.unary_unary(
+                '/kinemacolor.v1.ColorizeService/SetLogLevel',
+                request_serializer=kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelRequest.SerializeToString,
+                response_deserializer=kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelResponse.FromString,
+                _registered_method=True)
 
 
 class ColorizeServiceServicer(object):
@@ -158,6 +163,13 @@ class ColorizeServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetLogLevel(self, request, context):
+        """From now on the server logs what is as severe as this, or more. INVALID_ARGUMENT (BAD_FIELD) for UNSPECIFIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ColorizeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -190,6 +202,11 @@ def add_ColorizeServiceServicer_to_server(servicer, server):
                     servicer.Drain,
                     request_deserializer=kinemacolor_dot_v1_dot_colorize__pb2.DrainRequest.FromString,
                     response_serializer=kinemacolor_dot_v1_dot_colorize__pb2.DrainResponse.SerializeToString,
+            ),
+            'SetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogLevel,
+                    request_deserializer=kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelRequest.FromString,
+                    response_serializer=kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +371,33 @@ class ColorizeService(object):
             '/kinemacolor.v1.ColorizeService/Drain',
             kinemacolor_dot_v1_dot_colorize__pb2.DrainRequest.SerializeToString,
             kinemacolor_dot_v1_dot_colorize__pb2.DrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinemacolor.v1.ColorizeService/SetLogLevel',
+            kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelRequest.SerializeToString,
+            kinemacolor_dot_v1_dot_colorize__pb2.SetLogLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -19,6 +19,7 @@ _CODE_BY_TENS = {
     4: grpc.StatusCode.UNAVAILABLE,
     5: grpc.StatusCode.ABORTED,
     6: grpc.StatusCode.INTERNAL,
+    7: grpc.StatusCode.UNAUTHENTICATED,
 }
 
 

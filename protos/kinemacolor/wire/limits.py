@@ -48,6 +48,9 @@ CHANNEL_OPTIONS = (
 )
 """Options of both ends. The server adds that it tolerates these pings."""
 
+SERVE_PREFIX = "KINEMACOLOR_SERVE_"
+"""How the variables with a server's settings begin; a private server has none of them."""
+
 PRIVATE_FOLDER_PREFIX = "kinemacolor-"
 """How the folder of a private server's socket is called; whoever of client and server ends last removes it."""
 PRIVATE_STATE_FOLDER = "state"

@@ -27,3 +27,4 @@ class ErrorReason(Enum):
     EVICTED = 51
     STEP_FAILED = 60
     INTERNAL = 61
+    UNAUTHENTICATED = 70

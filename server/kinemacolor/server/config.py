@@ -20,7 +20,13 @@ class ServerConfig:
     """
 
     listen: str = "127.0.0.1:7411"
-    """`unix:/absolute/path` or `host:port` with a loopback host; port 0 takes a free one."""
+    """`unix:/absolute/path` or `host:port`; port 0 takes a free one. Others than loopback need a token or client CA."""
+    token_file: Path | None = None
+    """Tokens of those who may use the server; None: everybody who reaches it."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    """PEM files; the authority of the clients' certificates makes TLS mutual."""
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`."""
     dtype: str = "auto"
@@ -46,6 +52,8 @@ class ServerConfig:
     """Device memory for the states of all clips; those used last stay."""
     ram_state_bytes: int = 4 << 30
     """RAM for those that had to leave a GPU; the rest goes to disk."""
+    stall_seconds: float = 600.0
+    """How long one piece of work may hold the device before the server gives it up and ends."""
     max_batch: int = 8
     """Largest batch of the frame network that the self-test may allow; 1 on a CPU, where batching gains nothing."""
 
@@ -58,7 +66,8 @@ class ServerConfig:
         return 2 * self.max_clips + 16
 
     def __post_init__(self) -> None:
-        check_listen(self.listen)
+        check_listen(self.listen, is_guarded=self.token_file is not None or self.tls_client_ca is not None)
+        self._check_tls()
         _check_range("window", self.window, 1, MAX_WINDOW_FRAMES)
         _check_range("max-clips", self.max_clips, 1, 10_000)
         _check_range("max-batch", self.max_batch, 1, 64)
@@ -66,10 +75,19 @@ class ServerConfig:
         _check_range("snapshot-bytes", self.snapshot_bytes, 0, 1 << 50)
         _check_range("device-states", self.device_state_bytes, 0, 1 << 50)
         _check_range("ram-states", self.ram_state_bytes, 0, 1 << 50)
+        _check_range("stall", self.stall_seconds, 1, 7 * 86400)
         if self.idle_seconds == 0:
             raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):
             _check_range(name.replace("_seconds", "").replace("_", "-"), getattr(self, name), 0, 7 * 86400)
+
+    def _check_tls(self) -> None:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ConfigError("--tls-cert and --tls-key go together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ConfigError("--tls-client-ca needs --tls-cert and --tls-key")
+        if self.tls_certificate is not None and self.listen.startswith("unix:"):
+            raise ConfigError("TLS is for host:port; a unix socket is kept from others by its folder")
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -92,23 +110,29 @@ def parse_bytes(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
-def check_listen(address: str) -> None:
-    """Accept only addresses that this machine alone can reach.
+def check_listen(address: str, *, is_guarded: bool) -> None:
+    """Accept addresses that this machine alone can reach, and others if clients have to say who they are.
+
+    Args:
+        address: `unix:/path` or `host:port`.
+        is_guarded: Clients show a token or a certificate.
 
     Raises:
-        ConfigError: neither a unix socket with an absolute path nor a loopback host with a port.
+        ConfigError: It is no address, all interfaces at once by IPv6, or others can reach it unguarded.
     """
     if address.startswith("unix:"):
         if not address.startswith("unix:/"):
             raise ConfigError(f"expected unix:/absolute/path, found {address}")
         return
     host, separator, port = address.rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError(f"expected host:port or unix:/path, found {address}")
-    if not _is_loopback(host):
+    if host == "[::]":
+        raise ConfigError("[::] would listen on addresses of IPv4, too; name an address, or 0.0.0.0 for all of IPv4")
+    if not is_guarded and not _is_loopback(host):
         raise ConfigError(
-            f"{address} can be reached from other machines; this server has no authentication yet and listens on "
-            "loopback (127.0.0.1, [::1], localhost) or a unix socket only"
+            f"{address} can be reached from other machines: that needs --token-file, or --tls-client-ca; without one "
+            "of them this server listens on loopback (127.0.0.1, [::1], localhost) or a unix socket only"
         )
 
 
@@ -119,3 +143,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False
+
+
+def is_plain_elsewhere(config: ServerConfig) -> bool:
+    """Whether a token travels in clear to this server over a network."""
+    if config.listen.startswith("unix:") or config.tls_certificate is not None:
+        return False
+    return not _is_loopback(config.listen.rpartition(":")[0])

@@ -206,6 +206,25 @@ class Engine:
             self._batch_sizes[key] = batch_sizes_equal(setup.model, *setup.padded, sizes)
         return self._batch_sizes[key]
 
+    def allow_batches_below(self, setup: ClipSetup, size: int) -> None:
+        """A batch of this size found no memory: only smaller ones from now on. No byte changes, for all are equal."""
+        smaller = tuple(each for each in self.batch_sizes(setup) if each < size)
+        self._batch_sizes[setup.model, setup.padded] = smaller or (1,)
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes of the device's own memory that are taken, by whomever, and that there are; 0, 0 on a CPU."""
+        if self._device.type != "cuda":
+            return 0, 0
+        free, total = torch.cuda.mem_get_info(self._device)
+        return total - free, total
+
+    def release_cached(self) -> bool:
+        """Give back what torch keeps of the device's memory for later; False where it keeps none."""
+        if self._device.type != "cuda":
+            return False
+        torch.cuda.empty_cache()
+        return True
+
     def propose(self, setup: ClipSetup, lumas: Sequence[bytes], waited_us: Sequence[int]) -> list[TimedProposal]:
         """Run the frame network on lumas of clips that share a model and a padded size."""
         started = time.perf_counter_ns()

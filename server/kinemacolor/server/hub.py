@@ -19,11 +19,13 @@ from kinemacolor.server.clip_machine import ClipMachine
 from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.dependency import ClipDependencies
-from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
+from kinemacolor.server.device_jobs import ProposeJob, StepJob
+from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.open_request import OpenRequest
+from kinemacolor.server.rates import RateMeter
 from kinemacolor.server.session import Session
 from kinemacolor.server.snapshot_store import Found, SnapshotClip, SnapshotStore
 from kinemacolor.v1 import colorize_pb2 as pb
@@ -48,8 +50,12 @@ class Clip:
     session: Session | None = None
     epoch: int = 0
     client_name: str = ""
+    is_interactive: bool = False
+    """Of the stream that is attached, as the name."""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
+    rate: RateMeter = field(default_factory=RateMeter)
+    """Of its answers."""
     largest_state_bytes: int = 0
     """The most that its states have taken so far."""
 
@@ -98,6 +104,8 @@ class ClipHub:
         self._finishing: set[Session] = set()
         """Streams whose clip has ended, while their last answers are written."""
         self._stream_ended = asyncio.Event()
+        self._rooms_made = 0
+        """How often a clip had to give way for want of memory."""
         self.draining = False
 
     @property
@@ -233,7 +241,7 @@ class ClipHub:
             self._snapshots.attach(clip.identity)
         clip.session = session
         clip.epoch = self._epochs.take()
-        clip.client_name = request.client_name
+        clip.client_name, clip.is_interactive = request.client_name, request.is_interactive
         extra = {"clip": clip.key, "model": clip.setup.model.spec.name, "epoch": clip.epoch}
         _log.info("clip opened", extra={**extra, "client": clip.client_name})
         self.feed(clip, ev.StreamAttached(request.first_frame, request.restart, request.earliest_frame, restored))
@@ -289,6 +297,16 @@ class ClipHub:
         """Seconds since the last sign of life."""
         return self._clock() - clip.touched
 
+    def frames_per_second(self, clip: Clip) -> float:
+        """Answers over the last seconds."""
+        return clip.rate.per_second(self._clock())
+
+    def last_snapshot(self, clip: Clip) -> FrameNumber | None:
+        """The last frame before the next one whose state is on disk; None: there is none, or no snapshots."""
+        if self._snapshots is None:
+            return None
+        return self._snapshots.durable_through(clip.identity, clip.machine.expected)
+
     async def wait_until_streams_end(self) -> None:
         """Return when no stream is attached and the last answers of those that were are written."""
         while self._finishing or any(clip.session is not None for clip in self._clips.values()):
@@ -323,22 +341,53 @@ class ClipHub:
             self.feed(clip, ev.Evicted(f"clip {clip.key} was evicted: the server failed on it"))
         self._release(clip, ev.ReleaseClip())
 
-    def _reply_for(self, clip: Clip) -> Callable[[ev.Event], None]:
-        """How the device thread gives a result back to the loop."""
+    def _run_again(self, clip: Clip, event: ev.Event, again: Callable[[], None], rooms: int) -> None:
+        """As `_feed_result`; but where memory ran out, the clip that came last gives way, and the work is done again.
+
+        `rooms` is how often that had happened when the work was queued: what failed before others gave way may fit now.
+        """
+        is_wanted = self._clips.get(clip.key) is clip
+        has_no_memory = isinstance(event, ev.WorkFailed) and event.reason is ErrorReason.OUT_OF_MEMORY
+        if is_wanted and has_no_memory and (rooms < self._rooms_made or self._make_memory(clip)):
+            again()
+        else:
+            self._feed_result(clip, event)
+
+    def _make_memory(self, clip: Clip) -> bool:
+        """Refuse the stream that came last; False if that is this clip's own, or there is no other."""
+        attached = [each for each in self._clips.values() if each.session is not None]
+        newest = max(attached, key=lambda each: each.epoch, default=clip)
+        if newest is clip or newest.session is None:
+            return False
+        _log.warning("clip gives way for want of memory", extra={"clip": newest.key, "for": clip.key})
+        text = "the device has no memory for one more clip; the one that came last gives way"
+        newest.session.fail(WireError(ErrorReason.OUT_OF_MEMORY, text))
+        self.evict(newest, "no memory on the device", keeps_snapshots=True)
+        self._rooms_made += 1
+        return True
+
+    def _reply_for(self, clip: Clip, again: Callable[[], None] | None = None) -> Callable[[ev.Event], None]:
+        """How another thread gives a result back to the loop; `again` queues the same work once more."""
+        rooms = self._rooms_made
 
         def reply(event: ev.Event) -> None:
             try:
-                self._loop.call_soon_threadsafe(self._feed_result, clip, event)
+                if again is None:
+                    self._loop.call_soon_threadsafe(self._feed_result, clip, event)
+                else:
+                    self._loop.call_soon_threadsafe(self._run_again, clip, event, again, rooms)
             except RuntimeError:
                 _log.debug("result after the loop closed", extra={"clip": clip.key})
 
         return reply
 
     def _run_propose(self, clip: Clip, instruction: ev.RunPropose) -> None:
-        self._worker.propose(ProposeJob(clip.setup, instruction, self._reply_for(clip)))
+        reply = self._reply_for(clip, lambda: self._run_propose(clip, instruction))
+        self._worker.propose(ProposeJob(clip.setup, instruction, reply, clip.is_interactive))
 
     def _run_step(self, clip: Clip, instruction: ev.RunStep) -> None:
-        self._worker.step(StepJob(clip.setup, instruction, self._reply_for(clip)))
+        reply = self._reply_for(clip, lambda: self._run_step(clip, instruction))
+        self._worker.step(StepJob(clip.setup, instruction, reply, clip.is_interactive))
 
     def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
         spec = clip.setup.model.spec
@@ -359,6 +408,7 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        clip.rate.note(self._clock())
         clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)
         self._deliver(clip, messages.color_frame(instruction, durable))

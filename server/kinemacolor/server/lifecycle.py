@@ -20,7 +20,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from kinemacolor.models.registry import DEFAULT_MODEL, canonical_name
-from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.access import TokenFile, TokenInterceptor
+from kinemacolor.server.config import ConfigError, ServerConfig, is_plain_elsewhere
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.epochs import Epochs
@@ -29,6 +30,9 @@ from kinemacolor.server.service import SERVICE_NAME, ColorizeService
 from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
 from kinemacolor.server.state_tiers import StateTiers
+from kinemacolor.server.status import StatusReader
+from kinemacolor.server.tls import TlsFiles, server_credentials
+from kinemacolor.server.watchdog import Watchdog
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -64,6 +68,8 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
 
 
 async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
+    # What is wrong with them is said before a model loads.
+    credentials, interceptors = _credentials(config), _interceptors(config)
     engine = Engine(config)
     default_model = canonical_name(config.default_model or DEFAULT_MODEL)
     engine.model(default_model)
@@ -74,12 +80,15 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
         tiers = StateTiers(engine.device, config.device_state_bytes, config.ram_state_bytes, place)
         stack.enter_context(tiers)
         worker = stack.enter_context(DeviceWorker(engine, tiers))
+        stack.enter_context(Watchdog(lambda: worker.busy_with, config.stall_seconds))
         hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=Epochs(folder))
         shutdown = _Shutdown(hub)
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once
         if exit_with_stdin:
             _watch_stdin(shutdown)
-        async with _running(config, hub, engine, shutdown) as server:
+        service = ColorizeService(config, hub, engine, StatusReader(config, hub, engine, tiers), shutdown.drain)
+        server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=interceptors)
+        async with _running(server, credentials, config, hub, service, shutdown):
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
 
@@ -144,16 +153,19 @@ class _Shutdown:
 
 @contextlib.asynccontextmanager
 async def _running(
-    config: ServerConfig, hub: ClipHub, engine: Engine, shutdown: _Shutdown
-) -> AsyncIterator[grpc.aio.Server]:
-    server = grpc.aio.server(options=_SERVER_OPTIONS)
-    service = ColorizeService(config, hub, engine, shutdown.drain)
+    server: grpc.aio.Server,
+    credentials: grpc.ServerCredentials | None,
+    config: ServerConfig,
+    hub: ClipHub,
+    service: ColorizeService,
+    shutdown: _Shutdown,
+) -> AsyncIterator[None]:
     server.add_generic_rpc_handlers((service.handlers(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # a lazy module attribute
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    address = _bind(server, config.listen)
+    address = _bind(server, config.listen, credentials)
     await server.start()
     reaper = asyncio.create_task(_reap(hub))
     for name in ("", SERVICE_NAME):
@@ -161,7 +173,7 @@ async def _running(
     draining = asyncio.create_task(_leave_health_on(shutdown.begun, servicer))
     try:
         _announce(address)
-        yield server
+        yield
     finally:
         reaper.cancel()
         draining.cancel()
@@ -169,13 +181,28 @@ async def _running(
         _remove_socket(config.listen)
 
 
-def _bind(server: grpc.aio.Server, listen: str) -> str:
+def _credentials(config: ServerConfig) -> grpc.ServerCredentials | None:
+    """None: the server listens without TLS."""
+    if config.tls_certificate is None or config.tls_key is None:
+        if is_plain_elsewhere(config):
+            _log.warning("no TLS: tokens and pictures travel in clear", extra={"listen": config.listen})
+        return None
+    return server_credentials(
+        TlsFiles(certificate=config.tls_certificate, key=config.tls_key, client_ca=config.tls_client_ca)
+    )
+
+
+def _interceptors(config: ServerConfig) -> tuple[TokenInterceptor, ...]:
+    return () if config.token_file is None else (TokenInterceptor(TokenFile(config.token_file)),)
+
+
+def _bind(server: grpc.aio.Server, listen: str, credentials: grpc.ServerCredentials | None = None) -> str:
     """Take the address; returns it with the real port."""
     if listen.startswith("unix:"):
         _check_socket_path(Path(listen.removeprefix("unix:")))
     others = os.umask(0o177)  # not chmod: a socket must never be open to others, not even at first
     try:
-        port = server.add_insecure_port(listen)
+        port = server.add_insecure_port(listen) if credentials is None else server.add_secure_port(listen, credentials)
     except RuntimeError as error:
         raise StartError(f"cannot listen on {listen}: the address is in use or not allowed") from error
     finally:

@@ -40,6 +40,14 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+def set_level(level: str) -> str:
+    """Change how much this process logs, and return how much it did: `debug`, `info`, `warning` or `error`."""
+    root = logging.getLogger()
+    before = logging.getLevelName(root.level).lower()
+    root.setLevel(level.upper())
+    return before
+
+
 def configure(level: str, as_json: bool) -> None:
     """Send all logs of this process to stderr."""
     handler = logging.StreamHandler(sys.stderr)

@@ -1,4 +1,4 @@
-"""`kinemacolor serve`: arguments -> config -> lifecycle, and nothing else."""
+"""`kinemacolor serve`: settings -> config -> lifecycle, and nothing else."""
 
 import argparse
 import asyncio
@@ -9,102 +9,40 @@ from pathlib import Path
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.server import logs
-from kinemacolor.server.config import ConfigError, ServerConfig, parse_bytes
+from kinemacolor.server.config import ConfigError
 from kinemacolor.server.lifecycle import StartError, serve
-from kinemacolor.server.state_folder import STATE_VARIABLE
+from kinemacolor.server.settings import CONFIG_VARIABLE, add_options, collect, describe, server_config
 
 _OK, _ERROR, _USAGE, _SERVER, _OUT_OF_MEMORY = 0, 1, 2, 3, 5
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = ServerConfig()
-    parser = argparse.ArgumentParser(prog="kinemacolor serve", description="Run the colour server on this machine.")
-    add = parser.add_argument
-    add("--listen", default=default.listen, metavar="ADDRESS", help="unix:/path or loopback host:port (%(default)s)")
-    add("--device", default=default.device, help="auto, cpu or cuda:N (%(default)s)")
-    add("--dtype", default=default.dtype, choices=("auto", "fp32", "bf16"), help="of the frame network (%(default)s)")
-    add("--threads", type=int, default=default.threads, metavar="N", help="CPU threads of the networks; 0 = all cores")
-    add("--model", default=default.default_model, metavar="NAME", help="model loaded at start and used by default")
-    add("--temporal", metavar="NAME", help="temporal network of that model: none, lai or memory (the model's own)")
-    add("--max-clips", type=int, default=default.max_clips, metavar="N", help="clips at a time (%(default)s)")
-    add("--window", type=int, default=default.window, metavar="N", help="frames in flight per clip (%(default)s)")
-    add("--max-batch", type=int, default=default.max_batch, metavar="N", help="largest batch on a GPU (%(default)s)")
-    add("--resume-ttl", type=float, default=default.resume_ttl_seconds, metavar="SECONDS", help="keep lost clips")
-    add("--idle", type=float, default=default.idle_seconds, metavar="SECONDS", help="end silent streams")
-    add("--grace", type=float, default=default.grace_seconds, metavar="SECONDS", help="wait for clips on SIGTERM")
-    add(
-        "--state-dir",
-        type=Path,
-        metavar="DIR",
-        help=f"where snapshots are kept (${STATE_VARIABLE}, else ~/.local/state/kinemacolor/snapshots)",
+    parser = argparse.ArgumentParser(
+        prog="kinemacolor serve",
+        description="Run the colour server. Settings come from a file, variables KINEMACOLOR_SERVE_... and options; "
+        "the later ones count.",
     )
-    add(
-        "--snapshot-bytes",
-        type=_bytes,
-        default=default.snapshot_bytes,
-        metavar="N",
-        help="disk for snapshots, such as 500M; 0 = none (4G)",
-    )
-    add(
-        "--device-states",
-        type=_bytes,
-        default=default.device_state_bytes,
-        metavar="N",
-        help="device memory for the states of clips; those not used for longest leave it (2G)",
-    )
-    add(
-        "--ram-states",
-        type=_bytes,
-        default=default.ram_state_bytes,
-        metavar="N",
-        help="RAM for states that left a GPU; the rest goes to disk (4G)",
-    )
-    add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
-    add("--log-format", default="text", choices=("text", "json"))
-    add("--exit-with-stdin", action="store_true", help="stop when stdin ends (used by `kinemacolor render`)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings in TOML (${CONFIG_VARIABLE})")
+    parser.add_argument("--print-config", action="store_true", help="print the settings, and where from, and end")
+    add_options(parser)
+    parser.add_argument("--exit-with-stdin", action="store_true", help="stop when stdin ends (`kinemacolor render`)")
     return parser
-
-
-def _bytes(text: str) -> int:
-    try:
-        return parse_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _config(arguments: argparse.Namespace) -> ServerConfig:
-    return ServerConfig(
-        listen=arguments.listen,
-        device=arguments.device,
-        dtype=arguments.dtype,
-        threads=arguments.threads,
-        default_model=_model(arguments),
-        max_clips=arguments.max_clips,
-        window=arguments.window,
-        max_batch=arguments.max_batch,
-        resume_ttl_seconds=arguments.resume_ttl,
-        idle_seconds=arguments.idle,
-        grace_seconds=arguments.grace,
-        state_folder=arguments.state_dir,
-        snapshot_bytes=arguments.snapshot_bytes,
-        device_state_bytes=arguments.device_states,
-        ram_state_bytes=arguments.ram_states,
-    )
-
-
-def _model(arguments: argparse.Namespace) -> str | None:
-    model, temporal = arguments.model or "", arguments.temporal
-    if temporal and "+" in model:
-        raise ConfigError(f"--model {model} names a temporal network already, found --temporal {temporal}, too")
-    return f"{model}+{temporal}" if temporal else model or None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a server until it is stopped; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    logs.configure(arguments.log_level, arguments.log_format == "json")
     try:
-        asyncio.run(serve(_config(arguments), exit_with_stdin=arguments.exit_with_stdin))
+        given = collect(arguments, file=arguments.config)
+        config = server_config(given)
+    except ConfigError as error:
+        return _complain(error, _USAGE)
+    if arguments.print_config:
+        sys.stdout.write(f"{describe(given)}\n")
+        return _OK
+    logs.configure(given["log_level"].value, given["log_format"].value == "json")
+    try:
+        asyncio.run(serve(config, exit_with_stdin=arguments.exit_with_stdin))
     except (ConfigError, UnknownModelError) as error:
         return _complain(error, _USAGE)
     except StartError as error:

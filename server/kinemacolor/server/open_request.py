@@ -38,6 +38,8 @@ class OpenRequest:
     """At most first_frame."""
     restart: bool
     client_name: str
+    is_interactive: bool = False
+    """A person waits for its frames."""
     guide_count: int = 0
     """Guides that follow the OpenClip."""
 
@@ -64,6 +66,7 @@ def check_open(message: pb.OpenClip) -> OpenRequest:
         earliest_frame=_check_earliest(message, first_frame),
         restart=message.restart,
         client_name="".join(filter(str.isprintable, message.client_name[:MAX_CLIENT_NAME_CHARS])),
+        is_interactive=message.priority == pb.PRIORITY_INTERACTIVE,
         guide_count=_check_guide_count(message, settings),
     )
 

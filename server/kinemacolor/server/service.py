@@ -7,22 +7,21 @@ text of an exception.
 import asyncio
 import contextlib
 import logging
-import resource
-import time
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
 from kinemacolor.server import events as ev
+from kinemacolor.server import logs, status_messages
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
 from kinemacolor.server.open_request import OpenRequest, check_guide, check_open, with_guides
 from kinemacolor.server.session import Session
+from kinemacolor.server.status import StatusReader
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire import codec, limits
 from kinemacolor.wire.errors import WireError, status_code
@@ -32,6 +31,13 @@ from kinemacolor.wire.reasons import ErrorReason
 _log = logging.getLogger(__name__)
 
 _EOF = grpc.aio.EOF  # type: ignore[attr-defined]  # missing in the stubs
+
+_LEVEL_NAMES = {
+    pb.LOG_LEVEL_DEBUG: "debug",
+    pb.LOG_LEVEL_INFO: "info",
+    pb.LOG_LEVEL_WARNING: "warning",
+    pb.LOG_LEVEL_ERROR: "error",
+}
 
 _CLOSING_SECONDS = 1.0
 """How long a stream that is answered to its end waits for the client to close its side."""
@@ -46,12 +52,14 @@ Unary = Callable[[bytes, Context], Awaitable[bytes]]
 class ColorizeService:
     """The methods of the contract over one hub."""
 
-    def __init__(self, config: ServerConfig, hub: ClipHub, engine: Engine, drain: Callable[[], None]) -> None:
+    def __init__(
+        self, config: ServerConfig, hub: ClipHub, engine: Engine, status: StatusReader, drain: Callable[[], None]
+    ) -> None:
         self._config = config
         self._hub = hub
         self._engine = engine
+        self._status = status
         self._drain = drain
-        self._started = time.monotonic()
         self._streams = 0
 
     def handlers(self) -> "grpc.GenericRpcHandler[Any, Any]":
@@ -62,6 +70,7 @@ class ColorizeService:
             "ListClips": _unary(pb.ListClipsRequest, self.list_clips),
             "EvictClip": _unary(pb.EvictClipRequest, self.evict_clip),
             "Drain": _unary(pb.DrainRequest, self.drain),
+            "SetLogLevel": _unary(pb.SetLogLevelRequest, self.set_log_level),
         }
         methods = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in unary.items()}
         methods["StreamFrames"] = grpc.stream_stream_rpc_method_handler(self.stream_frames)
@@ -202,23 +211,11 @@ class ColorizeService:
 
     async def get_server_info(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
         """Versions, device, limits."""
-        model = self._engine.model(self._hub.default_model)
-        return pb.GetServerInfoResponse(
-            version=version("kinemacolor"),
-            device=self._engine.device_name,
-            device_class=self._engine.device_class(model),
-            max_plane_samples=limits.MAX_PLANE_SAMPLES,
-            max_clips=self._config.max_clips,
-            window=self._config.window,
-            has_snapshots=self._hub.has_snapshots,
-            draining=self._hub.draining,
-            uptime_seconds=int(time.monotonic() - self._started),
-            resident_bytes=_resident_bytes(),
-        )
+        return status_messages.server_info(self._status.read(), limits.MAX_PLANE_SAMPLES)
 
     async def list_clips(self, request: pb.ListClipsRequest) -> pb.ListClipsResponse:
         """All clips."""
-        return pb.ListClipsResponse(clips=[_describe(clip, self._hub.idle_seconds(clip)) for clip in self._hub.clips])
+        return pb.ListClipsResponse(clips=[status_messages.clip(clip) for clip in self._status.read().clips])
 
     async def evict_clip(self, request: pb.EvictClipRequest) -> pb.EvictClipResponse:
         """Drop one clip."""
@@ -229,6 +226,16 @@ class ColorizeService:
         """Begin to drain."""
         self._drain()
         return pb.DrainResponse(open_clips=len(self._hub.clips))
+
+    async def set_log_level(self, request: pb.SetLogLevelRequest) -> pb.SetLogLevelResponse:
+        """Change how much is logged."""
+        name = _LEVEL_NAMES.get(request.level)
+        if name is None:
+            raise WireError(ErrorReason.BAD_FIELD, f"expected a level of the contract, found {request.level}")
+        before = logs.set_level(name)
+        _log.warning("log level changed", extra={"level": name, "before": before})
+        numbers = {name: number for number, name in _LEVEL_NAMES.items()}
+        return pb.SetLogLevelResponse(previous=numbers[before])
 
 
 def _event(request: pb.StreamFramesRequest, geometry: Geometry) -> ev.Event:
@@ -272,28 +279,3 @@ def _unary(kind: type[Request], method: Callable[[Request], Awaitable[Message]])
 
 async def _abort(context: Context, error: WireError) -> None:
     await context.abort(status_code(error.reason), error.message, error.trailing_metadata())
-
-
-def _describe(clip: Clip, idle_seconds: float) -> pb.Clip:
-    geometry = clip.setup.geometry
-    return pb.Clip(
-        clip_key=clip.key,
-        model=clip.setup.model.spec.name,
-        client_name=clip.client_name,
-        geometry=pb.PlaneGeometry(width_px=geometry.width_px, height_px=geometry.height_px),
-        attached=clip.session is not None,
-        next_frame=clip.machine.expected,
-        frames_answered=clip.frames_answered,
-        frames_waiting=clip.machine.waiting,
-        state_bytes=clip.state_bytes,
-        idle_seconds=idle_seconds,
-    )
-
-
-def _resident_bytes() -> int:
-    """Resident memory now where the system tells it, else its high-water mark."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

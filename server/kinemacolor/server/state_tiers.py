@@ -69,9 +69,9 @@ class KeptState:
         return self._tiers.device_bytes_of(self.number)
 
     @property
-    def is_on_device(self) -> bool:
-        """True: it is there without being restored."""
-        return self._tiers.is_on_device(self.number)
+    def tier(self) -> Tier:
+        """Where it is now."""
+        return self._tiers.tier_of(self.number)
 
     def tensors(self) -> dict[str, Tensor]:
         """As of the state, from wherever it is; it stays there."""
@@ -150,16 +150,29 @@ class StateTiers:
             self._make_room(Tier.DEVICE, spare=number)
         return state
 
+    def clear_device(self) -> int:
+        """Move every state off the device, as far as there is room below; returns how many went."""
+        with self._lock:
+            self._forget_gone()
+            numbers = list(self._places[Tier.DEVICE])
+            return sum(self._move_down(number) for number in numbers)
+
+    @property
+    def used(self) -> dict[Tier, int]:
+        """Bytes that the states take in each tier."""
+        with self._lock:
+            return dict(self._used)
+
+    def tier_of(self, number: int) -> Tier:
+        """Where a state is."""
+        with self._lock:
+            return self._tier_of[number]
+
     def device_bytes_of(self, number: int) -> int:
         """Bytes of device memory that a state holds now."""
         with self._lock:
             place = self._places[Tier.DEVICE].get(number)
             return 0 if place is None else place.size
-
-    def is_on_device(self, number: int) -> bool:
-        """Whether a state is in the first tier now."""
-        with self._lock:
-            return number in self._places[Tier.DEVICE]
 
     def tensors_of(self, number: int) -> Mapping[str, Tensor]:
         """The tensors of a state, wherever it is."""

@@ -286,6 +286,7 @@ class LiveColours:
                 shot_starts=None if starts is None else tuple(start + WIRE_ZERO for start in starts),
                 guides=tuple(_on_the_wire(guide) for guide in settings.guides),
                 client_name=settings.client_name,
+                is_interactive=True,
             )
         )
 

@@ -1,0 +1,104 @@
+"""Certificates of the server: checked at its start with the system's TLS, read again when the files change."""
+
+import logging
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from kinemacolor.server.config import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files."""
+
+    certificate: Path
+    """The server's, with those between it and the root behind it."""
+    key: Path
+    client_ca: Path | None = None
+    """Given: only clients with a certificate of this authority get in (mutual TLS)."""
+
+
+def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """What a port listens with. A renewed certificate is taken from the next connection on.
+
+    Raises:
+        ConfigError: A file cannot be read, is no certificate or key, or the two do not belong together.
+    """
+    reader = _Reader(files)
+    return grpc.dynamic_ssl_server_credentials(
+        reader.first,
+        reader.changed,  # type: ignore[arg-type]  # may return None, says grpc's documentation
+        files.client_ca is not None,
+    )
+
+
+class _Reader:
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._contents = _read(files)
+        self.first = _configuration(self._contents)
+
+    def changed(self) -> "grpc.ServerCertificateConfiguration | None":
+        """Asked at every handshake; None: as before."""
+        try:
+            contents = _read(self._files)
+        except ConfigError as error:
+            _log.error("certificate not read again", extra={"why": str(error)})
+            return None
+        if contents == self._contents:
+            return None
+        self._contents = contents
+        _log.info("certificate read again")
+        return _configuration(contents)
+
+
+_Contents = tuple[bytes, bytes, bytes | None]
+
+
+def _configuration(contents: _Contents) -> "grpc.ServerCertificateConfiguration":
+    certificate, key, client_ca = contents
+    return grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca)
+
+
+def _read(files: TlsFiles) -> _Contents:
+    paths = (files.certificate, files.key, *(() if files.client_ca is None else (files.client_ca,)))
+    contents = []
+    for path in paths:
+        try:
+            contents.append(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    _check(files)
+    return contents[0], contents[1], contents[2] if files.client_ca is not None else None
+
+
+def _check(files: TlsFiles) -> None:
+    """Grpc takes what it is given and fails at the first client; so ask another library first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A password would be asked for on the terminal of whoever starts the server.
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        what = f"{files.certificate} and {files.key}"
+        raise ConfigError(f"{what}: expected a certificate and its key in PEM: {_reason(error)}") from error
+    if files.client_ca is None:
+        return
+    try:
+        context.load_verify_locations(files.client_ca)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"{files.client_ca}: expected certificates in PEM: {_reason(error)}") from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return str(error)
