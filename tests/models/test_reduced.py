@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from tests.parity.seeded import with_seeded_weights
 from torch import nn
@@ -138,6 +139,17 @@ def test_every_combination_loads_and_colours(shelf: dict[str, Path]) -> None:
             assert result.ab.shape == (2, 64, 96)
             assert torch.isfinite(result.ab).all()
     assert len(hashes) == len(names)
+
+
+@pytest.mark.parametrize("name", ["eccv16-reduced", "zhao-reduced"])
+def test_those_of_photos_alone_look_at_the_size_of_their_training(shelf: dict[str, Path], name: str) -> None:
+    import_all(shelf)
+    light, model = sample_lightness(1, 192, 288), load_model(name)
+    small = F.interpolate(light, (96, 144), mode="bilinear", antialias=True, align_corners=False)
+    with torch.no_grad():
+        colour = load_network(name, shelf[name])(small)
+    expected = F.interpolate(colour, (192, 288), mode="bicubic", align_corners=False)[0]
+    assert torch.allclose(model.propose(light)[0].ab, expected, atol=1e-3)
 
 
 def test_favc_with_a_file_missing_is_refused_in_one_line(

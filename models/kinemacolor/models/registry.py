@@ -44,12 +44,12 @@ _KINEMA_DESCRIPTION = "recurrent colorizer of this project: MobileNetV2 trunk, a
 _KINEMA_FILE, _LAI_FILE = "kinema", "lai"
 _KINEMA_DECODE = DecodeSettings(gain=1.07)
 """With the memory's averaging, 85 % of the truth's colourfulness on the clips of docs/models/kinema.md."""
-_ZHANG = ("eccv16", "eccv16-reduced", "siggraph17", "zhao", "zhao-reduced")
+_ZHANG, _ZHANG_REDUCED = ("eccv16", "siggraph17", "zhao"), ("eccv16-reduced", "zhao-reduced")
 _ZHANG_MULTIPLE = 8
 _DDCOLOR = ("ddcolor-t", "ddcolor-l", "ddcolor-reduced")
 _DEOLDIFY = ("deoldify-video", "deoldify-stable", "deoldify-artistic")
 _DEOLDIFY_REDUCED, _REDUCED_LOOK_PX = "deoldify-reduced", 96
-"""Trained on crops of 64 and 96 pixels; of larger pictures it has the colours wrong all over (docs/training.md)."""
+"""Trained on crops of 64 and 96 pixels; of larger pictures they have the colours wrong all over (docs/training.md)."""
 
 _TEMPORAL_MARK = "+"
 """Between the names of a frame network and of a temporal network: `eccv16+lai`."""
@@ -250,6 +250,7 @@ def _entries() -> Mapping[str, _Entry]:
         {
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             **{name: _official_entry(name) for name in _ZHANG},
+            **{name: _official_entry(name, taking_lightness=_small_zhang_frames) for name in _ZHANG_REDUCED},
             **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
@@ -274,6 +275,10 @@ def _deoldify_frames(network: nn.Module) -> nn.Module:
 
 def _small_deoldify_frames(network: nn.Module) -> nn.Module:
     return SmallLook(_deoldify_frames(network), _REDUCED_LOOK_PX, RENDER_UNIT_PX)
+
+
+def _small_zhang_frames(network: nn.Module) -> nn.Module:
+    return SmallLook(network, _REDUCED_LOOK_PX, _ZHANG_MULTIPLE)
 
 
 def _official_entry(
