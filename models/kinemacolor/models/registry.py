@@ -251,7 +251,7 @@ def _entries() -> Mapping[str, _Entry]:
             "eccv16": _official_entry("eccv16"),
             "siggraph17": _official_entry("siggraph17"),
             "zhao": _official_entry("zhao"),
-            **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
+            **{name: _official_entry(name, ddcolor.MULTIPLE, _ddcolor_frames) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
             "favc": _favc_entry(),
@@ -268,6 +268,10 @@ def _set_threads(threads: int) -> None:
 
 
 # ---- networks of others, with weights that the user has imported ----
+
+
+def _ddcolor_frames(network: nn.Module) -> nn.Module:
+    return GreyInput(fold_norms(network))
 
 
 def _deoldify_frames(network: nn.Module) -> nn.Module:
