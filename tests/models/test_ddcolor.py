@@ -1,6 +1,7 @@
 """DDColor: its size, its files, its pictures as the authors' pipeline has them, its place beside temporal networks."""
 
 import re
+from argparse import Namespace
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ from kinemacolor.models.grey_input import GreyInput
 from kinemacolor.models.library import installed_card
 from kinemacolor.models.networks import ddcolor
 from kinemacolor.models.networks.ddcolor import LARGE, TINY, DDColor, DDColorSettings
+from kinemacolor.models.networks.normed_convs import fold_norms
 from kinemacolor.models.official import OFFICIAL
 from kinemacolor.models.published_lab import opencv_lightness, published_lightness, published_srgb
 from kinemacolor.models.registry import describe_model, load_model
@@ -103,17 +105,13 @@ def with_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors | {name: torch.ones(shape) for name, shape in HEAD.items()}
 
 
-class Leftover:
-    """Something of a training program, that is not at hand where the file is read."""
-
-
 def test_the_authors_layouts_load(tmp_path: Path) -> None:
     path, tensors = tmp_path / "ddcolor_paper_tiny.pth", state()
     for what in (
         tensors,
         with_head(tensors),
         {"params": OrderedDict(with_head(tensors))},
-        {"params": with_head(tensors), "iter": 400_000, "options": Leftover(), "schedule": partial(round, 1.5)},
+        {"params": with_head(tensors), "iter": 400_000, "options": Namespace(lr=1e-4), "schedule": partial(round, 1.5)},
     ):
         torch.save(what, path)
         network = load_network("ddcolor-t", path)
@@ -349,6 +347,15 @@ def test_film_is_seen_as_the_neutral_picture_of_its_lightness() -> None:
     assert np.ptp(codes, axis=2).max() < 1e-5
     back = cv2.cvtColor(codes, cv2.COLOR_RGB2LAB)[:, :, 0]
     assert np.abs(back - lightness[0, 0].numpy()).max() < 0.25, "up to what OpenCV's table takes"
+
+
+def test_norms_that_are_folded_give_the_same() -> None:
+    network = with_seeded_weights(DDColor(SMALL_DDCOLOR))
+    grey = sample_lightness(2, 64, 96) / 100
+    with torch.no_grad():
+        expected = network(grey.expand(-1, 3, -1, -1))
+        assert torch.allclose(fold_norms(network)(grey.expand(-1, 3, -1, -1)), expected, rtol=0, atol=1e-5)
+    assert not [name for name in network.state_dict() if name.endswith("weight_orig")]
 
 
 def test_the_registry_pads_film_to_what_the_network_needs() -> None:

@@ -251,7 +251,7 @@ def _entries() -> Mapping[str, _Entry]:
             "kinema": _Entry(_kinema_spec, _load_kinema, "memory", ("none", "lai")),
             **{name: _official_entry(name) for name in _ZHANG},
             **{name: _official_entry(name, taking_lightness=_small_zhang_frames) for name in _ZHANG_REDUCED},
-            **{name: _official_entry(name, ddcolor.MULTIPLE, GreyInput) for name in _DDCOLOR},
+            **{name: _official_entry(name, ddcolor.MULTIPLE, _ddcolor_frames) for name in _DDCOLOR},
             **{name: _official_entry(name, RENDER_UNIT_PX, _deoldify_frames) for name in _DEOLDIFY},
             _DEOLDIFY_REDUCED: _official_entry(_DEOLDIFY_REDUCED, RENDER_UNIT_PX, _small_deoldify_frames),
             **{files.colour: _favc_entry(files) for files in (FAVC, FAVC_IMAGE, FAVC_REDUCED)},
@@ -267,6 +267,10 @@ def _set_threads(threads: int) -> None:
 
 
 # ---- networks of others, with weights that the user has imported ----
+
+
+def _ddcolor_frames(network: nn.Module) -> nn.Module:
+    return GreyInput(fold_norms(network))
 
 
 def _deoldify_frames(network: nn.Module) -> nn.Module:

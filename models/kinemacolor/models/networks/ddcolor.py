@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kinemacolor.models.networks.colour_queries import ColourQueries
 from kinemacolor.models.networks.convnext import ConvNext
 from kinemacolor.models.networks.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from kinemacolor.models.networks.normed_convs import SpectralConv
+from kinemacolor.models.networks.normed_convs import SpectralConv, kernel_of
 from kinemacolor.models.networks.shuffle_up import ShuffleUp
 from kinemacolor.models.networks.skip_up import SkipUp
 
@@ -155,13 +155,10 @@ class DDColor(nn.Module):
         Returns:
             (B, 2, H, W) CIELAB a*, b*.
         """
-        layer = self.refine_net.get_submodule("0.0")
-        if not isinstance(layer, SpectralConv):
-            raise TypeError(f"expected a spectral convolution, found {type(layer).__name__}")
-        kernel, count = layer.kernel(), mixtures.shape[1]
+        (kernel, bias), count = kernel_of(self.refine_net.get_submodule("0.0")), mixtures.shape[1]
         of_maps, of_picture = kernel[:, :count].flatten(1), kernel[:, count:]
         from_maps = self.decoder.last_shuf.mixed(finest, of_maps @ mixtures)
-        return from_maps + F.conv2d(picture, of_picture, layer.bias)
+        return from_maps + F.conv2d(picture, of_picture, bias)
 
 
 def _check(grey: Tensor) -> None:

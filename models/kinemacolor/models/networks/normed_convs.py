@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["SpectralConv", "WeightNormConv", "fold_norms"]
+__all__ = ["SpectralConv", "WeightNormConv", "fold_norms", "kernel_of"]
 
 _FIRST_ITERATIONS = 15
 """Of the power method when a network is made, as torch's parametrization does: an estimate from scratch is far off."""
@@ -140,6 +140,19 @@ def fold_norms(network: nn.Module) -> nn.Module:
         else:
             fold_norms(child)
     return network
+
+
+def kernel_of(layer: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Weights that convolve and bias, of a normed convolution or of what `fold_norms` has made of it.
+
+    Raises:
+        TypeError: It is no convolution.
+    """
+    if isinstance(layer, (SpectralConv, WeightNormConv)):
+        return layer.kernel(), layer.bias
+    if isinstance(layer, Plain):
+        return layer.weight, layer.bias
+    raise TypeError(f"expected a convolution, found {type(layer).__name__}")
 
 
 def _alike(weight: Tensor, count: int) -> Tensor:
