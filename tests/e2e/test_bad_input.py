@@ -196,7 +196,7 @@ def test_no_server_there(tmp_path, film, out, fails):
         (["a.mov", "b.mov", "-ss", "2", "-to", "1"], "before"),
         (["a.mov", "b.mov", "--amount", "3"], "0 to 2"),
         (["a.mov", "b.mov", "-e", "crf"], "KEY=VALUE"),
-        (["a.mov", "b.mov", "--server", "nonsense"], "unix:/path or host:port"),
+        (["a.mov", "b.mov", "--server", "nonsense"], "unix:/path, host:port or tls:host:port"),
         (["a.mov", "b.mov", "--server", "localhost:1", "--device", "cpu"], "own server"),
         (["a.mov", "b.mov", "--nonsense"], "nonsense"),
         (["a.mov", "b.mov", "--quality", "best"], "best"),

@@ -413,7 +413,7 @@ def _server() -> Iterator[Parameter]:
         name="server",
         kind=Kind.TEXT,
         label="Server",
-        hint="Address of the colour server: unix:/path or host:port. Empty: the one on this machine.",
+        hint="Address of the colour server: unix:/path, host:port or tls:host:port. Empty: the one on this machine.",
         group="service",
         default="",
         evaluates=False,

@@ -429,7 +429,7 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
     {.kind = KC_TEXT,
      .name = "server",
      .label = "Server",
-     .hint = "Address of the colour server: unix:/path or host:port. Empty: the one on this machine.",
+     .hint = "Address of the colour server: unix:/path, host:port or tls:host:port. Empty: the one on this machine.",
      .group = "service",
      .animates = false,
      .cheap = false,
@@ -514,4 +514,4 @@ const struct kc_parameter kc_parameters[KC_PARAMETERS] = {
      .choices = matrix_choices, .choice_count = 4},
 };
 
-const uint64_t kc_table_hash = UINT64_C(0x6e7b59ea3bd50a5e);
+const uint64_t kc_table_hash = UINT64_C(0x35af6d28ede0041b);
