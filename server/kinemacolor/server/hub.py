@@ -21,6 +21,7 @@ from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
 from kinemacolor.server.engine import ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
+from kinemacolor.server.metrics import Outcome, ServerMetrics
 from kinemacolor.server.open_request import OpenRequest
 from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.rates import RateMeter
@@ -78,6 +79,7 @@ class ClipHub:
         snapshots: what outlives this server; None: nothing does.
         epochs: numbers the streams.
         clock: seconds on a clock that never jumps.
+        metrics: what is counted.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class ClipHub:
         snapshots: SnapshotStore | None = None,
         epochs: Epochs | None = None,
         clock: Callable[[], float] = time.monotonic,
+        metrics: ServerMetrics | None = None,
     ) -> None:
         self._config = config
+        self._metrics = metrics or ServerMetrics()
         self._worker = worker
         self._default_model = default_model
         self._snapshots = snapshots
@@ -389,6 +393,8 @@ class ClipHub:
 
     def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
         spec = clip.setup.model.spec
+        if instruction.resumed:
+            self._metrics.resumed()
         opened = pb.ClipOpened(
             clip_key=clip.key,
             model=spec.name,
@@ -406,6 +412,7 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        self._count(clip, Outcome.COLORED)
         clip.rate.note(self._clock())
         clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)
@@ -420,6 +427,7 @@ class ClipHub:
 
     def _progress(self, clip: Clip, instruction: ev.EmitProgress) -> None:
         if instruction.shot is not None:
+            self._count(clip, Outcome.PRE_ROLL)
             self._note(clip, FrameNumber(instruction.consumed_through), instruction.shot)
         self._deliver(clip, messages.progress(instruction))
 
@@ -445,6 +453,7 @@ class ClipHub:
         self._deliver(clip, messages.need_frames(instruction))
 
     def _frame_error(self, clip: Clip, instruction: ev.EmitFrameError) -> None:
+        self._count(clip, Outcome.FAILED)
         self._deliver(clip, messages.frame_error(instruction))
 
     def _ended(self, clip: Clip, instruction: ev.EmitEnded) -> None:
@@ -456,6 +465,9 @@ class ClipHub:
             self._finishing.add(clip.session)
         values = {"frames": instruction.frames_answered, "state_bytes": clip.largest_state_bytes}
         _log.info("clip ended", extra={"clip": clip.key, **values})
+
+    def _count(self, clip: Clip, outcome: Outcome) -> None:
+        self._metrics.frame(clip.setup.model.spec.name, outcome)
 
     def _deliver(self, clip: Clip, response: pb.StreamFramesResponse) -> None:
         if clip.session is not None:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from prometheus_client import disable_created_metrics
+
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.server import logs
 from kinemacolor.server.config import ConfigError, ServerConfig, parse_bytes
@@ -13,6 +15,8 @@ from kinemacolor.server.lifecycle import StartError, serve
 from kinemacolor.server.out_of_memory import is_out_of_memory
 from kinemacolor.server.state_folder import STATE_VARIABLE
 
+DEFAULT_HTTP = "127.0.0.1:7412"
+"""Where `--http` without an address listens."""
 _OK, _ERROR, _USAGE, _SERVER, _OUT_OF_MEMORY = 0, 1, 2, 3, 5
 
 
@@ -21,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kinemacolor serve", description="Run the colour server on this machine.")
     add = parser.add_argument
     add("--listen", default=default.listen, metavar="ADDRESS", help="unix:/path or host:port (%(default)s)")
+    add("--http", nargs="?", const=DEFAULT_HTTP, metavar="ADDRESS", help=f"page, metrics, probes ({DEFAULT_HTTP})")
     add("--token-file", type=Path, metavar="FILE", help="tokens of clients, one a line; needed beyond this machine")
     add("--tls-cert", type=Path, metavar="FILE", help="certificate of this server, PEM")
     add("--tls-key", type=Path, metavar="FILE", help="its key, PEM")
@@ -80,6 +85,7 @@ def _bytes(text: str) -> int:
 def _config(arguments: argparse.Namespace) -> ServerConfig:
     return ServerConfig(
         listen=arguments.listen,
+        http=arguments.http,
         token_file=arguments.token_file,
         tls_certificate=arguments.tls_cert,
         tls_key=arguments.tls_key,
@@ -112,6 +118,8 @@ def _model(arguments: argparse.Namespace) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a server until it is stopped; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    # When a counter began is told by the process's own start; twice as many series would say it again.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
     logs.configure(arguments.log_level, arguments.log_format == "json")
     try:
         asyncio.run(serve(_config(arguments), exit_with_stdin=arguments.exit_with_stdin))

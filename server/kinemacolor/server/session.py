@@ -28,6 +28,8 @@ class Session:
         self._room.set()
         self._error: WireError | None = None
         self._over = asyncio.Event()
+        self.has_lost_client = False
+        """The client has gone without an end; set by who reads from it."""
 
     @property
     def is_over(self) -> bool:
