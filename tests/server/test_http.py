@@ -166,6 +166,12 @@ def test_without_the_token_nothing_is_read(guarded: Any, known: ssl.SSLContext, 
     assert "horse" not in guarded.log
 
 
+def test_who_is_refused_writes_no_lines_into_the_log(guarded: Any, known: ssl.SSLContext) -> None:
+    headers = {"Authorization": "Bearer wrong-horse-battery"}
+    assert ask(http_address(guarded), "/x%0Aforged=1", headers=headers, context=known).status == 401
+    assert "path=/x%0Aforged=1" in guarded.log
+
+
 def test_without_a_certificate_only_the_probes_answer(guarded: Any, trusting: ssl.SSLContext) -> None:
     address, headers = http_address(guarded), {"Authorization": f"Bearer {TOKEN}"}
     assert ask(address, "/metrics", headers=headers, context=trusting).status == 403

@@ -18,7 +18,7 @@ from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.device_worker import DeviceWorker, ProposeJob, StepJob
-from kinemacolor.server.engine import ClipSetup, UnsupportedError
+from kinemacolor.server.engine import Chroma, ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.metrics import Outcome, ServerMetrics
@@ -33,6 +33,15 @@ from kinemacolor.wire.frame import ClipKey, FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The last answered frame of a clip, for whoever wants to see it; as it came and went over the wire."""
+
+    number: FrameNumber
+    luma: bytes
+    ab: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +62,7 @@ class Clip:
     """Of the stream that is attached, as the name."""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
+    last_answer: Answer | None = None
     rate: RateMeter = field(default_factory=RateMeter)
     """Of its answers."""
     largest_state_bytes: int = 0
@@ -413,6 +423,10 @@ class ClipHub:
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
         self._count(clip, Outcome.COLORED)
+        luma = clip.machine.luma_of(instruction.number)
+        clip.last_answer = (
+            None if luma is None else Answer(instruction.number, luma, cast(Chroma, instruction.chroma).ab)
+        )
         clip.rate.note(self._clock())
         clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)

@@ -22,7 +22,6 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import ProcessCollector
 
 from kinemacolor.models.registry import DEFAULT_MODEL, canonical_name
-from kinemacolor.server import web
 from kinemacolor.server.access import TokenFile, TokenInterceptor
 from kinemacolor.server.config import ConfigError, ServerConfig, is_plain_elsewhere
 from kinemacolor.server.device_worker import DeviceWorker
@@ -38,6 +37,7 @@ from kinemacolor.server.status import StatusReader
 from kinemacolor.server.status_collector import StatusCollector
 from kinemacolor.server.tls import TlsFiles, http_context, server_credentials
 from kinemacolor.server.watchdog import Watchdog
+from kinemacolor.server.web.listener import bind
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -101,12 +101,10 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
         service = ColorizeService(config, hub, engine, status, shutdown.drain, metrics)
         interceptors = () if tokens is None else (TokenInterceptor(tokens),)
         server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=interceptors)
-        site = web.Site(config, hub, worker, status, metrics)
-        guard = web.Guard(tokens, wants_certificate=config.tls_client_ca is not None)
-        context = None if files is None else http_context(files)
+        sources = (config, hub, worker, status, metrics)
         async with (
             _running(server, credentials, config, hub, service, shutdown) as address,
-            web.listening(listener, site, guard, context) as http,
+            _answering_http(listener, sources, tokens, files) as http,
         ):
             _announce(address, http)
             await _until_stopped(config, hub, shutdown)
@@ -213,6 +211,28 @@ def _tls_files(config: ServerConfig) -> TlsFiles | None:
     return TlsFiles(certificate=config.tls_certificate, key=config.tls_key, client_ca=config.tls_client_ca)
 
 
+@contextlib.asynccontextmanager
+async def _answering_http(
+    listener: socket.socket | None,
+    sources: tuple[ServerConfig, ClipHub, DeviceWorker, StatusReader, ServerMetrics],
+    tokens: TokenFile | None,
+    files: TlsFiles | None,
+) -> AsyncIterator[str | None]:
+    """Yields the address of the HTTP port, None without one."""
+    if listener is None:
+        yield None
+        return
+    # aiohttp takes a fifth of a second to import, which the private server of a render need not wait for.
+    from kinemacolor.server.web.guard import Guard
+    from kinemacolor.server.web.port import listening
+    from kinemacolor.server.web.site import Site
+
+    guard = Guard(tokens, wants_certificate=files is not None and files.client_ca is not None)
+    context = None if files is None else http_context(files)
+    async with listening(listener, Site(*sources), guard, context) as address:
+        yield address
+
+
 def _say_what_runs(metrics: ServerMetrics, engine: Engine) -> None:
     ProcessCollector(registry=metrics.registry)  # process_resident_memory_bytes and the like, known to all dashboards
     metrics.set_build(version=version("kinemacolor"), device=engine.device_name, torch=version("torch"))
@@ -221,7 +241,7 @@ def _say_what_runs(metrics: ServerMetrics, engine: Engine) -> None:
 def _http_listener(address: str) -> socket.socket:
     """The port, taken before a model loads; it answers when the server is ready."""
     try:
-        return web.bind(address)
+        return bind(address)
     except OSError as error:
         # getaddrinfo's errors have their words in strerror, too
         raise StartError(f"cannot listen on {address} (--http): {error.strerror or error}") from error

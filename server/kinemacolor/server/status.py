@@ -37,6 +37,8 @@ class ClipStatus:
     """Of the state that the next frame goes on from; None: it has none."""
     last_snapshot: int | None
     idle_seconds: float
+    last_answer: int | None
+    """Number of the last frame that was answered and can be looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ class StatusReader:
             state_tier=_tier_of(clip),
             last_snapshot=self._hub.last_snapshot(clip),
             idle_seconds=self._hub.idle_seconds(clip),
+            last_answer=None if clip.last_answer is None else clip.last_answer.number,
         )
 
 

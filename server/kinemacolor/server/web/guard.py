@@ -22,6 +22,7 @@ __all__ = ["OPEN_PATHS", "Guard"]
 _log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset(("/healthz", "/readyz"))
+_LOGGED_CHARS = 200
 _CHALLENGES = ('Basic realm="kinemacolor", charset="UTF-8"', "Bearer")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,7 +88,8 @@ def _host_name(host: str) -> str:
 
 def _refuse(status: int, why: str, request: web.Request, challenges: tuple[str, ...] = ()) -> web.Response:
     if status != 401 or "Authorization" in request.headers:  # a browser's first request never has a token
-        _log.warning("request refused", extra={"path": request.path, "why": why, "from": request.remote})
+        path = request.raw_path[:_LOGGED_CHARS]  # as it came: what is decoded may hold the end of a line
+        _log.warning("request refused", extra={"path": path, "why": why, "from": request.remote})
     response = web.Response(status=status, text=f"{why}\n")
     for challenge in challenges:
         response.headers.add("WWW-Authenticate", challenge)
