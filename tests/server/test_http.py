@@ -318,6 +318,23 @@ def test_a_client_that_comes_back_is_counted_and_no_clip_is_named(plain: Any, st
     assert "secret" not in text
 
 
+def test_who_hangs_up_after_the_last_answer_is_not_lost(plain: Any, stub: Any) -> None:
+    before = read(plain)
+    for _ in range(3):
+        stream = Stream(stub)
+        stream.opened(open_clip("hung-up"))
+        stream.color(frame(0))
+        stream.send(END)
+        stream.take("clip_ended")
+        stream.call.cancel()
+    lost = Stream(stub)
+    lost.opened(open_clip("lost"))
+    lost.call.cancel()
+    wait_until(lambda: rise(before, read(plain), "stream_disconnects_total", "lost") >= 1)
+    wait_until(lambda: read(plain)["kinemacolor_clips_active", ()] == 0)
+    assert rise(before, read(plain), "stream_disconnects_total", "lost") == 1
+
+
 def test_streams_that_are_refused_are_counted_by_reason(plain: Any, stub: Any) -> None:
     before = read(plain)
     stream = Stream(stub)

@@ -111,16 +111,21 @@ class ColorizeService:
             self._metrics.disconnected("lost" if session.has_lost_client else error.reason.name.lower())
             await _abort(context, error)
         except grpc.aio.InternalError:
-            self._metrics.disconnected("lost")
+            self._count_lost(session)
             _log.info("client vanished")  # a write to it failed: every day's business, no error
         except asyncio.CancelledError:
-            self._metrics.disconnected("lost")  # grpc ends a call whose client is gone
+            self._count_lost(session)  # grpc ends a call whose client is gone
             raise
         finally:
             reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
             self._hub.written(session)
+
+    def _count_lost(self, session: Session) -> None:
+        """But for a client that has its last answer and hangs up."""
+        if not session.has_ended_well:
+            self._metrics.disconnected("lost")
 
     async def _write(self, response: pb.StreamFramesResponse, context: Context) -> None:
         data = response.SerializeToString()

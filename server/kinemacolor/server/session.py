@@ -36,6 +36,11 @@ class Session:
         """True once the stream has an end, good or bad; nothing more is accepted from the client."""
         return self._over.is_set()
 
+    @property
+    def has_ended_well(self) -> bool:
+        """True after `finish`, unless the client made a mistake behind its end."""
+        return self.is_over and self._error is None
+
     def deliver(self, response: pb.StreamFramesResponse) -> None:
         """Queue one answer."""
         self._waiting.append(response)
