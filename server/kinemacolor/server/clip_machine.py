@@ -118,6 +118,10 @@ class ClipMachine:
         """The states that are kept, oldest first; their bytes are the clip's memory."""
         return tuple(past.state for past in self._past)
 
+    def luma_of(self, number: FrameNumber) -> bytes | None:
+        """Of a finished frame, the last one above all; None if it is not kept."""
+        return next((past.luma for past in reversed(self._past) if past.number == number), None)
+
     def newest_state(self, lowest: FrameNumber, highest: FrameNumber) -> FrameNumber | None:
         """The last frame from `lowest` to `highest` whose state is kept."""
         return max((past.number for past in self._past if lowest <= past.number <= highest), default=None)

@@ -21,6 +21,8 @@ class ServerConfig:
 
     listen: str = "127.0.0.1:7411"
     """`unix:/absolute/path` or `host:port`; port 0 takes a free one. Others than loopback need a token or client CA."""
+    http: str | None = None
+    """`host:port` of the page, the metrics and the probes, by the same rule; None: there is no such port."""
     token_file: Path | None = None
     """Tokens of those who may use the server; None: everybody who reaches it."""
     tls_certificate: Path | None = None
@@ -65,8 +67,14 @@ class ServerConfig:
         """
         return 2 * self.max_clips + 16
 
+    @property
+    def is_guarded(self) -> bool:
+        """Clients have to say who they are."""
+        return self.token_file is not None or self.tls_client_ca is not None
+
     def __post_init__(self) -> None:
-        check_listen(self.listen, is_guarded=self.token_file is not None or self.tls_client_ca is not None)
+        check_listen(self.listen, is_guarded=self.is_guarded)
+        self._check_http()
         self._check_tls()
         _check_range("window", self.window, 1, MAX_WINDOW_FRAMES)
         _check_range("max-clips", self.max_clips, 1, 10_000)
@@ -80,6 +88,15 @@ class ServerConfig:
             raise ConfigError("--idle must be more than 0: every stream is silent for a moment")
         for name in ("resume_ttl_seconds", "idle_seconds", "grace_seconds"):
             _check_range(name.replace("_seconds", "").replace("_", "-"), getattr(self, name), 0, 7 * 86400)
+
+    def _check_http(self) -> None:
+        if self.http is None:
+            return
+        if self.http.startswith("unix:"):
+            raise ConfigError(f"--http takes host:port, found {self.http}")
+        check_listen(self.http, is_guarded=self.is_guarded)
+        if self.http == self.listen and not self.http.endswith(":0"):
+            raise ConfigError(f"--http and --listen are both {self.http}; each needs a port of its own")
 
     def _check_tls(self) -> None:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -129,14 +146,15 @@ def check_listen(address: str, *, is_guarded: bool) -> None:
         raise ConfigError(f"expected host:port or unix:/path, found {address}")
     if host == "[::]":
         raise ConfigError("[::] would listen on addresses of IPv4, too; name an address, or 0.0.0.0 for all of IPv4")
-    if not is_guarded and not _is_loopback(host):
+    if not is_guarded and not is_loopback(host):
         raise ConfigError(
             f"{address} can be reached from other machines: that needs --token-file, or --tls-client-ca; without one "
             "of them this server listens on loopback (127.0.0.1, [::1], localhost) or a unix socket only"
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host; a name is one of others but for `localhost`."""
     if host == "localhost":
         return True
     try:
@@ -147,6 +165,7 @@ def _is_loopback(host: str) -> bool:
 
 def is_plain_elsewhere(config: ServerConfig) -> bool:
     """Whether a token travels in clear to this server over a network."""
-    if config.listen.startswith("unix:") or config.tls_certificate is not None:
+    if config.tls_certificate is not None:
         return False
-    return not _is_loopback(config.listen.rpartition(":")[0])
+    addresses = [address for address in (config.listen, config.http) if address and not address.startswith("unix:")]
+    return not all(is_loopback(address.rpartition(":")[0]) for address in addresses)

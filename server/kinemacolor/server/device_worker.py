@@ -23,6 +23,7 @@ from kinemacolor.server import events as ev
 from kinemacolor.server.device_faults import is_device_lost
 from kinemacolor.server.device_jobs import Lane, ProposeJob, Start, StepJob
 from kinemacolor.server.engine import ClipSetup, Engine, NonFiniteColorError, TimedProposal, cut_between
+from kinemacolor.server.metrics import ServerMetrics, Stage
 from kinemacolor.server.saved_state import SavedState
 from kinemacolor.server.state_tiers import KeptState, StateTiers, Tier
 from kinemacolor.server.watchdog import abandon
@@ -45,13 +46,22 @@ class DeviceWorker:
         engine: the models.
         tiers: where the states lie between two steps.
         lost: called in the device thread, with why, when the device fails for good; not expected to return.
+        metrics: what is counted.
     """
 
-    def __init__(self, engine: Engine, tiers: StateTiers, lost: Callable[[str], object] = abandon) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        tiers: StateTiers,
+        lost: Callable[[str], object] = abandon,
+        metrics: ServerMetrics | None = None,
+    ) -> None:
         self._engine, self._tiers, self._lost = engine, tiers, lost
+        self._metrics = metrics or ServerMetrics()
         self._work_number: int | None = None
         """Of the piece of work that runs."""
         self._work_count = 0
+        self._work_began = 0.0
         self._wake = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
         self._interactive, self._bulk = Lane(), Lane()
@@ -74,6 +84,12 @@ class DeviceWorker:
     def busy_with(self) -> int | None:
         """The number of the piece of work that runs, None if none does. The death of the thread is endless work."""
         return self._work_number if self._thread.is_alive() or self._stopping else -1
+
+    def answers_within(self, seconds: float) -> bool:
+        """False if the thread is dead or has been at one piece of work for longer."""
+        if not self._thread.is_alive():
+            return False
+        return self._work_number is None or time.monotonic() - self._work_began <= seconds
 
     def call(self, function: Callable[[Engine], Result]) -> "Future[Result]":
         """Run `function` in the device thread before any further job."""
@@ -122,6 +138,7 @@ class DeviceWorker:
                     return
                 work = self._next_work()
             self._work_count += 1
+            self._work_began = time.monotonic()
             self._work_number = self._work_count
             work()
             self._work_number = None
@@ -192,7 +209,10 @@ class DeviceWorker:
             if failed.reason is ErrorReason.OUT_OF_MEMORY:
                 self._engine.allow_batches_below(batch[0].setup, len(batch))
             return failed
+        self._metrics.batch(len(batch))
         for job, proposal, cut in zip(batch, proposals, cuts, strict=True):
+            self._metrics.stage(Stage.QUEUE, proposal.queue_us / 1e6)
+            self._metrics.stage(Stage.NET, proposal.network_us / 1e6)
             job.reply(ev.ProposalDone(job.instruction.number, job.instruction.generation, proposal, cut))
         return None
 
@@ -226,6 +246,7 @@ class DeviceWorker:
             new_state = self._tiers.keep(after, partial(self._engine.restore, job.setup, number))
         except Exception as error:  # noqa: BLE001 - as above
             return self._failed_alone(number, generation, error)
+        self._metrics.stage(Stage.RECURRENT, chroma.temporal_us / 1e6)
         return ev.StepDone(number, generation, new_state, chroma)
 
     def _free_memory(self) -> bool:
@@ -253,11 +274,14 @@ class DeviceWorker:
             text = "the device has no memory for this frame; a lower quality needs less"
             return ev.WorkFailed(frame, generation, ErrorReason.OUT_OF_MEMORY, text)
         if isinstance(error, NonFiniteColorError):
+            self._metrics.nonfinite(error.pixels)
             text = "the network returned a colour that is no number"
             return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, text)
         return ev.WorkFailed(frame, generation, ErrorReason.STEP_FAILED, "the network failed on this frame")
 
     def _notice(self, error: BaseException) -> None:
+        if is_out_of_memory(error):
+            self._metrics.out_of_memory()
         if is_device_lost(error):
             self._lost(f"the device failed for good: {error}".splitlines()[0])
 

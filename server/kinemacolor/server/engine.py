@@ -45,7 +45,15 @@ _STARTS_BYTES = 256 << 20
 
 
 class NonFiniteColorError(Exception):
-    """A network returned NaN or infinity: the frame fails aloud instead of coming back grey."""
+    """A network returned NaN or infinity: the frame fails aloud instead of coming back grey.
+
+    Args:
+        pixels: How many of the frame's have no colour.
+    """
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__(f"{pixels} pixels have no colour")
+        self.pixels = pixels
 
 
 class UnsupportedError(Exception):
@@ -113,6 +121,7 @@ class Engine:
         # Batches gain nothing on a CPU (measured): its self-test is one picture.
         self._max_batch = config.max_batch if self._device.type == "cuda" else 1
         self._models: dict[str, Colorizer] = {}
+        self._load_seconds: dict[str, float] = {}
         self._variants: dict[tuple[str, int], Colorizer] = {}
         self._tables: dict[Transfer, NDArray[np.float32]] = {}
         self._starts = ShotStarts(_STARTS_BYTES)
@@ -134,6 +143,11 @@ class Engine:
         return frozenset(self._models)
 
     @property
+    def load_seconds(self) -> dict[str, float]:
+        """How long it took to load each of them."""
+        return dict(self._load_seconds)
+
+    @property
     def specs(self) -> tuple[ModelSpec, ...]:
         """What each model is; of a loaded one what was loaded, for its weights on disk may be others by now."""
         loaded = {name: model.spec for name, model in list(self._models.items())}
@@ -146,7 +160,9 @@ class Engine:
             ModelError: unknown name, or its weights cannot be used.
         """
         if name not in self._models:
+            started = time.perf_counter()
             self._models[name] = self._load(name)
+            self._load_seconds[name] = time.perf_counter() - started
         return self._models[name]
 
     def _variant(self, name: str, variant: int) -> Colorizer:
@@ -217,6 +233,12 @@ class Engine:
             return 0, 0
         free, total = torch.cuda.mem_get_info(self._device)
         return total - free, total
+
+    def own_memory(self) -> tuple[int, int]:
+        """Bytes of the device's memory that this process's tensors take, and that torch keeps; 0, 0 on a CPU."""
+        if self._device.type != "cuda":
+            return 0, 0
+        return torch.cuda.memory_allocated(self._device), torch.cuda.memory_reserved(self._device)
 
     def release_cached(self) -> bool:
         """Give back what torch keeps of the device's memory for later; False where it keeps none."""
@@ -331,8 +353,9 @@ def _model_guide(setup: ClipSetup, guide: GuideFrame, device: torch.device) -> G
 
 def _quantise(ab: torch.Tensor) -> NDArray[np.int16]:
     codes = (ab.float() * AB_STEPS_PER_UNIT).round()
-    if not bool(torch.isfinite(codes).all()):
-        raise NonFiniteColorError
+    finite = torch.isfinite(codes)
+    if not bool(finite.all()):
+        raise NonFiniteColorError(int((~finite).any(dim=0).sum()))
     return codes.clamp(-_AB_LIMIT - 1, _AB_LIMIT).to(torch.int16).cpu().numpy()
 
 

@@ -21,9 +21,10 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.device_jobs import ProposeJob, StepJob
 from kinemacolor.server.device_worker import DeviceWorker
-from kinemacolor.server.engine import ClipSetup, UnsupportedError
+from kinemacolor.server.engine import Chroma, ClipSetup, UnsupportedError
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.events import ClipPhase
+from kinemacolor.server.metrics import Outcome, ServerMetrics
 from kinemacolor.server.open_request import OpenRequest
 from kinemacolor.server.rates import RateMeter
 from kinemacolor.server.session import Session
@@ -34,6 +35,15 @@ from kinemacolor.wire.frame import ClipKey, FrameNumber
 from kinemacolor.wire.reasons import ErrorReason
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The last answered frame of a clip, for whoever wants to see it; as it came and went over the wire."""
+
+    number: FrameNumber
+    luma: bytes
+    ab: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +64,7 @@ class Clip:
     """Of the stream that is attached, as the name."""
     frames_answered: int = field(default=0)
     """Over all streams of the clip."""
+    last_answer: Answer | None = None
     rate: RateMeter = field(default_factory=RateMeter)
     """Of its answers."""
     largest_state_bytes: int = 0
@@ -80,6 +91,7 @@ class ClipHub:
         snapshots: what outlives this server; None: nothing does.
         epochs: numbers the streams.
         clock: seconds on a clock that never jumps.
+        metrics: what is counted.
     """
 
     def __init__(
@@ -91,8 +103,10 @@ class ClipHub:
         snapshots: SnapshotStore | None = None,
         epochs: Epochs | None = None,
         clock: Callable[[], float] = time.monotonic,
+        metrics: ServerMetrics | None = None,
     ) -> None:
         self._config = config
+        self._metrics = metrics or ServerMetrics()
         self._worker = worker
         self._default_model = default_model
         self._snapshots = snapshots
@@ -391,6 +405,8 @@ class ClipHub:
 
     def _opened(self, clip: Clip, instruction: ev.EmitOpened) -> None:
         spec = clip.setup.model.spec
+        if instruction.resumed:
+            self._metrics.resumed()
         opened = pb.ClipOpened(
             clip_key=clip.key,
             model=spec.name,
@@ -408,6 +424,11 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        self._count(clip, Outcome.COLORED)
+        luma = clip.machine.luma_of(instruction.number)
+        clip.last_answer = (
+            None if luma is None else Answer(instruction.number, luma, cast(Chroma, instruction.chroma).ab)
+        )
         clip.rate.note(self._clock())
         clip.largest_state_bytes = max(clip.largest_state_bytes, clip.state_bytes)
         durable = self._note(clip, instruction.number, instruction.shot)
@@ -422,6 +443,7 @@ class ClipHub:
 
     def _progress(self, clip: Clip, instruction: ev.EmitProgress) -> None:
         if instruction.shot is not None:
+            self._count(clip, Outcome.PRE_ROLL)
             self._note(clip, FrameNumber(instruction.consumed_through), instruction.shot)
         self._deliver(clip, messages.progress(instruction))
 
@@ -446,6 +468,7 @@ class ClipHub:
         self._deliver(clip, messages.need_frames(instruction))
 
     def _frame_error(self, clip: Clip, instruction: ev.EmitFrameError) -> None:
+        self._count(clip, Outcome.FAILED)
         self._deliver(clip, messages.frame_error(instruction))
 
     def _ended(self, clip: Clip, instruction: ev.EmitEnded) -> None:
@@ -457,6 +480,9 @@ class ClipHub:
             self._finishing.add(clip.session)
         values = {"frames": instruction.frames_answered, "state_bytes": clip.largest_state_bytes}
         _log.info("clip ended", extra={"clip": clip.key, **values})
+
+    def _count(self, clip: Clip, outcome: Outcome) -> None:
+        self._metrics.frame(clip.setup.model.spec.name, outcome)
 
     def _deliver(self, clip: Clip, response: pb.StreamFramesResponse) -> None:
         if clip.session is not None:

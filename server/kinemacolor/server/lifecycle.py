@@ -12,12 +12,14 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import ProcessCollector
 
 from kinemacolor.models.registry import DEFAULT_MODEL, canonical_name
 from kinemacolor.server.access import TokenFile, TokenInterceptor
@@ -26,13 +28,16 @@ from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.epochs import Epochs
 from kinemacolor.server.hub import ClipHub
+from kinemacolor.server.metrics import ServerMetrics
 from kinemacolor.server.service import SERVICE_NAME, ColorizeService
 from kinemacolor.server.snapshot_store import SnapshotStore
 from kinemacolor.server.state_folder import StateFolder, StateFolderError, default_folder
 from kinemacolor.server.state_tiers import StateTiers
 from kinemacolor.server.status import StatusReader
-from kinemacolor.server.tls import TlsFiles, server_credentials
+from kinemacolor.server.status_collector import StatusCollector
+from kinemacolor.server.tls import TlsFiles, http_context, server_credentials
 from kinemacolor.server.watchdog import Watchdog
+from kinemacolor.server.web.listener import bind
 from kinemacolor.wire.limits import CHANNEL_OPTIONS, KEEPALIVE_MS, PRIVATE_FOLDER_PREFIX, PRIVATE_STATE_FOLDER
 
 _log = logging.getLogger(__name__)
@@ -69,26 +74,39 @@ async def serve(config: ServerConfig, *, exit_with_stdin: bool = False) -> None:
 
 async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
     # What is wrong with them is said before a model loads.
-    credentials, interceptors = _credentials(config), _interceptors(config)
-    engine = Engine(config)
-    default_model = canonical_name(config.default_model or DEFAULT_MODEL)
-    engine.model(default_model)
+    files, tokens = _tls_files(config), None if config.token_file is None else TokenFile(config.token_file)
+    credentials = None if files is None else server_credentials(files)
     with contextlib.ExitStack() as stack:
+        listener = None if config.http is None else stack.enter_context(_http_listener(config.http))
+        engine = Engine(config)
+        default_model = canonical_name(config.default_model or DEFAULT_MODEL)
+        engine.model(default_model)
+        metrics = ServerMetrics((default_model,))
+        _say_what_runs(metrics, engine)
         folder = _open_state_folder(stack, config, is_private=exit_with_stdin)
-        snapshots = None if folder is None else _open_snapshots(stack, config, folder)
+        snapshots = None if folder is None else _open_snapshots(stack, config, folder, metrics)
         place = None if folder is None else folder.path
         tiers = StateTiers(engine.device, config.device_state_bytes, config.ram_state_bytes, place)
         stack.enter_context(tiers)
-        worker = stack.enter_context(DeviceWorker(engine, tiers))
+        worker = stack.enter_context(DeviceWorker(engine, tiers, metrics=metrics))
         stack.enter_context(Watchdog(lambda: worker.busy_with, config.stall_seconds))
-        hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=Epochs(folder))
+        epochs = Epochs(folder)
+        hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=epochs, metrics=metrics)
         shutdown = _Shutdown(hub)
         _watch_signals(shutdown)  # before the readiness line: whoever reads it may send a signal at once
         if exit_with_stdin:
             _watch_stdin(shutdown)
-        service = ColorizeService(config, hub, engine, StatusReader(config, hub, engine, tiers), shutdown.drain)
+        status = StatusReader(config, hub, engine, tiers)
+        metrics.registry.register(StatusCollector(status.read))
+        service = ColorizeService(config, hub, engine, status, shutdown.drain, metrics)
+        interceptors = () if tokens is None else (TokenInterceptor(tokens),)
         server = grpc.aio.server(options=_SERVER_OPTIONS, interceptors=interceptors)
-        async with _running(server, credentials, config, hub, service, shutdown):
+        sources = (config, hub, worker, status, metrics)
+        async with (
+            _running(server, credentials, config, hub, service, shutdown) as address,
+            _answering_http(listener, sources, tokens, files) as http,
+        ):
+            _announce(address, http)
             await _until_stopped(config, hub, shutdown)
             await server.stop(_STOP_SECONDS)
 
@@ -109,7 +127,9 @@ def _open_state_folder(stack: contextlib.ExitStack, config: ServerConfig, *, is_
         return None
 
 
-def _open_snapshots(stack: contextlib.ExitStack, config: ServerConfig, folder: StateFolder) -> SnapshotStore | None:
+def _open_snapshots(
+    stack: contextlib.ExitStack, config: ServerConfig, folder: StateFolder, metrics: ServerMetrics
+) -> SnapshotStore | None:
     if config.snapshot_bytes == 0:
         return None
     try:
@@ -118,6 +138,7 @@ def _open_snapshots(stack: contextlib.ExitStack, config: ServerConfig, folder: S
             limit_bytes=config.snapshot_bytes,
             share_bytes=config.snapshot_bytes // config.max_clips,
             keep_seconds=config.resume_ttl_seconds,
+            metrics=metrics,
         )
     except OSError as error:
         raise StartError(f"cannot read the state folder {folder.path}: {error.strerror}") from error
@@ -159,7 +180,8 @@ async def _running(
     hub: ClipHub,
     service: ColorizeService,
     shutdown: _Shutdown,
-) -> AsyncIterator[None]:
+) -> AsyncIterator[str]:
+    """Yields the address with the real port."""
     server.add_generic_rpc_handlers((service.handlers(),))
     servicer = health.aio.HealthServicer()  # type: ignore[attr-defined]  # a lazy module attribute
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
@@ -172,8 +194,7 @@ async def _running(
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     draining = asyncio.create_task(_leave_health_on(shutdown.begun, servicer))
     try:
-        _announce(address)
-        yield
+        yield address
     finally:
         reaper.cancel()
         draining.cancel()
@@ -181,19 +202,49 @@ async def _running(
         _remove_socket(config.listen)
 
 
-def _credentials(config: ServerConfig) -> grpc.ServerCredentials | None:
+def _tls_files(config: ServerConfig) -> TlsFiles | None:
     """None: the server listens without TLS."""
     if config.tls_certificate is None or config.tls_key is None:
         if is_plain_elsewhere(config):
             _log.warning("no TLS: tokens and pictures travel in clear", extra={"listen": config.listen})
         return None
-    return server_credentials(
-        TlsFiles(certificate=config.tls_certificate, key=config.tls_key, client_ca=config.tls_client_ca)
-    )
+    return TlsFiles(certificate=config.tls_certificate, key=config.tls_key, client_ca=config.tls_client_ca)
 
 
-def _interceptors(config: ServerConfig) -> tuple[TokenInterceptor, ...]:
-    return () if config.token_file is None else (TokenInterceptor(TokenFile(config.token_file)),)
+@contextlib.asynccontextmanager
+async def _answering_http(
+    listener: socket.socket | None,
+    sources: tuple[ServerConfig, ClipHub, DeviceWorker, StatusReader, ServerMetrics],
+    tokens: TokenFile | None,
+    files: TlsFiles | None,
+) -> AsyncIterator[str | None]:
+    """Yields the address of the HTTP port, None without one."""
+    if listener is None:
+        yield None
+        return
+    # aiohttp takes a fifth of a second to import, which the private server of a render need not wait for.
+    from kinemacolor.server.web.guard import Guard
+    from kinemacolor.server.web.port import listening
+    from kinemacolor.server.web.site import Site
+
+    guard = Guard(tokens, wants_certificate=files is not None and files.client_ca is not None)
+    context = None if files is None else http_context(files)
+    async with listening(listener, Site(*sources), guard, context) as address:
+        yield address
+
+
+def _say_what_runs(metrics: ServerMetrics, engine: Engine) -> None:
+    ProcessCollector(registry=metrics.registry)  # process_resident_memory_bytes and the like, known to all dashboards
+    metrics.set_build(version=version("kinemacolor"), device=engine.device_name, torch=version("torch"))
+
+
+def _http_listener(address: str) -> socket.socket:
+    """The port, taken before a model loads; it answers when the server is ready."""
+    try:
+        return bind(address)
+    except OSError as error:
+        # getaddrinfo's errors have their words in strerror, too
+        raise StartError(f"cannot listen on {address} (--http): {error.strerror or error}") from error
 
 
 def _bind(server: grpc.aio.Server, listen: str, credentials: grpc.ServerCredentials | None = None) -> str:
@@ -255,11 +306,12 @@ def _remove_private_folder(config: ServerConfig) -> None:
         folder.rmdir()
 
 
-def _announce(address: str) -> None:
+def _announce(address: str, http: str | None) -> None:
     """Tell whoever started the server that it is ready: one JSON line on stdout."""
-    _log.info("ready", extra={"address": address})
+    places = {"address": address} if http is None else {"address": address, "http": http}
+    _log.info("ready", extra=places)
     with contextlib.suppress(BrokenPipeError):  # whoever started it is gone; the end of stdin says so too
-        sys.stdout.write(json.dumps({"event": "ready", "address": address, "pid": os.getpid()}) + "\n")
+        sys.stdout.write(json.dumps({"event": "ready", **places, "pid": os.getpid()}) + "\n")
         sys.stdout.flush()
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from prometheus_client import disable_created_metrics
+
 from kinemacolor.models.errors import ModelError, UnknownModelError
 from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.server import logs
@@ -32,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a server until it is stopped; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    # When a counter began is told by the process's own start; twice as many series would say it again.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
     try:
         given = collect(arguments, file=arguments.config)
         config = server_config(given)

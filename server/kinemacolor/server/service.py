@@ -7,6 +7,7 @@ text of an exception.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
 from kinemacolor.server.events import ClipPhase
 from kinemacolor.server.hub import Clip, ClipHub
+from kinemacolor.server.metrics import Direction, ServerMetrics, Stage
 from kinemacolor.server.open_request import OpenRequest, check_guide, check_open, with_guides
 from kinemacolor.server.session import Session
 from kinemacolor.server.status import StatusReader
@@ -53,13 +55,20 @@ class ColorizeService:
     """The methods of the contract over one hub."""
 
     def __init__(
-        self, config: ServerConfig, hub: ClipHub, engine: Engine, status: StatusReader, drain: Callable[[], None]
+        self,
+        config: ServerConfig,
+        hub: ClipHub,
+        engine: Engine,
+        status: StatusReader,
+        drain: Callable[[], None],
+        metrics: ServerMetrics,
     ) -> None:
         self._config = config
         self._hub = hub
         self._engine = engine
         self._status = status
         self._drain = drain
+        self._metrics = metrics
         self._streams = 0
 
     def handlers(self) -> "grpc.GenericRpcHandler[Any, Any]":
@@ -95,18 +104,36 @@ class ColorizeService:
         reader = asyncio.create_task(self._read(session, context))
         try:
             while (response := await session.next_response()) is not None:
-                await context.write(response.SerializeToString())
+                await self._write(response, context)
             await asyncio.wait({reader}, timeout=_CLOSING_SECONDS)
             session.check()
         except WireError as error:
+            self._metrics.disconnected("lost" if session.has_lost_client else error.reason.name.lower())
             await _abort(context, error)
         except grpc.aio.InternalError:
+            self._count_lost(session)
             _log.info("client vanished")  # a write to it failed: every day's business, no error
+        except asyncio.CancelledError:
+            self._count_lost(session)  # grpc ends a call whose client is gone
+            raise
         finally:
             reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await reader
             self._hub.written(session)
+
+    def _count_lost(self, session: Session) -> None:
+        """But for a client that has its last answer and hangs up."""
+        if not session.has_ended_well:
+            self._metrics.disconnected("lost")
+
+    async def _write(self, response: pb.StreamFramesResponse, context: Context) -> None:
+        data = response.SerializeToString()
+        started = time.perf_counter()
+        await context.write(data)
+        if response.WhichOneof("message") == "color_frame":
+            self._metrics.stage(Stage.SEND, time.perf_counter() - started)
+            self._metrics.message(Direction.OUT, len(data))
 
     async def _read(self, session: Session, context: Context) -> None:
         clip: Clip | None = None
@@ -131,10 +158,14 @@ class ColorizeService:
             if session.is_over:
                 session.fail(WireError(ErrorReason.AFTER_END, "a message after end_clip"))
                 return
-            self._feed(clip, codec.parse_request(data))
+            request = codec.parse_request(data)
+            if request.WhichOneof("message") == "frame":
+                self._metrics.message(Direction.IN, len(data))
+            self._feed(clip, request)
         if clip.machine.phase in (ClipPhase.ENDING, ClipPhase.CLOSED):
             await session.over()  # the client has said all it had to say; its last answers are under way
         else:
+            session.has_lost_client = True
             session.fail(WireError(ErrorReason.OUT_OF_ORDER, "the stream ended without end_clip"))
 
     async def _next(self, session: Session, context: Context) -> Any:

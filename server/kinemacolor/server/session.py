@@ -28,11 +28,18 @@ class Session:
         self._room.set()
         self._error: WireError | None = None
         self._over = asyncio.Event()
+        self.has_lost_client = False
+        """The client has gone without an end; set by who reads from it."""
 
     @property
     def is_over(self) -> bool:
         """True once the stream has an end, good or bad; nothing more is accepted from the client."""
         return self._over.is_set()
+
+    @property
+    def has_ended_well(self) -> bool:
+        """True after `finish`, unless the client made a mistake behind its end."""
+        return self.is_over and self._error is None
 
     def deliver(self, response: pb.StreamFramesResponse) -> None:
         """Queue one answer."""

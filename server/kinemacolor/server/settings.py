@@ -38,6 +38,8 @@ class Setting:
     help: str
     toml: tuple[type, ...] = (str,)
     """What it may be in the file besides text."""
+    alone: str | None = None
+    """What the option without a value stands for; None: it needs one."""
 
     @property
     def key(self) -> str:
@@ -85,8 +87,11 @@ _NUMBER = (int,)
 _SECONDS = (int, float)
 _BYTES = (int,)
 
+DEFAULT_HTTP = "127.0.0.1:7412"
+
 SETTINGS = (
     Setting("listen", "listen", str, "ADDRESS", "unix:/path or host:port"),
+    Setting("http", "http", str, "ADDRESS", f"page, metrics, probes; alone {DEFAULT_HTTP}", alone=DEFAULT_HTTP),
     Setting("token-file", "token_file", Path, "FILE", "tokens of clients, one a line; needed beyond this machine"),
     Setting("tls-cert", "tls_certificate", Path, "FILE", "certificate of this server, PEM"),
     Setting("tls-key", "tls_key", Path, "FILE", "its key, PEM"),
@@ -134,6 +139,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             type=_for_argparse(setting.read),
             metavar=setting.metavar,
             dest=setting.field,
+            **({} if setting.alone is None else {"nargs": "?", "const": setting.alone}),
             help=(setting.help + shown).replace("%", "%%"),
         )
 

@@ -24,6 +24,7 @@ from typing import Self, cast
 from kinemacolor.models.api import ModelState
 from kinemacolor.server.dependency import ClipDependencies
 from kinemacolor.server.events import Restored, SaveSnapshot
+from kinemacolor.server.metrics import ServerMetrics
 from kinemacolor.server.saved_state import SavedState
 from kinemacolor.server.snapshot_file import (
     MAX_FILE_BYTES,
@@ -141,6 +142,7 @@ class SnapshotStore:
         share_bytes: for those of one clip.
         keep_seconds: how long a clip without a stream is protected.
         clock: seconds on a clock that never jumps.
+        metrics: what is counted.
     """
 
     def __init__(
@@ -151,8 +153,10 @@ class SnapshotStore:
         share_bytes: int,
         keep_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        metrics: ServerMetrics | None = None,
     ) -> None:
         self._folder = folder
+        self._metrics = metrics or ServerMetrics()
         self._limit, self._share, self._keep_seconds = limit_bytes, share_bytes, keep_seconds
         self._clock = clock
         self._lock = threading.Condition()
@@ -293,6 +297,7 @@ class SnapshotStore:
             try:
                 self._write(save)
             except Exception as error:  # noqa: BLE001 - a snapshot may fail, the thread may not
+                self._metrics.snapshot_failed()
                 _log.error("snapshot failed", exc_info=error, extra={"clip": save.clip.key})
             finally:
                 with self._lock:
@@ -300,7 +305,7 @@ class SnapshotStore:
                     self._lock.notify_all()
 
     def _write(self, save: _Save) -> None:
-        instruction, clip = save.instruction, save.clip
+        started, instruction, clip = time.perf_counter(), save.instruction, save.clip
         if self._has(save):
             return
         data = encode(clip.header(instruction.next_frame, instruction.shot_start), _content(instruction))
@@ -326,6 +331,7 @@ class SnapshotStore:
             if self._publish(save, self._folder.stage(clip.name, stored, data)):
                 self._folder.sync_clip(clip.name)
                 self._enter(save, stored)
+                self._metrics.snapshot_written(time.perf_counter() - started)
         except OSError as error:
             if not save.files.dropped:  # else its folder went while it was written
                 self._complain(error.strerror or str(error))
@@ -356,6 +362,7 @@ class SnapshotStore:
                 self._apply(save.clip.name, save.files, added(save.files.snapshots, stored))
 
     def _complain(self, why: str) -> None:
+        self._metrics.snapshot_failed()
         with self._lock:
             if why == self._trouble:
                 return

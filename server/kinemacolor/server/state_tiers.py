@@ -163,6 +163,12 @@ class StateTiers:
         with self._lock:
             return dict(self._used)
 
+    @property
+    def counts(self) -> dict[Tier, int]:
+        """How many states there are in each tier."""
+        with self._lock:
+            return {tier: len(places) for tier, places in self._places.items()}
+
     def tier_of(self, number: int) -> Tier:
         """Where a state is."""
         with self._lock:

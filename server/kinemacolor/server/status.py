@@ -35,6 +35,8 @@ class ClipStatus:
     """Of the state that the next frame goes on from; None: it has none."""
     last_snapshot: int | None
     idle_seconds: float
+    last_answer: int | None
+    """Number of the last frame that was answered and can be looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,15 @@ class ServerStatus:
     device_used_bytes: int
     """Of the device's own memory; 0 on a CPU, as the next."""
     device_total_bytes: int
+    device_memory: dict[str, int]
+    """The same with what this process has of it, by kind; empty on a CPU."""
     state_bytes: dict[Tier, int]
+    state_counts: dict[Tier, int]
+    states_moved_down: int
+    states_moved_up: int
+    """How often a state left a tier for the next, and came back to the device."""
+    model_load_seconds: dict[str, float]
+    """Of each model that is loaded."""
     waiting_frames: int
     clips: tuple[ClipStatus, ...]
 
@@ -92,10 +102,21 @@ class StatusReader:
             resident_bytes=resident_bytes(),
             device_used_bytes=used,
             device_total_bytes=total,
+            device_memory=self._device_memory(used, total),
             state_bytes=self._tiers.used,
+            state_counts=self._tiers.counts,
+            states_moved_down=self._tiers.moved_down,
+            states_moved_up=self._tiers.moved_up,
+            model_load_seconds=self._engine.load_seconds,
             waiting_frames=sum(clip.frames_waiting for clip in clips),
             clips=clips,
         )
+
+    def _device_memory(self, used: int, total: int) -> dict[str, int]:
+        if not total:
+            return {}
+        allocated, reserved = self._engine.own_memory()
+        return {"used": used, "total": total, "allocated": allocated, "reserved": reserved}
 
     def _clip(self, clip: Clip) -> ClipStatus:
         geometry = clip.setup.geometry
@@ -115,6 +136,7 @@ class StatusReader:
             state_tier=_tier_of(clip),
             last_snapshot=self._hub.last_snapshot(clip),
             idle_seconds=self._hub.idle_seconds(clip),
+            last_answer=None if clip.last_answer is None else clip.last_answer.number,
         )
 
 

@@ -37,6 +37,51 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
     )
 
 
+def http_context(files: TlsFiles) -> ssl.SSLContext:
+    """The same for a port of Python's own TLS.
+
+    A certificate of the client is asked for and checked, but a connection without one is taken: probes have none. Who
+    answers on it has to look.
+
+    Raises:
+        ConfigError: As `server_credentials`.
+    """
+    reader = _ContextReader(files)
+    reader.first.sni_callback = reader.renew  # called with and without a name
+    return reader.first
+
+
+class _ContextReader:
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        self._contents = _read(files)
+        self.first = self._latest = _context(files)
+
+    def renew(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+        """At every handshake: a certificate that has changed is taken."""
+        try:
+            contents = _read(self._files)
+            if contents != self._contents:
+                self._latest, self._contents = _context(self._files), contents
+                _log.info("certificate read again")
+        except ConfigError as error:
+            _log.error("certificate not read again", extra={"why": str(error)})
+        connection.context = self._latest
+
+
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+        if files.client_ca is not None:
+            context.load_verify_locations(files.client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise ConfigError(f"{files.certificate}: {_reason(error)}") from error
+    return context
+
+
 class _Reader:
     def __init__(self, files: TlsFiles) -> None:
         self._files = files

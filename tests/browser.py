@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 _SECONDS = 90  # to start and to load, on a busy machine
+_TEXT = "document.body.innerText"
 _FIRST_FREE = 10  # not 3 or 4, which the shell sets
 _OPTIONS = (
     "--headless=new",
@@ -81,12 +82,12 @@ class Browser:
         os.close(self._in)
         os.close(self._out)
 
-    def open(self, path: Path, width: int, height: int, scheme: str = "light") -> None:
-        """Load a file at a size of the screen and wait until it has loaded."""
+    def open(self, place: Path | str, width: int, height: int, scheme: str = "light") -> None:
+        """Load a file or an address at a size of the screen and wait until it has loaded."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self._events.clear()
-        self._call("Page.navigate", url=path.resolve().as_uri())
+        self._call("Page.navigate", url=place if isinstance(place, str) else place.resolve().as_uri())
         self._read_until(lambda message: message.get("method") == "Page.loadEventFired")
 
     def value(self, expression: str) -> Any:
@@ -94,6 +95,18 @@ class Browser:
         result = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """Until it is true in the page; returns what it is then."""
+        deadline = time.monotonic() + _SECONDS
+        while not (value := self.value(expression)):
+            assert time.monotonic() < deadline, f"{expression} did not come true: {self.value(_TEXT)!r}"
+            time.sleep(0.05)
+        return value
+
+    def send_header(self, name: str, value: str) -> None:
+        """With every request from now on."""
+        self._call("Network.setExtraHTTPHeaders", headers={name: value})
 
     def screenshot(self) -> np.ndarray:
         """(H, W, 3) of what the screen shows."""

@@ -1,0 +1,55 @@
+"""The HTTP port at work, and what every answer carries."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from kinemacolor.server.web.guard import Guard
+from kinemacolor.server.web.listener import BACKLOG
+from kinemacolor.server.web.site import Site
+
+__all__ = ["listening"]
+
+_KEEPALIVE_SECONDS = 30.0
+_STOP_SECONDS = 0.5
+"""How long answers may take that are under way when the server stops."""
+
+_HEADERS = {
+    "Server": "kinemacolor",
+    # Nothing from elsewhere, nothing inline, no frame around it: what a client calls itself can only be text.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    listener: socket.socket, site: Site, guard: Guard, context: ssl.SSLContext | None
+) -> AsyncIterator[str]:
+    """Answer on the port as long as the block runs; yields its address."""
+    app = web.Application(middlewares=[guard.check])
+    app.router.add_routes(site.routes())
+    app.on_response_prepare.append(_add_headers)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, shutdown_timeout=_STOP_SECONDS)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
+        yield _address(listener)
+    finally:
+        await runner.cleanup()
+        site.close()
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if listener.family is socket.AF_INET6 else f"{host}:{port}"
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
