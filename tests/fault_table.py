@@ -48,6 +48,7 @@ FAULTS = {
     11: Fault("no start, two ends, frame after end", "FAILED_PRECONDITION; an end comes after all answers"),
     12: Fault("size, depth or model changes", "refused, unless the clip is restarted; the clip that is open goes on"),
     14: Fault("state contamination", "equal to the solo run after cancels and idle time-outs"),
+    15: Fault("oversized message", "RESOURCE_EXHAUSTED; the connection can be used on"),
     16: Fault("malformed bytes", "INVALID_ARGUMENT (MALFORMED), no text of exceptions; memory flat, the server lives"),
     17: Fault("headers that lie", "INVALID_ARGUMENT before anything is allocated"),
     18: Fault("100 clips, 8 states", "all finish, equal to solo, none starves"),

@@ -18,7 +18,7 @@ from kinemacolor.wire.codec import parse_request
 from kinemacolor.wire.errors import WireError, status_code
 
 OPENED = check_open(open_clip("reel", guide_count=2, **EDIT_LIST).open_clip)
-CODES = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
+CODES = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND}
 LONGEST_TEXT = 200
 
 
