@@ -64,7 +64,10 @@ FAULTS = {
     ),
     21: Fault("disk full", "clear message, rendering waits and goes on when there is room; no truncated film"),
     22: Fault("folder read-only or gone", "clear message, nothing lost, goes on when it is back (a film: by --resume)"),
+    23: Fault("clock jumps back", "epochs grow, time-outs and --resume-ttl are as long as before"),
+    26: Fault("path traversal", "INVALID_ARGUMENT or NOT_FOUND; nothing outside a folder is read, written or removed"),
     27: Fault("malicious snapshot or weights file", "refused, nothing in it is run"),
+    31: Fault("soak", "a random mix of faults: memory, files, threads and folders flat, all colours equal"),
 }
 
 

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import cast
 
 from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.engine import Engine
@@ -121,8 +120,11 @@ class StatusReader:
 
 
 def _tier_of(clip: Clip) -> Tier | None:
-    """A clip keeps the states of several frames; the nearest is the one that its next frame goes on from."""
-    tiers = Counter(cast(KeptState, state).tier for state in clip.machine.states)
+    """A clip keeps the states of several frames; the nearest is the one that its next frame goes on from.
+
+    One that was read from a snapshot is on the device, and is kept by the tiers from its first step on.
+    """
+    tiers = Counter(state.tier if isinstance(state, KeptState) else Tier.DEVICE for state in clip.machine.states)
     return next((tier for tier in _NEAREST_FIRST if tiers[tier]), None)
 
 
