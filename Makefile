@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 MELT ?= /var/tmp/kinemacolor-melt
 
-.PHONY: help render demo serve test test-slow test-faults test-melt test-ofx-memory check format protos bench \
+.PHONY: help render demo serve test test-slow test-faults fuzz soak test-melt test-ofx-memory check format protos bench \
         bench-store bench-ofx cross-ofx clean
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo "make test        install the tools and run the quick tests"
 	@echo "make test-slow   the tests that take minutes"
 	@echo "make test-faults provoke every fault of docs/reliability.md, slow forms too, and print a table"
+	@echo "make fuzz        100,000 damaged messages, snapshots and weights files each (KINEMACOLOR_FUZZ_COUNT)"
+	@echo "make soak        a random mix of faults for half an hour (KINEMACOLOR_SOAK_MINUTES)"
 	@echo "make test-melt   the effect in stock melt, set up in \$$(MELT) ($(MELT)); as root, on Debian"
 	@echo "make test-ofx-memory   the effect's C part under gcc's sanitizers and valgrind; needs both"
 	@echo "make check       ruff, mypy, import contracts"
@@ -61,13 +63,19 @@ check: $(DEVELOPER)
 	$(BIN)/lint-imports
 
 test: $(DEVELOPER)
-	$(PYTEST) -n $(WORKERS) -m 'not slow and not melt' $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m 'not slow and not melt and not soak' $(ARGS)
 
 test-slow: $(DEVELOPER)
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -m 'slow and not soak' $(ARGS)
 
 test-faults: $(DEVELOPER)
-	$(PYTEST) -m fault $(ARGS)
+	$(PYTEST) -m 'fault and not soak' $(ARGS)
+
+fuzz: $(DEVELOPER)
+	KINEMACOLOR_FUZZ_COUNT=$${KINEMACOLOR_FUZZ_COUNT:-100000} $(PYTEST) -m fault -n $(WORKERS) tests/fuzz $(ARGS)
+
+soak: $(DEVELOPER)
+	$(PYTEST) -m 'soak and fault' tests/faults/test_soak.py $(ARGS)
 
 test-melt: $(DEVELOPER)
 	PYTHON=$(BIN)/python tests/melt/setup.sh $(MELT)

@@ -47,7 +47,14 @@ FAULTS = {
     10: Fault("out of order, gap", "FAILED_PRECONDITION with the expected number; the clip can be resumed there"),
     11: Fault("no start, two ends, frame after end", "FAILED_PRECONDITION; an end comes after all answers"),
     12: Fault("size, depth or model changes", "refused, unless the clip is restarted; the clip that is open goes on"),
+    13: Fault(
+        "NaN, Inf, negative, more than 1",
+        "no number: black for the network, counted, comes out as it came; a network's NaN fails its frame alone",
+    ),
     14: Fault("state contamination", "equal to the solo run after cancels and idle time-outs"),
+    15: Fault("oversized message", "RESOURCE_EXHAUSTED; the connection can be used on"),
+    16: Fault("malformed bytes", "INVALID_ARGUMENT (MALFORMED), no text of exceptions; memory flat, the server lives"),
+    17: Fault("headers that lie", "INVALID_ARGUMENT before anything is allocated"),
     18: Fault("100 clips, 8 states", "all finish, equal to solo, none starves"),
     19: Fault(
         "no memory on the device",
@@ -61,6 +68,17 @@ FAULTS = {
     ),
     21: Fault("disk full", "clear message, rendering waits and goes on when there is room; no truncated film"),
     22: Fault("folder read-only or gone", "clear message, nothing lost, goes on when it is back (a film: by --resume)"),
+    23: Fault("clock jumps back", "epochs grow, time-outs and --resume-ttl are as long as before"),
+    24: Fault("TLS that does not fit", "refused in one line, tried once; the server lives"),
+    25: Fault("no token, wrong token", "UNAUTHENTICATED before anything of the call is read; tried once"),
+    26: Fault("path traversal", "INVALID_ARGUMENT or NOT_FOUND; nothing outside a folder is read, written or removed"),
+    27: Fault("malicious snapshot or weights file", "refused, nothing in it is run"),
+    29: Fault(
+        "SIGTERM under load", "NOT_SERVING, no new clips, states saved, exit 0 within --grace; others go on, equal"
+    ),
+    30: Fault("reconnect storm", "64 clients are back within 60 s, not all at once; equal, one state each"),
+    31: Fault("soak", "a random mix of faults: memory, files, threads and folders flat, all colours equal"),
+    33: Fault("port in use, no model, no GPU", "one clear line, exit status not 0"),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("faults", "server", "media", "e2e"))
+sys.path.extend(str(Path(__file__).parents[1] / folder) for folder in ("faults", "server", "media", "e2e", "fuzz"))
 
 from box import Box
 from disk import Disk, small_disk

@@ -125,6 +125,7 @@ class Attack:
         return (exec, ("raise SystemExit('the file was executed')",))
 
 
+@pytest.mark.fault(27, "malicious snapshot or weights file")
 def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path) -> None:
     torch.save({"params": state(), "more": Attack()}, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=r"a\.pth: .*would run (__builtin__|builtins)\.exec where it is opened"):

@@ -91,6 +91,7 @@ class Attack:
         return os.system, (f"touch {self.trace}",)
 
 
+@pytest.mark.fault(27, "malicious snapshot or weights file")
 @pytest.mark.parametrize("is_zip", FORMS)
 @pytest.mark.parametrize("where", ["opt", "model", "a partial"])
 def test_a_file_that_would_run_code_runs_none(tmp_path: Path, where: str, is_zip: bool) -> None:

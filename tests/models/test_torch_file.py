@@ -120,6 +120,7 @@ class Attack:
         return self.call, self.arguments
 
 
+@pytest.mark.fault(27, "malicious snapshot or weights file")
 @pytest.mark.parametrize("is_zip", FORMS)
 @pytest.mark.parametrize(
     "attack",
@@ -141,6 +142,7 @@ def test_a_file_that_would_run_code_runs_none_and_is_refused(
 _SYSTEM = b"cos\nsystem\n(S'true'\ntR"
 
 
+@pytest.mark.fault(27, "malicious snapshot or weights file")
 @pytest.mark.parametrize(
     "pickled",
     [

@@ -53,6 +53,7 @@ def hosted(
     folder: Path,
     cache: Path | None = None,
     traits: HostTraits = MLT,
+    layout: Layout = LAYOUT,
     **values: object,
 ) -> Iterator[tuple[MiniHost, object]]:
     """A host with the effect on a clip."""
@@ -61,7 +62,7 @@ def hosted(
     with MiniHost(shim, traits) as host:
         host.load()
         instance = host.describe().create(
-            lambda time: HostImage(LAYOUT, frames[round(time)]) if 0 <= time < len(frames) else None,
+            lambda time: HostImage(layout, frames[round(time)]) if 0 <= time < len(frames) else None,
             {"OfxImageEffectPropFrameRate": (25.0,)},
         )
         yield host, instance.set(**values)

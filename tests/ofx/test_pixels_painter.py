@@ -322,6 +322,7 @@ def test_highlights_do_not_blind_the_network() -> None:
     assert np.array_equal(mine, painter(how).read(spot).proxy)
 
 
+@pytest.mark.fault(13, "NaN, Inf, negative, more than 1")
 @pytest.mark.parametrize("premultiplied", [False, True])
 @pytest.mark.parametrize("colour", [DISPLAY, LINEAR], ids=["display", "linear"])
 @pytest.mark.parametrize("components", list(Components))
@@ -352,6 +353,7 @@ def test_what_is_no_number_harms_no_other_pixel(
         assert np.array_equal(dirty.picture[others], tidy.picture[others])
 
 
+@pytest.mark.fault(13, "NaN, Inf, negative, more than 1")
 @pytest.mark.parametrize("colour", [DISPLAY, LINEAR], ids=["display", "linear"])
 @pytest.mark.parametrize("depth", FLOATS)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -365,6 +367,7 @@ def test_a_grey_pixel_that_is_no_number(depth: Depth, colour: HostColour, value:
     assert np.isfinite(np.delete(painted.picture.reshape(-1, 3), 5 * 131 + 5, axis=0)).all()
 
 
+@pytest.mark.fault(13, "NaN, Inf, negative, more than 1")
 @pytest.mark.parametrize("depth", FLOATS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_alpha_that_is_no_number(depth: Depth, value: float) -> None:
@@ -377,6 +380,7 @@ def test_alpha_that_is_no_number(depth: Depth, value: float) -> None:
     assert painted.picture[5, 5, 3] == (0 if np.isnan(value) else value)
 
 
+@pytest.mark.fault(13, "NaN, Inf, negative, more than 1")
 @settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=5 * 3 * 16, max_size=5 * 3 * 16), st.booleans(), st.sampled_from(list(Output)), st.booleans())
 def test_any_bytes_at_all_are_a_float_picture(data: bytes, linear: bool, output: Output, premultiplied: bool) -> None:

@@ -27,6 +27,8 @@ from kinemacolor.wire.reasons import ErrorReason
 
 TOKEN = "correct-horse-battery"
 OTHER = "wrong-horse-battery-1"
+TLS = pytest.mark.fault(24, "TLS that does not fit")
+TOKENS = pytest.mark.fault(25, "no token, wrong token")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,7 @@ def test_a_client_with_the_token_over_tls_gets_its_colours(guarded: object, trus
         assert [planes.frame_number for planes in stream] == [0]
 
 
+@TOKENS
 @pytest.mark.parametrize(("token", "text"), [("", "asks for a token"), (OTHER, "does not take this token")])
 def test_without_the_token_every_method_is_refused(
     guarded: object, authority: Authority, tmp_path: Path, token: str, text: str
@@ -103,6 +106,7 @@ def test_without_the_token_every_method_is_refused(
             client.open_clip(OpenRequest(clip_key="x", geometry=Geometry(48, 32), transfer=1))
 
 
+@TOKENS
 def test_nothing_of_a_call_without_a_token_is_read(guarded: object, authority: Authority) -> None:
     """A client that sends without end is refused at its first message at the latest: the server takes none of it."""
     sent = 0
@@ -134,11 +138,13 @@ def test_nothing_of_a_call_without_a_token_is_read(guarded: object, authority: A
     assert "wrong-horse" not in guarded.log
 
 
+@TLS
 def test_a_server_that_is_not_trusted_is_not_used(guarded: object, stranger: Authority, tokens: Path) -> None:
     with pytest.raises(AccessError, match="no authority that is trusted"):
         _connect(guarded, AccessFiles(token=tokens, ca=stranger.file))
 
 
+@TLS
 @pytest.mark.parametrize(
     ("names", "days", "text"), [(("example.org",), 1, "for another name"), (("127.0.0.1",), -1, "has expired")]
 )
@@ -150,17 +156,20 @@ def test_a_bad_certificate_is_told_from_a_missing_server(
         _connect(server, AccessFiles(ca=authority.file))
 
 
+@TLS
 def test_plain_and_tls_that_meet_are_explained(guarded: object, tiny_server: str, trusted: AccessFiles) -> None:
     with pytest.raises(ServerUnreachableError, match="if it speaks TLS: tls:127"):
         _connect(guarded, trusted, scheme="")
 
 
+@TLS
 def test_tls_to_a_plain_server_is_explained(start_server: Callable[..., object], authority: Authority) -> None:
     server = start_server(listen="127.0.0.1:0")
     with pytest.raises(AccessError, match="does not speak TLS"):
         _connect(server, AccessFiles(ca=authority.file))
 
 
+@TLS
 def test_mutual_tls_takes_its_own_clients_only(mutual: object, authority: Authority, stranger: Authority) -> None:
     own, others = authority.issue("editor@example.org"), stranger.issue("editor@example.org")
     known = AccessFiles(ca=authority.file, certificate=own.certificate, key=own.key)
@@ -176,6 +185,7 @@ def test_mutual_tls_takes_its_own_clients_only(mutual: object, authority: Author
         assert client.list_models()
 
 
+@TOKENS
 def test_a_token_is_added_and_withdrawn_while_the_server_runs(
     start_server: Callable[..., object], tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from box import Box
 from film import Client, Film, refusals, snapshots, unbroken
-from streams import DEADLINE_SECONDS, wait_until
+from streams import DEADLINE_SECONDS, open_clip, wait_until
 
 from kinemacolor.v1 import colorize_pb2 as pb
 
@@ -41,6 +41,18 @@ def test_a_killed_server_costs_only_the_frames_since_the_last_snapshot(box: Box,
     client.play(range(41, 60))
     assert client.colours == expected
     assert refusals(box.log) == []
+
+
+def test_a_clip_that_has_just_been_read_from_a_snapshot_is_listed(box: Box) -> None:
+    client = Client(box.start(), ONE_SHOT)
+    client.open()
+    client.play(range(26))
+    client.wait_durable(25, through=23)
+    stub = box.restart()
+    client.connect(stub)
+    client.stream.opened(open_clip(client.key, first_frame=24))
+    [clip] = stub.ListClips(pb.ListClipsRequest()).clips
+    assert (clip.next_frame, clip.state_tier) == (24, pb.STATE_TIER_DEVICE)
 
 
 def test_a_client_without_the_frames_in_between_is_told_that_nothing_goes_on(box: Box) -> None:

@@ -106,6 +106,7 @@ class Bomb:
         return pytest.fail, ("a snapshot has run code",)
 
 
+@pytest.mark.fault(27, "malicious snapshot or weights file")
 def test_a_pickle_is_refused_and_not_run() -> None:
     with pytest.raises(SnapshotRefusedError):
         decode(pickle.dumps(Bomb()), HEADER)

@@ -1,5 +1,6 @@
 """Starting a server wrongly: one clear line and an exit code."""
 
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from kinemacolor.server import engine, lifecycle
 from kinemacolor.server.config import ConfigError, ServerConfig
 from kinemacolor.server.main import main
 
+CANNOT_START = pytest.mark.fault(33, "port in use, no model, no GPU")
+
 
 @pytest.mark.parametrize(
     "listen", ["0.0.0.0:7411", "[::]:7411", "192.168.1.4:7411", "example.org:80", ":7411", "unix:relative", "nonsense"]
@@ -32,6 +35,7 @@ def test_local_addresses_are_accepted(listen: str) -> None:
     assert ServerConfig(listen=listen).listen == listen
 
 
+@CANNOT_START
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
@@ -40,6 +44,7 @@ def test_local_addresses_are_accepted(listen: str) -> None:
         (["--device", "tpu"], 2, "--device must be auto, cpu or cuda:N"),
         (["--device", "cuda:9"], 2, "CUDA device"),
         (["--model", "no-such"], 2, "tiny"),
+        (["--model", "eccv16"], 2, "eccv16"),
         (["--model", "tiny", "--temporal", "lai"], 2, "no model 'tiny+lai'"),
         (["--model", "kinema+none", "--temporal", "none"], 2, "names a temporal network already"),
         (["--model", "tiny", "--listen", "unix:/no/such/folder/s"], 3, "no such folder"),
@@ -51,6 +56,23 @@ def test_a_server_that_cannot_start_says_why_in_one_line(options: list[str], cod
     assert text in stderr
 
 
+@CANNOT_START
+@pytest.mark.parametrize(
+    ("weights", "text"), [(None, "expected imported weights, found none"), (b"another", "import it again")]
+)
+def test_a_model_whose_weights_are_gone_or_others_is_not_served(
+    tmp_path: Path, weights: bytes | None, text: str
+) -> None:
+    fields = ("sha256", "imported_from", "imported_sha256", "source", "licence", "terms")
+    card = {**dict.fromkeys(fields, "x"), "name": "eccv16", "is_official": True}
+    (tmp_path / "eccv16.json").write_text(json.dumps(card))
+    if weights is not None:
+        (tmp_path / "eccv16.safetensors").write_bytes(weights)
+    status, stderr = start("--model", "eccv16", environment={"KINEMACOLOR_MODELS": str(tmp_path)})
+    assert (status, stderr.count("\n")) == (1, 1), stderr
+    assert text in stderr
+
+
 def test_a_model_without_memory_is_one_line_and_a_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +81,7 @@ def test_a_model_without_memory_is_one_line_and_a_code(
     assert capsys.readouterr().err == "kinemacolor serve: no memory for the model; another one needs less\n"
 
 
+@CANNOT_START
 def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callable[..., object]) -> None:
     first = start_server()
     status, stderr = start("--model", "tiny", "--listen", first.address)  # type: ignore[attr-defined]

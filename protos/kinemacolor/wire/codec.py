@@ -42,6 +42,13 @@ def check_clip_key(key: str) -> str:
     return key
 
 
+def check_model_name(name: str) -> str:
+    """Return a name that may be said again, in logs and answers, or raise WireError (UNKNOWN_MODEL)."""
+    if len(name) > limits.MAX_MODEL_NAME_CHARS or not (name.isascii() and name.isprintable()):
+        raise WireError(ErrorReason.UNKNOWN_MODEL, "no model of that name")
+    return name
+
+
 def check_geometry(message: pb.PlaneGeometry) -> Geometry:
     """Return a geometry within the limits, or raise WireError (GEOMETRY)."""
     width, height = message.width_px, message.height_px

@@ -12,6 +12,8 @@ above 8 MB one Python process loses half its throughput to page faults (measured
 
 MAX_CLIP_KEY_CHARS = 128
 MAX_CLIENT_NAME_CHARS = 200
+MAX_MODEL_NAME_CHARS = 128
+"""A name that is not known comes back in the answer, which travels in a header of a few kilobytes."""
 MAX_SHOT_STARTS = 100_000
 """Entries of an edit list: a cut every two seconds for 55 hours."""
 

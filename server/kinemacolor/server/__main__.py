@@ -14,6 +14,8 @@ def _main() -> int:
     # Its worker threads spin while they wait for each other. On cores shared with a decoder and an encoder that is
     # ruinous (744 instead of 65 CPU-ms a frame, measured on 2 busy cores), and it must be said before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # gRPC's own library writes what a stranger sends in place of HTTP/2 to stderr, byte by byte, also ends of lines.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from kinemacolor.server.heap import keep_pages
     from kinemacolor.server.main import main
 

@@ -264,13 +264,14 @@ class Engine:
         """Advance a clip by frame `number`; `state` None starts a shot, with the guides of the shot it is in.
 
         Raises:
-            NonFiniteColorError: the result is no colour.
+            NonFiniteColorError: the result is no colour, or the state would give none from now on.
         """
         started = time.perf_counter_ns()
         before = state if state is not None else finish(self.opening(setup, number))
         result = setup.model.step(before, timed.proposal)
         height, width = setup.geometry.height_px, setup.geometry.width_px
         ab = _quantise(result.ab[:, :height, :width])
+        _check_finite(result.state)
         confidence = _confidence_bytes(result, timed.proposal, setup) if setup.want_confidence else b""
         took_us = (time.perf_counter_ns() - started) // 1000
         return result.state, Chroma(encode_ab(ab), confidence, timed.queue_us, timed.network_us, took_us)
@@ -357,6 +358,13 @@ def _quantise(ab: torch.Tensor) -> NDArray[np.int16]:
     if not bool(finite.all()):
         raise NonFiniteColorError(int((~finite).any(dim=0).sum()))
     return codes.clamp(-_AB_LIMIT - 1, _AB_LIMIT).to(torch.int16).cpu().numpy()
+
+
+def _check_finite(state: ModelState) -> None:
+    """One answer of the device for all tensors: a state that is kept, and saved, must be worth going on from."""
+    finite = [torch.isfinite(tensor).all() for tensor in state.tensors().values() if tensor.is_floating_point()]
+    if finite and not bool(torch.stack(finite).all()):
+        raise NonFiniteColorError
 
 
 def _confidence_bytes(result: StepResult, proposal: Proposal, setup: ClipSetup) -> bytes:

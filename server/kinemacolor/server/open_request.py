@@ -48,10 +48,10 @@ def check_open(message: pb.OpenClip) -> OpenRequest:
     """Check every field of an OpenClip.
 
     Raises:
-        WireError: GEOMETRY, BAD_FIELD.
+        WireError: GEOMETRY, BAD_FIELD, UNKNOWN_MODEL.
     """
     settings = ClipSettings(
-        model=message.model,
+        model=codec.check_model_name(message.model),
         geometry=codec.check_geometry(message.geometry),
         transfer=_check_transfer(message.transfer),
         shot_starts=codec.check_shot_starts(message),

@@ -139,7 +139,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             type=_for_argparse(setting.read),
             metavar=setting.metavar,
             dest=setting.field,
-            **({} if setting.alone is None else {"nargs": "?", "const": setting.alone}),
+            nargs=None if setting.alone is None else "?",
+            const=setting.alone,
             help=(setting.help + shown).replace("%", "%%"),
         )
 

@@ -5,9 +5,12 @@
     clips/CLIP/FILE       snapshots
 
 A file gets its name only when all of its bytes are on the disk, and the name is on the disk before anybody hears of it.
+
+The folder itself may be a link. One inside is not followed, neither to write nor to read: it leads to what is not ours.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -29,6 +32,7 @@ STATE_VARIABLE = "KINEMACOLOR_STATE"
 
 _SUFFIX = ".safetensors"
 _TEMPORARY = ".partial"
+_EPOCH_BYTES = 64
 _BLOCK_BYTES = 4096
 """The least that a file takes of a disk."""
 
@@ -67,7 +71,7 @@ class StateFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._make(self._clips)
             _check_private(path)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StateFolderError(f"cannot use the state folder {path}: {error.strerror}") from error
         try:
@@ -89,6 +93,8 @@ class StateFolder:
     def _make(self, folder: Path) -> None:
         """Make a folder below the state folder, and that one too if somebody has removed it; durably."""
         for step in (self.path, self._clips, folder):
+            if step != self.path:
+                _check_no_link(step)
             if not step.is_dir():
                 step.mkdir(mode=0o700)
                 _sync_folder(step.parent)
@@ -112,7 +118,8 @@ class StateFolder:
 
     def has_clip(self, clip_name: str) -> bool:
         """True if the clip has a folder."""
-        return (self._clips / clip_name).is_dir()
+        folder = self._clips / clip_name
+        return folder.is_dir() and not folder.is_symlink()
 
     def stage(self, clip_name: str, stored: Stored, data: bytes) -> Path:
         """Write a snapshot under a temporary name, through to the disk.
@@ -158,8 +165,8 @@ class StateFolder:
         Raises:
             OSError: it cannot be read.
         """
-        with (self._clips / clip_name / _file_name(stored)).open("rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
+        _check_no_link(self._clips / clip_name)
+        return _read(self._clips / clip_name / _file_name(stored), MAX_FILE_BYTES + 1)
 
     def remove(self, clip_name: str, stored: Stored) -> None:
         """Remove a snapshot, if it is there."""
@@ -180,8 +187,12 @@ class StateFolder:
         """
         path = self.path / "epoch"
         try:
-            free = int(path.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
+            free = int(_read(path, _EPOCH_BYTES).decode("ascii"))
+        except ValueError:
+            free = 0
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):  # a link is replaced, as what is damaged is
+                raise
             free = 0
         first = max(free, least)
         temporary = path.with_suffix(_TEMPORARY)
@@ -246,9 +257,21 @@ def disk_bytes(size: int) -> int:
     return -(-size // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
+def _check_no_link(path: Path) -> None:
+    """Raise OSError if something stands there that leads elsewhere."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "a link inside it is not followed", str(path))
+
+
+def _read(path: Path, most_bytes: int) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb") as file:
+        return file.read(most_bytes)
+
+
 def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        os.chmod(file.fileno(), 0o600)
+    """Write a new file; what has its name goes, and what that leads to stays as it is."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -141,7 +141,10 @@ class StatusReader:
 
 
 def _tier_of(clip: Clip) -> Tier | None:
-    """A clip keeps the states of several frames; the nearest is the one that its next frame goes on from."""
+    """A clip keeps the states of several frames; the nearest is the one that its next frame goes on from.
+
+    One that was read from a snapshot counts as on disk until its first step.
+    """
     tiers = {state.tier if isinstance(state, KeptState) else Tier.DISK for state in clip.machine.states}
     return next((tier for tier in _NEAREST_FIRST if tier in tiers), None)
 
