@@ -48,11 +48,11 @@ class NonFiniteColorError(Exception):
     """A network returned NaN or infinity: the frame fails aloud instead of coming back grey.
 
     Args:
-        pixels: How many of the frame's have no colour.
+        pixels: How many of the frame's have no colour; 0 where it is the state that cannot be gone on from.
     """
 
     def __init__(self, pixels: int) -> None:
-        super().__init__(f"{pixels} pixels have no colour")
+        super().__init__(f"{pixels} pixels have no colour" if pixels else "the state is no number")
         self.pixels = pixels
 
 
@@ -364,7 +364,7 @@ def _check_finite(state: ModelState) -> None:
     """One answer of the device for all tensors: a state that is kept, and saved, must be worth going on from."""
     finite = [torch.isfinite(tensor).all() for tensor in state.tensors().values() if tensor.is_floating_point()]
     if finite and not bool(torch.stack(finite).all()):
-        raise NonFiniteColorError
+        raise NonFiniteColorError(0)
 
 
 def _confidence_bytes(result: StepResult, proposal: Proposal, setup: ClipSetup) -> bytes:
