@@ -8,7 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 from box import Box
-from film import Client, Film
+from film import Client, Film, snapshots
+from streams import wait_until
 
 from kinemacolor.server.device_faults import is_device_lost
 from kinemacolor.server.watchdog import EXIT_STATUS, Watchdog
@@ -28,8 +29,10 @@ def test_a_server_without_its_device_ends_and_the_next_one_goes_on(box: Box, sol
     expected = solo(FILM)
     client = Client(box.start("--stall", "1", program=(sys.executable, str(CHILD), way, "42")), FILM)
     client.open()
+    client.play(range(40))
+    wait_until(lambda: 24 in snapshots(box.states))
     with contextlib.suppress(grpc.RpcError):
-        client.play(range(FILM.frames))
+        client.play(range(40, FILM.frames))
     assert box.server.process.wait(60) == EXIT_STATUS
     log = box.server.log
     assert "device lost, the server ends" in log
