@@ -52,7 +52,7 @@ def test_a_clip_that_has_just_been_read_from_a_snapshot_is_listed(box: Box) -> N
     client.connect(stub)
     client.stream.opened(open_clip(client.key, first_frame=24))
     [clip] = stub.ListClips(pb.ListClipsRequest()).clips
-    assert (clip.next_frame, clip.state_tier) == (24, pb.STATE_TIER_DEVICE)
+    assert (clip.next_frame, clip.state_tier) == (24, pb.STATE_TIER_DISK)
 
 
 def test_a_client_without_the_frames_in_between_is_told_that_nothing_goes_on(box: Box) -> None:
