@@ -13,11 +13,13 @@ from abuse import raw
 from box import Box
 from film import Film
 from gauges import Sample, check_flat, look, table
-from soak_faults import FILMS, PLAIN, WEIGHTS, Neighbour, World
+from soak_faults import FILMS, PLAIN, WEIGHTS, Neighbour, World, send_too_much
 from streams import connect
 
 MINUTES = float(os.environ.get("KINEMACOLOR_SOAK_MINUTES", "30"))
 SEED = int(os.environ.get("KINEMACOLOR_SOAK_SEED", "31"))
+WARM_UP = 80
+"""Messages of 8 MB. gRPC's buffers for them grow the heap by 50 MB and then no more; that would hide a slow leak."""
 STATE_BYTES = 4 << 20
 STATE_SLACK_BYTES = 256 << 10
 """The lock, the epoch, and a file that is being written."""
@@ -26,6 +28,8 @@ FLOOD_OF_TIME = 60 * MINUTES + 600
 
 def soak(world: World, neighbour: Neighbour, look_now: Callable[[float, int], Sample]) -> tuple[list[Sample], str]:
     """Provoke fault after fault; a look every minute, and how often each fault was."""
+    for _ in range(WARM_UP):
+        send_too_much(world)
     samples, counts = [look_now(0.0, 0)], Counter[str]()
     started = time.monotonic()
     while (minutes := (time.monotonic() - started) / 60) < MINUTES:
