@@ -1,26 +1,25 @@
 """Clips that outlive their server: real processes, real signals, and the colours of an unbroken run."""
 
-import contextlib
-import fcntl
-import os
 import random
 import resource
-import select
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
 from box import Box
 from film import Client, Film, refusals, snapshots, unbroken
-from streams import DEADLINE_SECONDS, open_clip, wait_until
+from streams import open_clip, wait_until
+from stuck_writer import TAKEN_BYTES
 
 from kinemacolor.v1 import colorize_pb2 as pb
 
 FILM = Film(frames=60, cuts=(10,))
 ONE_SHOT = Film(frames=80, cuts=())
+STUCK_WRITER = Path(__file__).with_name("stuck_writer.py")
 EDIT_LIST = {"shot_source": pb.SHOT_SOURCE_EDIT_LIST, "edit_list": pb.EditList(shot_starts=[0, 10])}
 
 
@@ -138,39 +137,23 @@ def test_a_damaged_snapshot_is_refused_once_and_the_one_before_is_used(
 
 @pytest.mark.fault(4, "kill while a snapshot is written")
 def test_a_kill_in_the_middle_of_writing_a_snapshot_leaves_the_one_before(box: Box) -> None:
-    """The disk is a pipe that takes 4 KiB of the snapshot and then no more: the server hangs in that write for ever."""
-    stub = box.start()
-    expected = unbroken(stub, ONE_SHOT, "unbroken")
+    stub = box.start(program=(sys.executable, str(STUCK_WRITER), "48"))
     client = Client(stub, ONE_SHOT)
     client.open()
     client.play(range(25))
     client.wait_durable(24, through=23)
-    with full_pipe(snapshots(box.states)[24], 48) as pipe:
-        client.play(range(25, 48))
-        assert select.select([pipe], [], [], DEADLINE_SECONDS) == ([pipe], [], [])
-        client.play(range(48, 55))
-        assert client.durable == 23, "nothing is promised before it is durable"
-        box.kill()
-    client.connect(box.start())
+    client.play(range(25, 48))
+    wait_until(lambda: [path.stat().st_size for path in box.states.rglob("*.partial")] == [TAKEN_BYTES])
+    client.play(range(48, 55))
+    assert client.durable == 23, "nothing is promised before it is durable"
+    box.kill()
+    stub = box.start()
+    client.connect(stub)
     assert list(box.states.rglob("*.partial")) == []
     opened = client.open(first=55, earliest=0)
     assert (opened.resumed, opened.resume_from) == (True, 24)
     client.play(range(55, 80))
-    assert client.colours == expected
-
-
-@contextlib.contextmanager
-def full_pipe(neighbour: Path, next_frame: int) -> Iterator[int]:
-    """A pipe of one page in the place where a snapshot of the same shot will be written."""
-    name = neighbour.name.replace(f"{24:019d}", f"{next_frame:019d}", 1)
-    path = neighbour.with_name(name + ".partial")
-    os.mkfifo(path)
-    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
-        yield pipe
-    finally:
-        os.close(pipe)
+    assert client.colours == unbroken(stub, ONE_SHOT, "unbroken")
 
 
 @pytest.mark.fault(21, "disk full")
