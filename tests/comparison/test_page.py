@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from browser import Browser
 from made_clips import grey_of, moving, write_film, write_frames
 
+from browser import Browser
 from kinemacolor.models.library import import_weights
 from kinemacolor.models.networks.eccv16 import Eccv16
 
