@@ -81,8 +81,8 @@ def test_a_smaller_size_is_taken_said_and_marked(run, hungry, tiny_server, sourc
     done = run(*words(source, out, server.address, "--allow-smaller", "--progress", "json"))
     assert done.code == OK, done.err
     assert notes(done)[0] == f"no memory for the network at {STANDARD}: it sees the film at {DRAFT}"
-    started = next(event for event in events(done) if event["event"] == "started")
-    assert (started["network_width_px"], started["network_height_px"]) == (256, 192)
+    told = [event for event in events(done) if event["event"] in ("started", "done")]
+    assert [(event["network_width_px"], event["network_height_px"]) for event in told] == [(256, 192)] * 2
     said = comment(out)
     assert f"The network's picture is {DRAFT} in place of {STANDARD}, for want of memory" in said
     assert run(*words(source, draft, tiny_server, "--quality", "draft", "-q")).code == OK

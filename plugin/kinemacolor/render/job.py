@@ -349,6 +349,7 @@ class _Job:
             luma_psnr_db=quality.psnr_db if quality is not None else None,
             luma_psnr_frames=totals.luma.frames,
             output_bytes=size,
+            network=self._prepared.colouring.geometry,
             frames_from_store=self._from_store,
             review=listed,
         )
