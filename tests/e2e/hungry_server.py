@@ -2,8 +2,11 @@
 
 python hungry_server.py --frames COUNT ARGUMENTS...     from its frame COUNT on
 python hungry_server.py --samples COUNT ARGUMENTS...    for pictures of more than COUNT samples
+python hungry_server.py --killed COUNT ARGUMENTS...     the same, and the system ends it before the allocation fails
 """
 
+import os
+import signal
 import sys
 
 import torch
@@ -21,6 +24,8 @@ def run(what: str, count: int) -> int:
         frames[0] += 1
         wanted = frames[0] if what == "--frames" else lightness.shape[-2] * lightness.shape[-1]
         if wanted > count:
+            if what == "--killed":
+                os.kill(os.getpid(), signal.SIGKILL)
             torch.empty(1 << 60, dtype=torch.uint8)
         return propose(self, lightness)
 

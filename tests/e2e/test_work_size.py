@@ -1,5 +1,6 @@
 """--allow-smaller: a size that finds no memory gives way to a smaller one before the first frame, once, and marked."""
 
+import functools
 import json
 import os
 import signal
@@ -11,11 +12,14 @@ import av
 import make
 import pytest
 
+from kinemacolor.client.private_server import private_server
+from kinemacolor.render import server_choice
+
 FOLDER = Path(__file__).parent
 FRAMES, SEGMENT = 10, 4
 WIDTH, HEIGHT = 400, 300
-STANDARD, DRAFT, SMALLEST = "341x256", "256x192", "171x128"
-ENOUGH_FOR_DRAFT, ENOUGH_FOR_SMALLEST, TOO_LITTLE = 60_000, 30_000, 1_000
+STANDARD, SECOND, DRAFT = "341x256", "299x224", "256x192"
+ENOUGH_FOR_SECOND, ENOUGH_FOR_DRAFT, ENOUGH_FOR_SMALLEST, TOO_LITTLE = 70_000, 60_000, 30_000, 1_000
 """Samples: standard has 87,296, the size between them 66,976, draft 49,152, the smallest 21,888."""
 OK, USAGE, OUT_OF_MEMORY = 0, 2, 5
 
@@ -77,8 +81,8 @@ def test_a_smaller_size_is_taken_said_and_marked(run, hungry, tiny_server, sourc
     done = run(*words(source, out, server.address, "--allow-smaller", "--progress", "json"))
     assert done.code == OK, done.err
     assert notes(done)[0] == f"no memory for the network at {STANDARD}: it sees the film at {DRAFT}"
-    started = next(event for event in events(done) if event["event"] == "started")
-    assert (started["network_width_px"], started["network_height_px"]) == (256, 192)
+    told = [event for event in events(done) if event["event"] in ("started", "done")]
+    assert [(event["network_width_px"], event["network_height_px"]) for event in told] == [(256, 192)] * 2
     said = comment(out)
     assert f"The network's picture is {DRAFT} in place of {STANDARD}, for want of memory" in said
     assert run(*words(source, draft, tiny_server, "--quality", "draft", "-q")).code == OK
@@ -101,12 +105,57 @@ def test_without_permission_a_render_is_refused_and_says_what_helps(run, hungry,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def killed_private_server(monkeypatch):
+    """The private server of a render is ended by the system for pictures of more than so many samples."""
+
+    def starve(samples: int) -> None:
+        command = (sys.executable, str(FOLDER / "hungry_server.py"), "--killed", str(samples))
+        wanted = functools.partial(private_server, command=command)
+        monkeypatch.setattr(server_choice, "private_server", wanted)
+
+    return starve
+
+
+PRIVATE = ("-c", "ffv1", "--model", "tiny", "-q")
+
+
+def test_a_private_server_that_is_killed_gives_way_to_a_smaller_size(
+    run, killed_private_server, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mkv"
+    killed_private_server(ENOUGH_FOR_SECOND)
+    done = run("render", source, out, *PRIVATE, "--allow-smaller")
+    assert done.code == OK, done.err
+    assert f"The network's picture is {SECOND} in place of {STANDARD}, for want of memory" in comment(out)
+
+
+def test_a_private_server_that_is_killed_says_what_helps(run, killed_private_server, source: Path, tmp_path) -> None:
+    killed_private_server(ENOUGH_FOR_SECOND)
+    done = run("render", source, tmp_path / "out.mkv", *PRIVATE)
+    assert done.code == OUT_OF_MEMORY
+    assert "it was killed, perhaps for lack of memory" in done.message
+    assert done.message.endswith("(--quality draft, another --model or --allow-smaller)")
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_size_is_smaller_than_the_smallest(run, hungry, source: Path, tmp_path: Path) -> None:
     server = hungry(TOO_LITTLE)
     done = run(*words(source, tmp_path / "out.mkv", server.address, "--allow-smaller", "-q"))
     assert done.code == OUT_OF_MEMORY
     assert "no memory for model tiny at 171 x 128" in done.message
     assert server.log.count("no memory for a model") == 5
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_size_at_which_two_hints_are_on_one_sample_is_passed_over(run, hungry, source: Path, tmp_path: Path) -> None:
+    """They are two of the size that was asked for; the user has named no other."""
+    hints = [word for x, colour in ((0.29316, "c83232"), (0.29336, "3232c8"))
+             for word in ("--hint", f"0:{x},0.5=#{colour},0.1")]  # fmt: skip
+    server = hungry(ENOUGH_FOR_DRAFT)
+    done = run(*words(source, tmp_path / "out.mkv", server.address, "--allow-smaller", "-q", *hints))
+    assert done.code == OUT_OF_MEMORY, done.err
+    assert "no memory for model tiny at 341 x 256" in done.message
     assert not list(tmp_path.iterdir())
 
 

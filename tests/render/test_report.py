@@ -12,6 +12,7 @@ from kinemacolor.render import progress
 from kinemacolor.render.film_pipeline import Tally
 from kinemacolor.render.options import ProgressStyle
 from kinemacolor.render.report import RenderReport
+from kinemacolor.wire.frame import Geometry
 
 GRAY = PixelFormat(name="gray", family=Family.GRAY, bits=8)
 GRAY_16 = PixelFormat(name="gray16le", family=Family.GRAY, bits=16)
@@ -20,6 +21,7 @@ RGB = PixelFormat(name="gbrp", family=Family.RGB, bits=8)
 REPORT = RenderReport(
     output=Path("out.mov"), complete=True, frames=48, frames_resumed=0, breaks=0, frames_recomputed=0, shots=1,
     seconds=4.0, limited_samples=0, luma_exact=True, luma_psnr_db=None, luma_psnr_frames=0, output_bytes=1000,
+    network=Geometry(341, 256),
 )  # fmt: skip
 
 

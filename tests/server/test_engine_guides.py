@@ -18,13 +18,14 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.device_jobs import ProposeJob, StepJob
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import ClipSetup, Engine, TimedProposal, UnsupportedError
-from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone
+from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone, WorkFailed
 from kinemacolor.server.guided_shots import guided_shots
 from kinemacolor.server.open_request import ClipSettings
 from kinemacolor.server.shot_starts import ShotStarts
-from kinemacolor.server.state_tiers import StateTiers
+from kinemacolor.server.state_tiers import StateTiers, Tier
 from kinemacolor.wire.codec import encode_luma
 from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame, HintPoint
+from kinemacolor.wire.reasons import ErrorReason
 
 WIDTH, HEIGHT = 10, 6
 PADDED = (8, 12)
@@ -195,6 +196,47 @@ def test_a_start_that_nobody_wants_any_more_is_not_gone_on_with(engine: Engine) 
         worker.propose(ProposeJob(guided, RunPropose(FrameNumber(1), 1, encode_luma(LUMA), None), lambda _: gone.set()))
         assert gone.wait(60)
     assert answers == []
+
+
+class Starving(Recorder):
+    """Finds no memory for the last part of a start as long as `is_full` says so."""
+
+    is_full: Callable[[], bool]
+    begun = 0
+
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        self.begun += 1
+        yield
+        if self.is_full():
+            raise torch.OutOfMemoryError("out of memory")
+        return self.init_state(guides)
+
+
+@pytest.mark.parametrize("frees", [True, False])
+@pytest.mark.fault(19, "no memory on the device")
+def test_states_leave_the_device_before_the_start_of_a_shot_is_given_up(engine: Engine, frees: bool) -> None:
+    guided = engine.setup(settings(PICTURE))
+    model = Starving(guided.model.spec)
+    guided = replace(guided, model=model)
+    [proposal] = engine.propose(guided, [encode_luma(LUMA)], [0])
+    answers: list[Event] = []
+    with StateTiers(torch.device("cpu"), 1 << 20, 1 << 20) as tiers:
+        other = tiers.keep(TinyState(torch.zeros(8)), guided.model.restore_state)
+        model.is_full = lambda: not frees or other.tier is Tier.DEVICE
+        worker = DeviceWorker(engine, tiers)
+        worker.step(StepJob(guided, RunStep(FrameNumber(0), 1, None, proposal), answers.append))
+        for _ in range(4):
+            worker._next_work()()
+            if answers:
+                break
+        assert other.tier is not Tier.DEVICE
+    [answer] = answers
+    if frees:
+        assert isinstance(answer, StepDone)
+    else:
+        assert isinstance(answer, WorkFailed)
+        assert answer.reason is ErrorReason.OUT_OF_MEMORY
+    assert model.begun == 2
 
 
 def test_a_guide_reaches_the_model_in_its_units(engine: Engine) -> None:

@@ -1,5 +1,7 @@
 """Which exit code an error has, and its one line."""
 
+import signal
+
 from kinemacolor.client.errors import AccessFileError, ClientError, ServerStartError, one_line
 from kinemacolor.media.errors import MediaError, SourceError
 from kinemacolor.render.errors import RenderError, UsageError
@@ -33,6 +35,8 @@ def _code(error: Exception) -> int:
     if isinstance(error, ServerStartError) and error.exit_status in (USAGE, OUT_OF_MEMORY):
         # Server and client share the meaning of exit codes: its arguments were the user's, and so is the machine.
         return error.exit_status
+    if isinstance(error, ServerStartError) and error.exit_status == -signal.SIGKILL:
+        return OUT_OF_MEMORY  # Linux ends a process that uses memory which it was promised and there is not
     if isinstance(error, AccessFileError):
         return USAGE
     if isinstance(error, ClientError):

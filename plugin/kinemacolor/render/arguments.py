@@ -64,7 +64,7 @@ _EPILOG = """exit codes: 0 done, 1 error or output, 2 usage, 3 server, 4 input, 
   progress  frames_done, frames_total, fps, eta_seconds, shot, elapsed_seconds
   done      frames, frames_resumed, frames_from_store, breaks, frames_recomputed, shots, fps, elapsed_seconds,
             limited_samples, luma_exact, luma_psnr_db, luma_psnr_frames, complete, output, output_bytes,
-            review, review_places, review_left_out, review_unknown_frames
+            network_width_px, network_height_px, review, review_places, review_left_out, review_unknown_frames
 A film with references or hints and without --shots is searched for cuts first; `started` comes after that.
 A failure is one line on stderr and the exit code. Unknown values are null."""
 

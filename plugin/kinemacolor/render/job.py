@@ -3,11 +3,11 @@
 import queue
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from kinemacolor.client.errors import RequestRefusedError, StateLostError
+from kinemacolor.client.errors import RequestRefusedError, ServerStartError, StateLostError
 from kinemacolor.client.lasting_stream import Recovery
 from kinemacolor.media.errors import OutputError, SourceError, TruncatedSourceError
 from kinemacolor.media.join import join_film
@@ -35,6 +35,7 @@ from kinemacolor.render.tracks import copied_packets
 from kinemacolor.render.work_size import at_size_of_parts, fitted, saying_what_helps
 from kinemacolor.store.clip_file import ServerIdentity
 
+_OpenServer = Callable[[], AbstractContextManager[ServerSession]]
 _PASSES_IN_VAIN = 3
 """So many times in a row without a finished part, and the state is lost for a reason that stays."""
 
@@ -61,11 +62,11 @@ def render(prepared: Prepared, display: Display) -> RenderReport:
     options = prepared.options
     try:
         return _render_fitted(prepared, lambda: open_server(options.server, options.model), display).report
-    except RequestRefusedError as error:
+    except (RequestRefusedError, ServerStartError) as error:
         raise saying_what_helps(error, options) from error
 
 
-def _render_fitted(prepared: Prepared, open_own: OpenSession, display: Display) -> Rendered:
+def _render_fitted(prepared: Prepared, open_own: _OpenServer, display: Display) -> Rendered:
     """At the size asked for; or, if that is allowed, at the one for which there is memory."""
     options = prepared.options
     private = options.server.address is None
@@ -348,6 +349,7 @@ class _Job:
             luma_psnr_db=quality.psnr_db if quality is not None else None,
             luma_psnr_frames=totals.luma.frames,
             output_bytes=size,
+            network=self._prepared.colouring.geometry,
             frames_from_store=self._from_store,
             review=listed,
         )

@@ -69,6 +69,8 @@ class RenderReport:
     """Of Y', measured on a sample of frames; None for a lossless encoder."""
     luma_psnr_frames: int
     output_bytes: int
+    network: Geometry
+    """The network's picture."""
     frames_from_store: int = 0
     """Whose colour was there, so that no server was asked."""
     review: ReviewReport | None = None
@@ -97,6 +99,8 @@ class RenderReport:
             "complete": self.complete,
             "output": str(self.output),
             "output_bytes": self.output_bytes,
+            "network_width_px": self.network.width_px,
+            "network_height_px": self.network.height_px,
             **review_values(self.review),
         }
 

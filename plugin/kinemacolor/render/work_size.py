@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kinemacolor.client.errors import ClientError, RequestRefusedError, ServerStartError
+from kinemacolor.render.errors import UsageError
 from kinemacolor.render.identity import size_of
 from kinemacolor.render.options import RenderOptions
 from kinemacolor.render.parts import parts_made_of
 from kinemacolor.render.prepare import Prepared, prepare
 from kinemacolor.render.progress import Display
-from kinemacolor.render.server_choice import Session
+from kinemacolor.render.server_choice import ServerSession
 from kinemacolor.render.server_streams import ServerStreams, Watch
 from kinemacolor.wire.frame import Geometry
 from kinemacolor.wire.reasons import ErrorReason
@@ -28,7 +29,7 @@ SMALLER_PX = (256, 224, 192, 160, 128)
 factor 10.7, one of 4:3 those of 9.2; its authors' tools go down to 7."""
 
 
-def fitted(prepared: Prepared, session: Session, display: Display) -> Prepared:
+def fitted(prepared: Prepared, session: ServerSession, display: Display) -> Prepared:
     """The render at the first size for which the server has memory.
 
     Args:
@@ -43,6 +44,8 @@ def fitted(prepared: Prepared, session: Session, display: Display) -> Prepared:
     refusal: ClientError | None = None
     for tried in _sizes(prepared):
         try:
+            if isinstance(refusal, ServerStartError):
+                session.connect_again(refusal)
             _try(tried, session, display)
         except ClientError as error:
             if not _is_for_memory(error):
@@ -68,22 +71,29 @@ def at_size_of_parts(prepared: Prepared) -> Prepared | None:
     return next((tried for tried in _sizes(prepared) if tried.sizes.items() <= made_of.items()), None)
 
 
-def saying_what_helps(error: RequestRefusedError, options: RenderOptions) -> RequestRefusedError:
+def saying_what_helps(
+    error: RequestRefusedError | ServerStartError, options: RenderOptions
+) -> RequestRefusedError | ServerStartError:
     """The same error; where memory ran out, with the options that need less."""
-    if error.reason is not ErrorReason.OUT_OF_MEMORY or options.allow_smaller:
+    if not _is_for_memory(error) or options.allow_smaller:
         return error
-    helps = "--quality draft, another --model or --allow-smaller"
-    return RequestRefusedError(f"{error} ({helps})", error.reason, error.expected)
+    text = f"{error} (--quality draft, another --model or --allow-smaller)"
+    if isinstance(error, ServerStartError):
+        return ServerStartError(text, error.exit_status)
+    return RequestRefusedError(text, error.reason, error.expected)
 
 
 def _sizes(prepared: Prepared) -> Iterator[Prepared]:
-    """The render at the size asked for, and at those below it; a small film has fewer."""
+    """The render at the size asked for, and at those below it that can be used; a small film has fewer."""
     yield prepared
     options, last = prepared.options, prepared.colouring.geometry
     for side in SMALLER_PX:
         if side >= options.quality.short_side_px:
             continue
-        smaller = prepare(replace(options, smaller_side_px=side))
+        try:
+            smaller = prepare(replace(options, smaller_side_px=side))
+        except UsageError:
+            continue  # two hints of different colours that lie on one sample here
         if _is_smaller(smaller.colouring.geometry, last):
             last = smaller.colouring.geometry
             yield smaller
@@ -93,7 +103,7 @@ def _is_smaller(geometry: Geometry, other: Geometry) -> bool:
     return geometry.samples < other.samples
 
 
-def _try(prepared: Prepared, session: Session, display: Display) -> None:
+def _try(prepared: Prepared, session: ServerSession, display: Display) -> None:
     """Open a clip of this size and end it, without a frame.
 
     Raises:

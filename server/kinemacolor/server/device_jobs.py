@@ -48,6 +48,8 @@ class Start:
 
     job: StepJob
     parts: Opening
+    is_second_try: bool = False
+    """True: the first one found no memory."""
 
 
 class Lane:

@@ -218,15 +218,26 @@ class DeviceWorker:
 
     def _run_part(self, start: Start) -> None:
         """One part of the start of a shot; after the last one the step, which finds the start with the engine."""
-        job = start.job
+        job, failed = start.job, None
         try:
             next(start.parts)
         except StopIteration:
             if self._drop(start):
                 self._run_step(job)
         except Exception as error:  # noqa: BLE001 - as above
+            failed = self._failed_alone(job.instruction.number, job.instruction.generation, error)
+        # Not in the handler: the traceback holds what the part had computed.
+        if failed is not None and not self._begins_again(start, failed):
             self._drop(start)
-            job.reply(self._failed_alone(job.instruction.number, job.instruction.generation, error))
+            job.reply(failed)
+
+    def _begins_again(self, start: Start, failed: ev.WorkFailed) -> bool:
+        """Take a start back to its first part, once, if it found no memory and there is some now; it keeps its turn."""
+        if failed.reason is not ErrorReason.OUT_OF_MEMORY or start.is_second_try or not self._free_memory():
+            return False
+        start.parts = self._engine.opening(start.job.setup, start.job.instruction.number)
+        start.is_second_try = True
+        return True
 
     def _drop(self, start: Start) -> bool:
         with self._wake:
