@@ -81,7 +81,7 @@ def test_voc_s_layout_is_read(tmp_path: Path) -> None:
     assert read_voc(tmp_path, "train", limit=0) == []
 
 
-@pytest.mark.parametrize("kind", ["list", "photo", "labels", "palette", "class", "size"])
+@pytest.mark.parametrize("kind", ["list", "photo", "labels", "16 bits", "grey", "palette", "class", "size"])
 def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
     labels = some_labels()
     palette = voc_palette()
@@ -98,10 +98,15 @@ def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
         (tmp_path / "JPEGImages" / "2007_a.jpg").write_bytes(b"no photo")
     if kind == "labels":
         (tmp_path / "SegmentationClass" / "2007_a.png").unlink()
+    if kind in ("16 bits", "grey"):
+        depth = np.uint16 if kind == "16 bits" else np.uint8
+        cv2.imwrite(str(tmp_path / "SegmentationClass" / "2007_a.png"), labels.astype(depth))
     words = {
         "list": r"train\.txt: expected a list of names",
         "photo": r"2007_a\.jpg: expected a JPEG",
         "labels": r"2007_a\.png: expected labels, found none",
+        "16 bits": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
+        "grey": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
         "palette": "expected colours of VOC's palette",
         "class": "expected classes below 21 or 255, found 21",
         "size": r"for a photo of \(24, 32\), found some for \(24, 31\)",
@@ -113,36 +118,47 @@ def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
 # ---- COCO-Stuff ----
 
 
-def make_coco_stuff(folder: Path, labels: Labels) -> None:
-    for place in ("train2017/000000000009", "train2017/000000000025"):
+def make_coco_stuff(folder: Path, labels: Labels, maps: str = "annotations") -> None:
+    """As the set's README has it unpacked, with the lists of things that COCO puts beside the maps."""
+    for place in ("train2017/000000000009", "train2017/000000000025", "val2017/000000000139"):
         write_photo(folder / "images" / f"{place}.jpg")
-        path = folder / "pixelmaps" / f"{place}.png"
+        path = folder / maps / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), labels)
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations" / "instances_train2017.json").write_text("{}")
 
 
-def test_coco_stuff_s_layout_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("maps", ["annotations", "stuffthingmaps", "pixelmaps"])
+def test_coco_stuff_s_layout_is_read(tmp_path: Path, maps: str) -> None:
     labels = some_labels()
     labels[0] = 181
-    make_coco_stuff(tmp_path, labels)
-    found = read_coco_stuff(tmp_path)
+    make_coco_stuff(tmp_path, labels, maps)
+    found = read_coco_stuff(tmp_path, "train2017")
     assert len(found) == 2
     assert all(np.array_equal(one.labels, labels) for one in found)
-    assert len(read_coco_stuff(tmp_path, limit=1)) == 1
+    assert len(read_coco_stuff(tmp_path, "train2017", limit=1)) == 1
+    assert len(read_coco_stuff(tmp_path, "val2017")) == 1
 
 
 def test_a_damaged_coco_stuff_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="expected photos"):
-        read_coco_stuff(tmp_path)
+    with pytest.raises(RecipeError, match=r"images/train2017: expected photos \*\.jpg, found none"):
+        read_coco_stuff(tmp_path, "train2017")
+    write_photo(tmp_path / "images" / "train2017" / "000000000009.jpg")
+    with pytest.raises(RecipeError, match=r"expected annotations/train2017, stuffthingmaps/train2017 or pixelmaps/"):
+        read_coco_stuff(tmp_path, "train2017")
     labels = some_labels()
     labels[0, 0] = 182
     make_coco_stuff(tmp_path, labels)
     with pytest.raises(RecipeError, match="expected classes below 182 or 255, found 182"):
-        read_coco_stuff(tmp_path)
-    path = tmp_path / "pixelmaps" / "train2017" / "000000000009.png"
+        read_coco_stuff(tmp_path, "train2017")
+    path = tmp_path / "annotations" / "train2017" / "000000000009.png"
     path.unlink()
-    with pytest.raises(RecipeError, match=r"000000000009\.png: expected a map"):
-        read_coco_stuff(tmp_path)
+    with pytest.raises(RecipeError, match=r"000000000009\.png: expected labels, found none"):
+        read_coco_stuff(tmp_path, "train2017")
+    cv2.imwrite(str(path), some_labels().astype(np.uint16))
+    with pytest.raises(RecipeError, match=r"000000000009\.png: expected a map of one byte a pixel"):
+        read_coco_stuff(tmp_path, "train2017")
 
 
 # ---- a teacher ----

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,12 +205,16 @@ class Command:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
-        for kind in ("images", "pixelmaps"):
-            (folder / "coco" / kind).mkdir(parents=True)
-        for index, one in enumerate(examples(8)):
-            cv2.imwrite(str(folder / "coco" / "images" / f"{index}.jpg"), one.picture[:, :, ::-1])
-            cv2.imwrite(str(folder / "coco" / "pixelmaps" / f"{index}.png"), one.labels)
+        self.write("train2017", examples(8))
         monkeypatch.setattr(zhao, "_HELD_OUT_ONE_IN", 3)
+
+    def write(self, split: str, pairs: Sequence[Labelled]) -> None:
+        photos, maps = (self.folder / "coco" / kind / split for kind in ("images", "annotations"))
+        for folder in (photos, maps):
+            folder.mkdir(parents=True)
+        for index, one in enumerate(pairs):
+            cv2.imwrite(str(photos / f"{index}.jpg"), one.picture[:, :, ::-1])
+            cv2.imwrite(str(maps / f"{index}.png"), one.labels)
 
     def __call__(self, *arguments: str) -> int:
         usual = ["--out", str(self.folder / "run"), "--data", str(self.folder), "--threads", "1"]
@@ -244,6 +249,27 @@ def test_what_cannot_be_trained_is_refused(command: Command, tmp_path: Path) -> 
     assert command("--trunk", str(tmp_path / "other.safetensors")) == 1, "another network's"
     assert command("--width", "4", "--norm", "frozen") == 1
     assert command("--export", str(tmp_path / "x.safetensors")) == 1
+
+
+@pytest.mark.parametrize("with_val", [True, False])
+def test_coco_stuff_holds_out_its_own_val(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_val: bool
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Noted(ZhaoTrainer):
+        def __init__(
+            self, out: Path, recipe: ZhaoRecipe, kept: list[Labelled], held_out: list[Labelled], *more: object
+        ):
+            seen.append((len(kept), len(held_out)))
+            super().__init__(out, recipe, kept, held_out)
+
+    monkeypatch.setattr(zhao, "ZhaoTrainer", Noted)
+    if with_val:
+        command.write("val2017", examples(3))
+    assert command("--steps", "1", "--width", "4") == 0
+    ((trained, held_out),) = seen
+    assert (trained, held_out) == (8, 3) if with_val else (trained + held_out == 8 and held_out > 0)
 
 
 def test_voc_brings_its_own_labels(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,11 +129,18 @@ def _examples(arguments: argparse.Namespace) -> tuple[list[Labelled], list[Label
     if arguments.voc is not None:
         return tuple(read_voc(arguments.voc, split, arguments.limit) for split in ("train", "val"))  # type: ignore[return-value]
     if arguments.coco_stuff is not None:
-        every = read_coco_stuff(arguments.coco_stuff, arguments.limit)
-        kept = [is_held_out(str(index), _HELD_OUT_ONE_IN) for index in range(len(every))]
-        pairs = list(zip(every, kept, strict=True))
-        return [one for one, out in pairs if not out], [one for one, out in pairs if out][:_HELD_OUT]
+        return _coco_stuff(arguments.coco_stuff, arguments.limit)
     return _labelled_photos(arguments)
+
+
+def _coco_stuff(folder: Path, limit: int | None) -> tuple[list[Labelled], list[Labelled]]:
+    """Its own val2017 is held out; where that is not there, some of train2017."""
+    every = read_coco_stuff(folder, "train2017", limit)
+    if (folder / "images" / "val2017").is_dir():
+        return every, read_coco_stuff(folder, "val2017", min(limit or _HELD_OUT, _HELD_OUT))
+    kept = [is_held_out(str(index), _HELD_OUT_ONE_IN) for index in range(len(every))]
+    pairs = list(zip(every, kept, strict=True))
+    return [one for one, out in pairs if not out], [one for one, out in pairs if out][:_HELD_OUT]
 
 
 def _labelled_photos(arguments: argparse.Namespace) -> tuple[list[Labelled], list[Labelled]]:
