@@ -81,7 +81,9 @@ def test_voc_s_layout_is_read(tmp_path: Path) -> None:
     assert read_voc(tmp_path, "train", limit=0) == []
 
 
-@pytest.mark.parametrize("kind", ["list", "photo", "labels", "16 bits", "grey", "palette", "class", "size"])
+@pytest.mark.parametrize(
+    "kind", ["list", "latin 1", "empty", "photo", "labels", "16 bits", "grey", "palette", "class", "size"]
+)
 def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
     labels = some_labels()
     palette = voc_palette()
@@ -94,6 +96,9 @@ def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
     make_voc(tmp_path, labels, palette)
     if kind == "list":
         (tmp_path / "ImageSets" / "Segmentation" / "train.txt").unlink()
+    if kind in ("latin 1", "empty"):
+        content = b"2007_\xe9\n" if kind == "latin 1" else b"\n"
+        (tmp_path / "ImageSets" / "Segmentation" / "train.txt").write_bytes(content)
     if kind == "photo":
         (tmp_path / "JPEGImages" / "2007_a.jpg").write_bytes(b"no photo")
     if kind == "labels":
@@ -103,16 +108,42 @@ def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
         cv2.imwrite(str(tmp_path / "SegmentationClass" / "2007_a.png"), labels.astype(depth))
     words = {
         "list": r"train\.txt: expected a list of names",
+        "latin 1": r"train\.txt: expected a list of names in UTF-8, found other bytes",
+        "empty": r"train\.txt: expected a list of names, found an empty one",
         "photo": r"2007_a\.jpg: expected a JPEG",
         "labels": r"2007_a\.png: expected labels, found none",
         "16 bits": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
         "grey": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
         "palette": "expected colours of VOC's palette",
         "class": "expected classes below 21 or 255, found 21",
-        "size": r"for a photo of \(24, 32\), found some for \(24, 31\)",
+        "size": r"2007_a\.png: expected labels for a photo of \(24, 32\), found \(24, 31\)",
     }
     with pytest.raises(RecipeError, match=words[kind]):
         read_voc(tmp_path, "train")
+
+
+def turned(path: Path, orientation: int) -> None:
+    """Write into a JPEG how it is to be turned (Exif 2.3, tag 0x112), as a camera does."""
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_photo_lies_as_its_labels_do_whatever_its_exif_says(tmp_path: Path, orientation: int) -> None:
+    make_voc(tmp_path, some_labels())
+    path = tmp_path / "JPEGImages" / "2007_a.jpg"
+    picture = np.full((24, 32, 3), (40, 150, 220), np.uint8)
+    picture[:8] = (220, 20, 20)
+    cv2.imwrite(str(path), picture)
+    turned(path, orientation)
+    seen = cv2.imread(str(path))
+    assert seen is not None
+    assert seen[0, 0, 2] > 200, "the file does say that it is turned"
+    (found,) = read_voc(tmp_path, "train")
+    assert found.picture.shape == (24, 32, 3)
+    assert found.picture[2, 16, 2] > 200
+    assert found.picture[20, 16, 0] > 200
 
 
 # ---- COCO-Stuff ----

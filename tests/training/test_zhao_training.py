@@ -272,6 +272,14 @@ def test_coco_stuff_holds_out_its_own_val(
     assert (trained, held_out) == (8, 3) if with_val else (trained + held_out == 8 and held_out > 0)
 
 
+def test_a_set_without_colour_is_refused(
+    command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(zhao, "read_coco_stuff", lambda folder, split, limit: [])
+    assert command("--steps", "1", "--width", "4") == 1
+    assert "expected colourful photos with labels to train on, found none" in caplog.text
+
+
 def test_voc_brings_its_own_labels(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(zhao, "read_voc", lambda folder, split, limit: asked.append(split) or examples(3))

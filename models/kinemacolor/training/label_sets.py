@@ -1,6 +1,6 @@
 """Sets of photos with labels as their authors publish them: PASCAL VOC 2012 and COCO-Stuff."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -37,11 +37,11 @@ def read_voc(folder: Path, split: str, limit: int | None = None) -> list[Labelle
     Raises:
         RecipeError: A file is missing, damaged or of another form.
     """
-    names = _text(folder / "ImageSets" / "Segmentation" / f"{split}.txt").split()[:limit]
+    names = _names(folder / "ImageSets" / "Segmentation" / f"{split}.txt")[:limit]
     pairs = ((folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png") for name in names)
     codes = _codes(voc_palette())
     order = np.argsort(codes)
-    return _colourful((_picture(photo), _by_palette(labels, codes, order)) for photo, labels in pairs)
+    return _colourful(pairs, lambda labels: _by_palette(labels, codes, order))
 
 
 def read_coco_stuff(folder: Path, split: str, limit: int | None = None) -> list[Labelled]:
@@ -66,7 +66,7 @@ def read_coco_stuff(folder: Path, split: str, limit: int | None = None) -> list[
     if not photos:
         raise RecipeError(f"{images}: expected photos *.jpg, found none")
     maps = _maps(folder, split)
-    return _colourful((_picture(photo), _by_number(maps / f"{photo.stem}.png")) for photo in photos)
+    return _colourful(((photo, maps / f"{photo.stem}.png") for photo in photos), _by_number)
 
 
 def _maps(folder: Path, split: str) -> Path:
@@ -88,28 +88,35 @@ def voc_palette() -> NDArray[np.uint8]:
     return np.stack(channels, axis=1).astype(np.uint8)
 
 
-def _colourful(found: Iterator[tuple[Picture, Labels]]) -> list[Labelled]:
+def _colourful(pairs: Iterable[tuple[Path, Path]], read: Callable[[Path], Labels]) -> list[Labelled]:
     kept = []
-    for picture, labels in found:
+    for photo, path in pairs:
+        picture, labels = _picture(photo), read(path)
         if labels.shape != picture.shape[:2]:
-            raise RecipeError(f"expected labels for a photo of {picture.shape[:2]}, found some for {labels.shape}")
+            raise RecipeError(f"{path}: expected labels for a photo of {picture.shape[:2]}, found {labels.shape}")
         if is_colourful(picture):
             kept.append(Labelled(picture, labels))
     return kept
 
 
 def _picture(path: Path) -> Picture:
+    """As its rows lie in the file: labels are drawn on these and know nothing of a camera that was turned."""
     try:
-        return decode_jpeg(path.read_bytes())
+        return decode_jpeg(path.read_bytes(), upright=False)
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: {error}") from error
 
 
-def _text(path: Path) -> str:
+def _names(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8")
+        names = path.read_text(encoding="utf-8").split()
     except OSError as error:
         raise RecipeError(f"{path}: expected a list of names, found none: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: expected a list of names in UTF-8, found other bytes") from error
+    if not names:
+        raise RecipeError(f"{path}: expected a list of names, found an empty one")
+    return names
 
 
 def _labels(path: Path) -> bytes:

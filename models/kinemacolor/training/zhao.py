@@ -55,6 +55,8 @@ def _train(arguments: argparse.Namespace) -> None:
     start = hashlib.sha256(arguments.trunk.read_bytes()).hexdigest() if trunk is not None else "noise"
     _keep_recipe(arguments.out, {"start": start, "material": _material(arguments), **asdict(recipe)})
     examples, held_out = _examples(arguments)
+    if not examples:
+        raise RecipeError("expected colourful photos with labels to train on, found none")
     trainer = ZhaoTrainer(arguments.out, recipe, examples, held_out, trunk)
     go_on(trainer, log_every=arguments.log_every)
 
