@@ -18,6 +18,7 @@ from kinemacolor.models.networks.favc import FavcColour, FavcPainter, FavcRefine
 from kinemacolor.models.networks.favc_refinement import refinement_input
 from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.networks.sizes import favc_refine_reduced
 from kinemacolor.models.registry import load_model
 from kinemacolor.models.selftest import sample_lightness
 from kinemacolor.training import favc
@@ -354,3 +355,18 @@ def test_a_run_without_its_recipe_is_not_exported(command: Command, tmp_path: Pa
     assert "recipe.json" in command.refuses("run", f"--export={tmp_path / 'out'}")
     recipe.write_text("{}")
     assert "expected a run of this trainer" in command.refuses("run", f"--export={tmp_path / 'out'}")
+
+
+@pytest.mark.parametrize("width", [0, 32, 64])
+def test_a_width_that_no_model_takes_is_refused_before_training(command: Command, tmp_path: Path, width: int) -> None:
+    assert f"--width {width}: expected 1 to 31" in command.refuses("run", f"--width={width}")
+    refine = ("--stage=refine", f"--colour={tmp_path / 'run'}", f"--width={width}")
+    assert f"--width {width}: expected 1 to 31" in command.refuses("refine", *refine)
+
+
+def test_the_widest_that_can_be_trained_is_the_widest_that_is_taken() -> None:
+    def taken(width: int) -> int:
+        return favc_refine_reduced(FavcRefine(width).state_dict()).layer("conv1_1").out_channels
+
+    assert taken(31) == 31
+    assert taken(32) != 32

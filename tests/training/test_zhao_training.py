@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from kinemacolor.models import load_network
 from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.sizes import zhao_of_paper, zhao_reduced
 from kinemacolor.models.networks.zhao import Zhao
 from kinemacolor.training import curves, zhao
 from kinemacolor.training.eccv16_trainer import fold_temperature
@@ -270,6 +271,30 @@ def test_coco_stuff_holds_out_its_own_val(
     assert command("--steps", "1", "--width", "4") == 0
     ((trained, held_out),) = seen
     assert (trained, held_out) == (8, 3) if with_val else (trained + held_out == 8 and held_out > 0)
+
+
+@pytest.mark.parametrize("width", [0, 65])
+def test_a_width_that_no_model_takes_is_refused_before_training(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture, width: int
+) -> None:
+    assert command("--steps", "1", "--width", str(width)) == 1
+    assert f"width {width}: expected 1 to 64" in caplog.text
+    assert not (tmp_path / "run").exists()
+
+
+def test_so_is_a_trunk_that_is_too_wide(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wide = {"model1.0.weight": torch.zeros(65, 1, 3, 3)}
+    monkeypatch.setattr(zhao, "_read_trunk", lambda path: wide)
+    assert command("--trunk", str(tmp_path / "wide.safetensors")) == 1
+    assert "width 65: expected 1 to 64" in caplog.text
+
+
+def test_the_widest_that_can_be_trained_is_the_paper_s() -> None:
+    with torch.device("meta"):
+        paper, reduced = zhao_of_paper({}), zhao_reduced({"model1.0.weight": torch.zeros(63, 1, 3, 3)})
+    assert [len(net.state_dict()["model1.0.weight"]) for net in (paper, reduced)] == [64, 63]
 
 
 def test_a_set_without_colour_is_refused(

@@ -31,6 +31,8 @@ from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, ke
 __all__ = ["main"]
 
 _COLOUR, _REFINE = "colour", "refine"
+_WIDTHS = range(1, 32)
+"""What `favc-reduced` takes (`networks/sizes.py`): the paper's 32 and more would be trained for nothing."""
 _FILES = {_COLOUR: "favc-reduced", _REFINE: "favc-refine-reduced"}
 """Names of the exports of the stages: those of the networks, as they are imported."""
 
@@ -42,6 +44,8 @@ def main() -> int:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    if arguments.width not in _WIDTHS:
+        raise RecipeError(f"--width {arguments.width}: expected 1 to {_WIDTHS[-1]}; no model takes a wider one")
     if arguments.stage == _COLOUR:
         _train_colour(arguments)
     else:
@@ -134,7 +138,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the networks of Lei and Chen 2019 at reduced size.")
     parser.add_argument("--stage", choices=(_COLOUR, _REFINE), default=_COLOUR, help="which network (colour)")
     parser.add_argument("--colour", type=Path, metavar="RUN", help="folder of the colour stage's run, for refine")
-    parser.add_argument("--width", type=int, default=12, help="channels of the finest level; the paper's is 32 (12)")
+    parser.add_argument(
+        "--width", type=int, default=12, help="channels of the finest level; 1 to 31, the paper's is 32 (12)"
+    )
     parser.add_argument("--minutes", type=float, help="end by the clock, however many steps that are; --steps at most")
     return parse_run(parser, steps=2000, seed=1907, export="FOLDER")
 
