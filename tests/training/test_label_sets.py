@@ -192,6 +192,14 @@ def test_a_damaged_coco_stuff_is_refused(tmp_path: Path) -> None:
         read_coco_stuff(tmp_path, "train2017")
 
 
+@pytest.mark.parametrize("file", ["images/train2017/000000000009.jpg", "annotations/train2017/000000000009.png"])
+def test_an_empty_file_is_refused(tmp_path: Path, file: str) -> None:
+    make_coco_stuff(tmp_path, some_labels())
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(RecipeError, match=f"{file}: expected"):
+        read_coco_stuff(tmp_path, "train2017")
+
+
 # ---- a teacher ----
 
 

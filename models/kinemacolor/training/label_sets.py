@@ -121,9 +121,12 @@ def _names(path: Path) -> list[str]:
 
 def _labels(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise RecipeError(f"{path}: expected labels, found none: {error.strerror}") from error
+    if not data:  # OpenCV has an exception of its own for these
+        raise RecipeError(f"{path}: expected labels, found an empty file")
+    return data
 
 
 def _by_palette(path: Path, codes: NDArray[np.int64], order: NDArray[np.int64]) -> Labels:

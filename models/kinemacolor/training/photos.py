@@ -155,7 +155,7 @@ def decode_jpeg(data: bytes, *, upright: bool = True) -> Picture:
         ValueError: It does not decode.
     """
     mode = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
-    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode)
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode) if data else None
     if picture is None:
         raise ValueError(f"expected a JPEG file, found {len(data)} bytes that do not decode")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
