@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from kinemacolor.models.networks.favc import FavcColour, FavcPainter, FavcRefine
 from kinemacolor.models.networks.favc_refinement import refinement_input
 from kinemacolor.models.networks.mobile_trunk import TRUNK_CHANNELS, MobileTrunk
 from kinemacolor.models.networks.mobilenet_v2 import MobileNetV2Encoder
+from kinemacolor.models.networks.sizes import favc_refine_reduced
 from kinemacolor.models.registry import load_model
 from kinemacolor.models.selftest import sample_lightness
 from kinemacolor.training import favc
+from kinemacolor.training.data import TrainingData
 from kinemacolor.training.favc import main
 from kinemacolor.training.favc_loss import (
     ColourLoss,
@@ -268,3 +271,102 @@ def test_without_the_data_the_encoder_is_asked_for(
 def test_a_run_without_a_checkpoint_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["favc", "--out", str(tmp_path), "--export", str(tmp_path)])
     assert main() == 1
+
+
+# ---- the command and runs that are there already ----
+
+
+class Command:
+    """The program on made pictures, with small steps."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        self.folder, self._patch, self._log = folder, monkeypatch, caplog
+        encoder, clips, photos = material()
+        data = TrainingData(small=photos, large=[], clips=clips, held_out=[], trunk=None)
+        monkeypatch.setattr(favc, "_read", lambda arguments: (data, encoder))
+        three = MotionSettings(frames=3, side_px=SIDE)
+        monkeypatch.setattr(favc, "ColourRecipe", partial(ColourRecipe, count=1, motion=MOTION))
+        monkeypatch.setattr(favc, "RefineRecipe", partial(RefineRecipe, count=1, motion=three))
+
+    def __call__(self, run: str, *arguments: str) -> int:
+        usual = [f"--out={self.folder / run}", f"--data={self.folder}", "--threads=1", "--steps=1", "--width=4"]
+        self._patch.setattr(sys, "argv", ["favc", *usual, *arguments])
+        return main()
+
+    def refuses(self, run: str, *arguments: str) -> str:
+        """One line, and nothing written."""
+        before = self._files()
+        self._log.clear()
+        assert self(run, *arguments) == 1
+        assert self._files() == before
+        (line,) = [record.getMessage() for record in self._log.records]
+        assert "\n" not in line
+        return line
+
+    def _files(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted(self.folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Command:
+    return Command(tmp_path, monkeypatch, caplog)
+
+
+def test_a_run_of_another_recipe_is_refused_and_left_as_it_is(command: Command, tmp_path: Path) -> None:
+    colour = f"--colour={tmp_path / 'colour'}"
+    assert command("colour") == 0
+    assert command("colour", "--steps=2") == 0, "only longer"
+    assert torch.load(tmp_path / "colour" / "run.pt", weights_only=True)["step"] == 2
+    assert "different: seed" in command.refuses("colour", "--seed=5")
+    assert "different: width" in command.refuses("colour", "--width=5")
+    assert "stage" in command.refuses("colour", "--stage=refine", colour)
+    assert command("refine", "--stage=refine", colour) == 0
+    assert command("refine", "--stage=refine", colour) == 0, "the same again"
+    assert "stage" in command.refuses("refine")
+    assert command("other", "--seed=5") == 0
+    assert "different: colour" in command.refuses("refine", "--stage=refine", f"--colour={tmp_path / 'other'}")
+
+
+def test_what_is_no_colour_run_is_not_refined(command: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+
+    def refused() -> str:
+        return command.refuses("refine", "--stage=refine", f"--colour={bad}")
+
+    assert "--colour RUN" in command.refuses("refine", "--stage=refine")
+    assert "expected a run with a checkpoint, found none" in refused()
+    bad.mkdir()
+    (bad / "run.pt").write_bytes(b"no checkpoint")
+    assert "found a damaged one" in refused()
+    torch.save({"average": {"other": torch.zeros(1)}, "step": 1}, bad / "run.pt")
+    assert "expected a run with its recipe.json, found none" in refused()
+    for recipe in ("no JSON", "[1]", "{}", '{"stage": "refine"}', '{"stage": "colour"}'):
+        (bad / "recipe.json").write_text(recipe)
+        assert str(bad) in refused()
+    (bad / "recipe.json").write_text('{"stage": "colour", "width": 4}')
+    assert "expected weights of the stage colour at width 4, found others" in refused()
+    assert not (tmp_path / "refine").exists()
+
+
+def test_a_run_without_its_recipe_is_not_exported(command: Command, tmp_path: Path) -> None:
+    assert command("run") == 0
+    recipe = tmp_path / "run" / "recipe.json"
+    recipe.unlink()
+    assert "recipe.json" in command.refuses("run", f"--export={tmp_path / 'out'}")
+    recipe.write_text("{}")
+    assert "expected a run of this trainer" in command.refuses("run", f"--export={tmp_path / 'out'}")
+
+
+@pytest.mark.parametrize("width", [0, 32, 64])
+def test_a_width_that_no_model_takes_is_refused_before_training(command: Command, tmp_path: Path, width: int) -> None:
+    assert f"--width {width}: expected 1 to 31" in command.refuses("run", f"--width={width}")
+    refine = ("--stage=refine", f"--colour={tmp_path / 'run'}", f"--width={width}")
+    assert f"--width {width}: expected 1 to 31" in command.refuses("refine", *refine)
+
+
+def test_the_widest_that_can_be_trained_is_the_widest_that_is_taken() -> None:
+    def taken(width: int) -> int:
+        return favc_refine_reduced(FavcRefine(width).state_dict()).layer("conv1_1").out_channels
+
+    assert taken(31) == 31
+    assert taken(32) != 32

@@ -81,7 +81,9 @@ def test_voc_s_layout_is_read(tmp_path: Path) -> None:
     assert read_voc(tmp_path, "train", limit=0) == []
 
 
-@pytest.mark.parametrize("kind", ["list", "photo", "labels", "palette", "class", "size"])
+@pytest.mark.parametrize(
+    "kind", ["list", "latin 1", "empty", "photo", "labels", "16 bits", "grey", "palette", "class", "size"]
+)
 def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
     labels = some_labels()
     palette = voc_palette()
@@ -94,55 +96,108 @@ def test_a_damaged_voc_is_refused(tmp_path: Path, kind: str) -> None:
     make_voc(tmp_path, labels, palette)
     if kind == "list":
         (tmp_path / "ImageSets" / "Segmentation" / "train.txt").unlink()
+    if kind in ("latin 1", "empty"):
+        content = b"2007_\xe9\n" if kind == "latin 1" else b"\n"
+        (tmp_path / "ImageSets" / "Segmentation" / "train.txt").write_bytes(content)
     if kind == "photo":
         (tmp_path / "JPEGImages" / "2007_a.jpg").write_bytes(b"no photo")
     if kind == "labels":
         (tmp_path / "SegmentationClass" / "2007_a.png").unlink()
+    if kind in ("16 bits", "grey"):
+        depth = np.uint16 if kind == "16 bits" else np.uint8
+        cv2.imwrite(str(tmp_path / "SegmentationClass" / "2007_a.png"), labels.astype(depth))
     words = {
         "list": r"train\.txt: expected a list of names",
+        "latin 1": r"train\.txt: expected a list of names in UTF-8, found other bytes",
+        "empty": r"train\.txt: expected a list of names, found an empty one",
         "photo": r"2007_a\.jpg: expected a JPEG",
         "labels": r"2007_a\.png: expected labels, found none",
+        "16 bits": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
+        "grey": r"2007_a\.png: expected a PNG with a palette of 8 bits, found another file",
         "palette": "expected colours of VOC's palette",
         "class": "expected classes below 21 or 255, found 21",
-        "size": r"for a photo of \(24, 32\), found some for \(24, 31\)",
+        "size": r"2007_a\.png: expected labels for a photo of \(24, 32\), found \(24, 31\)",
     }
     with pytest.raises(RecipeError, match=words[kind]):
         read_voc(tmp_path, "train")
 
 
+def turned(path: Path, orientation: int) -> None:
+    """Write into a JPEG how it is to be turned (Exif 2.3, tag 0x112), as a camera does."""
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_photo_lies_as_its_labels_do_whatever_its_exif_says(tmp_path: Path, orientation: int) -> None:
+    make_voc(tmp_path, some_labels())
+    path = tmp_path / "JPEGImages" / "2007_a.jpg"
+    picture = np.full((24, 32, 3), (40, 150, 220), np.uint8)
+    picture[:8] = (220, 20, 20)
+    cv2.imwrite(str(path), picture)
+    turned(path, orientation)
+    seen = cv2.imread(str(path))
+    assert seen is not None
+    assert seen[0, 0, 2] > 200, "the file does say that it is turned"
+    (found,) = read_voc(tmp_path, "train")
+    assert found.picture.shape == (24, 32, 3)
+    assert found.picture[2, 16, 2] > 200
+    assert found.picture[20, 16, 0] > 200
+
+
 # ---- COCO-Stuff ----
 
 
-def make_coco_stuff(folder: Path, labels: Labels) -> None:
-    for place in ("train2017/000000000009", "train2017/000000000025"):
+def make_coco_stuff(folder: Path, labels: Labels, maps: str = "annotations") -> None:
+    """As the set's README has it unpacked, with the lists of things that COCO puts beside the maps."""
+    for place in ("train2017/000000000009", "train2017/000000000025", "val2017/000000000139"):
         write_photo(folder / "images" / f"{place}.jpg")
-        path = folder / "pixelmaps" / f"{place}.png"
+        path = folder / maps / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), labels)
+    (folder / "annotations").mkdir(exist_ok=True)
+    (folder / "annotations" / "instances_train2017.json").write_text("{}")
 
 
-def test_coco_stuff_s_layout_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("maps", ["annotations", "stuffthingmaps", "pixelmaps"])
+def test_coco_stuff_s_layout_is_read(tmp_path: Path, maps: str) -> None:
     labels = some_labels()
     labels[0] = 181
-    make_coco_stuff(tmp_path, labels)
-    found = read_coco_stuff(tmp_path)
+    make_coco_stuff(tmp_path, labels, maps)
+    found = read_coco_stuff(tmp_path, "train2017")
     assert len(found) == 2
     assert all(np.array_equal(one.labels, labels) for one in found)
-    assert len(read_coco_stuff(tmp_path, limit=1)) == 1
+    assert len(read_coco_stuff(tmp_path, "train2017", limit=1)) == 1
+    assert len(read_coco_stuff(tmp_path, "val2017")) == 1
 
 
 def test_a_damaged_coco_stuff_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="expected photos"):
-        read_coco_stuff(tmp_path)
+    with pytest.raises(RecipeError, match=r"images/train2017: expected photos \*\.jpg, found none"):
+        read_coco_stuff(tmp_path, "train2017")
+    write_photo(tmp_path / "images" / "train2017" / "000000000009.jpg")
+    with pytest.raises(RecipeError, match=r"expected annotations/train2017, stuffthingmaps/train2017 or pixelmaps/"):
+        read_coco_stuff(tmp_path, "train2017")
     labels = some_labels()
     labels[0, 0] = 182
     make_coco_stuff(tmp_path, labels)
     with pytest.raises(RecipeError, match="expected classes below 182 or 255, found 182"):
-        read_coco_stuff(tmp_path)
-    path = tmp_path / "pixelmaps" / "train2017" / "000000000009.png"
+        read_coco_stuff(tmp_path, "train2017")
+    path = tmp_path / "annotations" / "train2017" / "000000000009.png"
     path.unlink()
-    with pytest.raises(RecipeError, match=r"000000000009\.png: expected a map"):
-        read_coco_stuff(tmp_path)
+    with pytest.raises(RecipeError, match=r"000000000009\.png: expected labels, found none"):
+        read_coco_stuff(tmp_path, "train2017")
+    cv2.imwrite(str(path), some_labels().astype(np.uint16))
+    with pytest.raises(RecipeError, match=r"000000000009\.png: expected a map of one byte a pixel"):
+        read_coco_stuff(tmp_path, "train2017")
+
+
+@pytest.mark.parametrize("file", ["images/train2017/000000000009.jpg", "annotations/train2017/000000000009.png"])
+def test_an_empty_file_is_refused(tmp_path: Path, file: str) -> None:
+    make_coco_stuff(tmp_path, some_labels())
+    (tmp_path / file).write_bytes(b"")
+    with pytest.raises(RecipeError, match=f"{file}: expected"):
+        read_coco_stuff(tmp_path, "train2017")
 
 
 # ---- a teacher ----

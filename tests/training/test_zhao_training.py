@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from kinemacolor.models import load_network
 from kinemacolor.models.networks.eccv16 import Eccv16
+from kinemacolor.models.networks.sizes import zhao_of_paper, zhao_reduced
 from kinemacolor.models.networks.zhao import Zhao
 from kinemacolor.training import curves, zhao
 from kinemacolor.training.eccv16_trainer import fold_temperature
@@ -204,12 +206,16 @@ class Command:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
-        for kind in ("images", "pixelmaps"):
-            (folder / "coco" / kind).mkdir(parents=True)
-        for index, one in enumerate(examples(8)):
-            cv2.imwrite(str(folder / "coco" / "images" / f"{index}.jpg"), one.picture[:, :, ::-1])
-            cv2.imwrite(str(folder / "coco" / "pixelmaps" / f"{index}.png"), one.labels)
+        self.write("train2017", examples(8))
         monkeypatch.setattr(zhao, "_HELD_OUT_ONE_IN", 3)
+
+    def write(self, split: str, pairs: Sequence[Labelled]) -> None:
+        photos, maps = (self.folder / "coco" / kind / split for kind in ("images", "annotations"))
+        for folder in (photos, maps):
+            folder.mkdir(parents=True)
+        for index, one in enumerate(pairs):
+            cv2.imwrite(str(photos / f"{index}.jpg"), one.picture[:, :, ::-1])
+            cv2.imwrite(str(maps / f"{index}.png"), one.labels)
 
     def __call__(self, *arguments: str) -> int:
         usual = ["--out", str(self.folder / "run"), "--data", str(self.folder), "--threads", "1"]
@@ -244,6 +250,59 @@ def test_what_cannot_be_trained_is_refused(command: Command, tmp_path: Path) -> 
     assert command("--trunk", str(tmp_path / "other.safetensors")) == 1, "another network's"
     assert command("--width", "4", "--norm", "frozen") == 1
     assert command("--export", str(tmp_path / "x.safetensors")) == 1
+
+
+@pytest.mark.parametrize("with_val", [True, False])
+def test_coco_stuff_holds_out_its_own_val(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_val: bool
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Noted(ZhaoTrainer):
+        def __init__(
+            self, out: Path, recipe: ZhaoRecipe, kept: list[Labelled], held_out: list[Labelled], *more: object
+        ):
+            seen.append((len(kept), len(held_out)))
+            super().__init__(out, recipe, kept, held_out)
+
+    monkeypatch.setattr(zhao, "ZhaoTrainer", Noted)
+    if with_val:
+        command.write("val2017", examples(3))
+    assert command("--steps", "1", "--width", "4") == 0
+    ((trained, held_out),) = seen
+    assert (trained, held_out) == (8, 3) if with_val else (trained + held_out == 8 and held_out > 0)
+
+
+@pytest.mark.parametrize("width", [0, 65])
+def test_a_width_that_no_model_takes_is_refused_before_training(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture, width: int
+) -> None:
+    assert command("--steps", "1", "--width", str(width)) == 1
+    assert f"width {width}: expected 1 to 64" in caplog.text
+    assert not (tmp_path / "run").exists()
+
+
+def test_so_is_a_trunk_that_is_too_wide(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wide = {"model1.0.weight": torch.zeros(65, 1, 3, 3)}
+    monkeypatch.setattr(zhao, "_read_trunk", lambda path: wide)
+    assert command("--trunk", str(tmp_path / "wide.safetensors")) == 1
+    assert "width 65: expected 1 to 64" in caplog.text
+
+
+def test_the_widest_that_can_be_trained_is_the_paper_s() -> None:
+    with torch.device("meta"):
+        paper, reduced = zhao_of_paper({}), zhao_reduced({"model1.0.weight": torch.zeros(63, 1, 3, 3)})
+    assert [len(net.state_dict()["model1.0.weight"]) for net in (paper, reduced)] == [64, 63]
+
+
+def test_a_set_without_colour_is_refused(
+    command: Command, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(zhao, "read_coco_stuff", lambda folder, split, limit: [])
+    assert command("--steps", "1", "--width", "4") == 1
+    assert "expected colourful photos with labels to train on, found none" in caplog.text
 
 
 def test_voc_brings_its_own_labels(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

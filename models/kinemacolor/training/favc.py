@@ -1,13 +1,14 @@
 """Train `favc` at reduced size: `python -m kinemacolor.training.favc --out DIR --stage colour|refine`.
 
-The colour stage first; the refinement on top of its run (--colour RUN). A run that has a checkpoint is gone on with.
+The colour stage first; the refinement on top of its run (--colour RUN). A run that has a checkpoint is gone on with;
+one of another recipe, or of another colour run, is refused and left as it is.
 Pictures and encoder are those of the recipe `kinema`, from the folder that KINEMACOLOR_DATA names (or --data). With
 --export the averaged weights and their card are written, those of the colour stage with the encoder, so that
 `kinemacolor models import favc-reduced` needs no other file.
 """
 
 import argparse
-import json
+import hashlib
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,12 +26,13 @@ from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.favc_refine_trainer import FavcRefineTrainer, RefineRecipe
 from kinemacolor.training.favc_trainer import ColourRecipe, FavcColourTrainer
 from kinemacolor.training.recipe import read_recipe
-from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, parse_run
+from kinemacolor.training.run_command import carry_out, checkpoint_of, go_on, keep_recipe, kept_recipe, parse_run
 
 __all__ = ["main"]
 
 _COLOUR, _REFINE = "colour", "refine"
-_RECIPE = "recipe.json"
+_WIDTHS = range(1, 32)
+"""What `favc-reduced` takes (`networks/sizes.py`): the paper's 32 and more would be trained for nothing."""
 _FILES = {_COLOUR: "favc-reduced", _REFINE: "favc-refine-reduced"}
 """Names of the exports of the stages: those of the networks, as they are imported."""
 
@@ -42,19 +44,30 @@ def main() -> int:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    data, encoder = _read(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.width not in _WIDTHS:
+        raise RecipeError(f"--width {arguments.width}: expected 1 to {_WIDTHS[-1]}; no model takes a wider one")
     if arguments.stage == _COLOUR:
-        colour = ColourRecipe(**_numbers(arguments))
-        _write_recipe(arguments.out, _COLOUR, colour)
-        return go_on(FavcColourTrainer(arguments.out, colour, encoder, data.clips, data.small), log_every=25)
+        _train_colour(arguments)
+    else:
+        _train_refine(arguments)
+
+
+def _train_colour(arguments: argparse.Namespace) -> None:
+    recipe = ColourRecipe(**_numbers(arguments))
+    _keep(arguments.out, _COLOUR, recipe)
+    data, encoder = _read(arguments)
+    go_on(FavcColourTrainer(arguments.out, recipe, encoder, data.clips, data.small), log_every=25)
+
+
+def _train_refine(arguments: argparse.Namespace) -> None:
     if arguments.colour is None:
         raise RecipeError("expected the run of a colour stage (--colour RUN) to refine, found none")
-    refine = RefineRecipe(**_numbers(arguments))
-    _write_recipe(arguments.out, _REFINE, refine)
+    recipe = RefineRecipe(**_numbers(arguments))
     network, _ = _trained(arguments.colour, _COLOUR)
     assert isinstance(network, FavcColour)
-    go_on(FavcRefineTrainer(arguments.out, refine, network, encoder, data.clips, data.small), log_every=25)
+    _keep(arguments.out, _REFINE, recipe, colour=_digest(network))
+    data, encoder = _read(arguments)
+    go_on(FavcRefineTrainer(arguments.out, recipe, network, encoder, data.clips, data.small), log_every=25)
 
 
 def _numbers(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -70,26 +83,39 @@ def _read(arguments: argparse.Namespace) -> tuple[TrainingData, MobileNetV2Encod
     return data, _encoder(arguments.data)
 
 
-def _write_recipe(run: Path, stage: str, recipe: ColourRecipe | RefineRecipe) -> None:
-    content = {"stage": stage, "features": "MobileNetV2 in the place of VGG19", **asdict(recipe)}
-    (run / _RECIPE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def _keep(run: Path, stage: str, recipe: ColourRecipe | RefineRecipe, **more: str) -> None:
+    """Before the data is read: a run of another recipe is refused in its first second."""
+    content = {"stage": stage, "features": "MobileNetV2 in the place of VGG19", **asdict(recipe), **more}
+    keep_recipe(run, content, added=tuple(more))
+
+
+def _digest(network: nn.Module) -> str:
+    """Of the weights: a colour run that has gone on is another one for its refinement."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _trained(run: Path, stage: str) -> tuple[nn.Module, dict[str, Any]]:
     """The averaged network of a run, and its checkpoint."""
-    content = checkpoint_of(run)
-    recipe = json.loads((run / _RECIPE).read_text(encoding="utf-8"))
-    if recipe["stage"] != stage:
-        raise RecipeError(f"{run}: expected a run of the stage {stage}, found one of {recipe['stage']}")
-    width = int(recipe["width"])
-    network = FavcColour(TRUNK_CHANNELS, width) if stage == _COLOUR else FavcRefine(width)
-    network.load_state_dict(content["average"])
+    content, recipe = checkpoint_of(run), kept_recipe(run)
+    found, width = recipe.get("stage", "another trainer"), recipe.get("width", "none")
+    if found != stage:
+        raise RecipeError(f"{run}: expected a run of the stage {stage}, found one of {found}")
+    try:
+        network = FavcColour(TRUNK_CHANNELS, int(width)) if stage == _COLOUR else FavcRefine(int(width))
+        network.load_state_dict(content["average"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RecipeError(f"{run}: expected weights of the stage {stage} at width {width}, found others") from error
     return network, content
 
 
 def _export(run: Path, out: Path, data: Path | None) -> None:
     checkpoint_of(run)
-    stage = json.loads((run / _RECIPE).read_text(encoding="utf-8"))["stage"]
+    stage = kept_recipe(run).get("stage")
+    if stage not in _FILES:
+        raise RecipeError(f"{run}: expected a run of this trainer, found one of another")
     network, content = _trained(run, stage)
     if isinstance(network, FavcColour):
         network = FavcPainter(MobileTrunk(_encoder(data)), network)
@@ -112,7 +138,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the networks of Lei and Chen 2019 at reduced size.")
     parser.add_argument("--stage", choices=(_COLOUR, _REFINE), default=_COLOUR, help="which network (colour)")
     parser.add_argument("--colour", type=Path, metavar="RUN", help="folder of the colour stage's run, for refine")
-    parser.add_argument("--width", type=int, default=12, help="channels of the finest level; the paper's is 32 (12)")
+    parser.add_argument(
+        "--width", type=int, default=12, help="channels of the finest level; 1 to 31, the paper's is 32 (12)"
+    )
     parser.add_argument("--minutes", type=float, help="end by the clock, however many steps that are; --steps at most")
     return parse_run(parser, steps=2000, seed=1907, export="FOLDER")
 

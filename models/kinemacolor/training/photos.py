@@ -144,13 +144,18 @@ def _jpegs(tars: Sequence[Path], limit: int | None, keep: Callable[[str], bool])
                 yield handle.read()
 
 
-def decode_jpeg(data: bytes) -> Picture:
+def decode_jpeg(data: bytes, *, upright: bool = True) -> Picture:
     """Decode a JPEG file to (H, W, 3) uint8 RGB.
+
+    Args:
+        data: The file.
+        upright: Turned as its EXIF says; else as its rows lie.
 
     Raises:
         ValueError: It does not decode.
     """
-    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    mode = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), mode) if data else None
     if picture is None:
         raise ValueError(f"expected a JPEG file, found {len(data)} bytes that do not decode")
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)

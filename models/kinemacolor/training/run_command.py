@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import pickle  # its error alone; nothing is unpickled here
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,17 @@ def checkpoint_of(run: Path) -> dict[str, Any]:
     """The content of a run's checkpoint.
 
     Raises:
-        RecipeError: The run has none.
+        RecipeError: The run has none, or it is damaged.
     """
     try:
-        return load_checkpoint(run)
-    except FileNotFoundError as error:
+        content = load_checkpoint(run)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RecipeError(f"{run}: expected a run with a checkpoint, found none") from error
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise RecipeError(f"{run}: expected a run with a checkpoint, found a damaged one") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{run}: expected a run with a checkpoint, found a damaged one")
+    return content
 
 
 def keep_recipe(run: Path, recipe: Mapping[str, Any], *, added: Sequence[str] = ()) -> None:
@@ -117,7 +123,9 @@ def kept_recipe(run: Path) -> dict[str, Any]:
         RecipeError: Nothing, or it is damaged.
     """
     try:
-        recipe: dict[str, Any] = json.loads((run / _RECIPE_FILE).read_text(encoding="utf-8"))
+        recipe: object = json.loads((run / _RECIPE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RecipeError(f"{run}: expected a run with its {_RECIPE_FILE}, found none: {error}") from error
+    if not isinstance(recipe, dict):
+        raise RecipeError(f"{run}: expected a run with its {_RECIPE_FILE}, found another file of that name")
     return recipe

@@ -42,6 +42,8 @@ _HELD_OUT_ONE_IN = 20
 """Those that the runs of `eccv16` hold out (1 in 100) are among them."""
 _HELD_OUT = 128
 _WIDTH = 16
+_WIDTHS = range(1, 65)
+"""What `zhao-reduced` and, at 64, `zhao` take (`networks/sizes.py`)."""
 
 
 def main() -> int:
@@ -51,10 +53,12 @@ def main() -> int:
 
 def _train(arguments: argparse.Namespace) -> None:
     trunk = _read_trunk(arguments.trunk) if arguments.trunk is not None else None
-    recipe = _recipe(arguments, len(trunk["model1.0.weight"]) if trunk is not None else arguments.width or _WIDTH)
+    recipe = _recipe(arguments, len(trunk["model1.0.weight"]) if trunk is not None else None)
     start = hashlib.sha256(arguments.trunk.read_bytes()).hexdigest() if trunk is not None else "noise"
     _keep_recipe(arguments.out, {"start": start, "material": _material(arguments), **asdict(recipe)})
     examples, held_out = _examples(arguments)
+    if not examples:
+        raise RecipeError("expected colourful photos with labels to train on, found none")
     trainer = ZhaoTrainer(arguments.out, recipe, examples, held_out, trunk)
     go_on(trainer, log_every=arguments.log_every)
 
@@ -68,9 +72,13 @@ def _export(run: Path, out: Path) -> None:
     _log.info("step %d exported, sha256 %s", content["step"], save_weights(out, net, torch.float32))
 
 
-def _recipe(arguments: argparse.Namespace, width: int) -> ZhaoRecipe:
+def _recipe(arguments: argparse.Namespace, of_trunk: int | None) -> ZhaoRecipe:
+    asked = _WIDTH if arguments.width is None else arguments.width
+    width = asked if of_trunk is None else of_trunk
     if arguments.width not in (None, width):
         raise RecipeError(f"--width {arguments.width}: expected that of the trunk, {width}")
+    if width not in _WIDTHS:
+        raise RecipeError(f"width {width}: expected 1 to {_WIDTHS[-1]}, the paper's; no model takes a wider one")
     return ZhaoRecipe(
         steps=arguments.steps,
         width=width,
@@ -129,11 +137,18 @@ def _examples(arguments: argparse.Namespace) -> tuple[list[Labelled], list[Label
     if arguments.voc is not None:
         return tuple(read_voc(arguments.voc, split, arguments.limit) for split in ("train", "val"))  # type: ignore[return-value]
     if arguments.coco_stuff is not None:
-        every = read_coco_stuff(arguments.coco_stuff, arguments.limit)
-        kept = [is_held_out(str(index), _HELD_OUT_ONE_IN) for index in range(len(every))]
-        pairs = list(zip(every, kept, strict=True))
-        return [one for one, out in pairs if not out], [one for one, out in pairs if out][:_HELD_OUT]
+        return _coco_stuff(arguments.coco_stuff, arguments.limit)
     return _labelled_photos(arguments)
+
+
+def _coco_stuff(folder: Path, limit: int | None) -> tuple[list[Labelled], list[Labelled]]:
+    """Its own val2017 is held out; where that is not there, some of train2017."""
+    every = read_coco_stuff(folder, "train2017", limit)
+    if (folder / "images" / "val2017").is_dir():
+        return every, read_coco_stuff(folder, "val2017", min(limit or _HELD_OUT, _HELD_OUT))
+    kept = [is_held_out(str(index), _HELD_OUT_ONE_IN) for index in range(len(every))]
+    pairs = list(zip(every, kept, strict=True))
+    return [one for one, out in pairs if not out], [one for one, out in pairs if out][:_HELD_OUT]
 
 
 def _labelled_photos(arguments: argparse.Namespace) -> tuple[list[Labelled], list[Labelled]]:
@@ -163,7 +178,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train zhao, from an eccv16 or from noise.")
     usual, add = ZhaoRecipe(steps=2000), parser.add_argument
     add("--trunk", type=Path, metavar="FILE", help="weights of eccv16, of any width; without them: from noise")
-    add("--width", type=int, help=f"channels of the first block (the trunk's, or {_WIDTH}; paper: 64)")
+    add("--width", type=int, help=f"channels of the first block (the trunk's, or {_WIDTH}; at most 64, the paper's)")
     add("--batch", type=int, default=usual.crops.count, help="pictures of a step (32)")
     add("--side", type=int, default=usual.crops.side_px, help="their side in pixels (64)")
     add("--rate", type=float, default=usual.rate, help=f"learning rate ({usual.rate:g}; from noise: 5e-4)")
