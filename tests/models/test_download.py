@@ -156,6 +156,18 @@ def test_a_whole_part_is_taken_and_a_longer_one_is_not(server: Server, tmp_path:
         assert len(server.asked) == (2 if more else 1)
 
 
+def test_a_part_that_is_longer_than_what_the_server_has_is_not_taken(server: Server, tmp_path: Path) -> None:
+    broken_off(server, tmp_path / "a.pth")
+
+    def meddle(done: int, total: int | None) -> None:
+        with (tmp_path / ".a.pth.download").open("ab") as other:
+            other.write(b"more")
+
+    with pytest.raises(DownloadError, match=rf"expected {len(OLD)} bytes, found "):
+        download(server.url, tmp_path / "a.pth", "", meddle)
+    assert not list(tmp_path.iterdir())
+
+
 # ---- one line that names the address ----
 
 
@@ -279,3 +291,30 @@ def test_a_file_whose_import_was_broken_off_is_kept(lai: Server, folder: Path, m
     with pytest.raises(KeyboardInterrupt):
         main(["get", "lai", "--url", lai.url])
     assert (folder / "downloads" / "a.pth").read_bytes() == lai.data
+
+
+def test_a_file_that_another_command_is_fetching_is_left_to_it(
+    lai: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, codes = threading.Event(), list[int]()
+    may_end, answer = threading.Event(), lai.answer
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        may_end.wait(60)
+        answer(request)
+
+    monkeypatch.setattr(lai, "answer", slow)
+    first = threading.Thread(target=lambda: codes.append(main(["get", "lai", "--url", lai.url])))
+    first.start()
+    assert asked.wait(60)
+    capsys.readouterr()
+    try:
+        assert main(["get", "lai", "--url", lai.url]) == 1
+        assert "a.pth: another command is fetching it" in capsys.readouterr().err
+    finally:
+        may_end.set()
+        first.join(60)
+    assert codes == [0]
+    assert installed_card("lai") is not None
+    assert not (folder / "downloads").exists()

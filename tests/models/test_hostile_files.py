@@ -393,6 +393,64 @@ def test_a_pickle_that_is_deep_or_long_is_refused(tmp_path: Path, data: bytes) -
     assert grown(before) < 3 * _MOST_KILOBYTES
 
 
+def text(value: str) -> bytes:
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def integer(value: int) -> bytes:
+    data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8b" + struct.pack("<i", len(data)) + data
+
+
+def called_by_reference(of_class: bytes) -> bytes:
+    """A tensor's place is taken by a call of the former form's note of a class."""
+    return b"\x80\x02}" + text("a") + text("module") + b"ctorch.nn\nLinear\n" + of_class + b"\x87Q)Rs."
+
+
+_HASHED_ALIKE = (1 << 61) - 1
+
+
+@pytest.mark.fault(27, "malicious snapshot or weights file")
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (called_by_reference(b"]"), "without tensors by name"),
+        (called_by_reference(b")" + b"\x85" * 400_000), "nested at most"),
+        (
+            b"\x80\x02" + text("x" * 200_000) + b"q\x000cbuiltins\nset\nq\x010(" + b"h\x01h\x00R" * 20_000 + b"l.",
+            "no tuple",
+        ),
+        (b"\x80\x02" + integer(1 << 32_000_000) + b"q\x000}" + b"h\x00Ns" * 300_000 + b".", "integers of at most"),
+        (b"\x80\x02}(" + b"".join(integer(k * _HASHED_ALIKE) + b"N" for k in range(1, 200_000)) + b"u.", "keys"),
+        (b"\x80\x02}(" + b"K\x01" * 100_000 + b"tq\x000" + b"h\x00Ns" * 300_000 + b".", "keys"),
+        (b"N" + b"".join(b"p%d\n" % (k * _HASHED_ALIKE) for k in range(1, 200_000)) + b".", "counts what it keeps"),
+    ],
+    ids=[
+        "a class of a list",
+        "a deep class",
+        "text as arguments",
+        "a long key",
+        "keys alike",
+        "a tuple",
+        "places alike",
+    ],
+)
+def test_a_small_pickle_takes_little_memory_and_time(
+    tmp_path: Path, small: OfficialNetwork, data: bytes, said: str
+) -> None:
+    archive(tmp_path / "a.pth", data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=said):
+        read_weights(small, tmp_path / "a.pth")
+    assert grown(before) < 3 * _MOST_KILOBYTES
+
+
+def test_a_dict_by_tensors_and_numbers_is_read(tmp_path: Path) -> None:
+    keys = {torch.nn.Parameter(torch.ones(1)): 1, -3: 2, 1 << 40: 3, 0.5: 4, None: 5, (1, "a"): 6, torch.float32: 7}
+    torch.save({"model": small_state(), "more": [keys, (1 << 127) + 1]}, tmp_path / "a.pth")
+    assert read_tensors(tmp_path / "a.pth").keys() == small_state().keys()
+
+
 def test_many_tensors_of_one_storage_do_not_multiply_it(tmp_path: Path) -> None:
     storage, count = Storage("0", _SHARE), 1000
     many = {f"n{place}": tensor(storage, 0, (_SHARE,), (1,)) for place in range(count)}

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import datetime
 import functools
 import io
 import os
@@ -163,6 +164,13 @@ _SYSTEM = b"cos\nsystem\n(S'true'\ntR"
         b"ccopyreg\n_reconstructor\n(csubprocess\nPopen\ncbuiltins\nobject\nNtR0}.",
         b"c__main__\nNet\n)\x81}b0}.",
         b"cbuiltins\nset\ncos\nsystem\n(0(S'true'\ntR0}.",  # POP takes the mark: what is called is not `set`
+        b"cargparse\nNamespace\n)R}S'append'\ncos\nsystem\nsbS'true'\na0}.",  # its state has the method that appends
+        b"ccollections\nOrderedDict\n)R}S'append'\nccodecs\nencode\nsbS'true'\na0}.",
+        b"cargparse\nNamespace\n)RI1\nNs0}.",
+        b"cargparse\nNamespace\n)R}q\x00b0h\x00S'a'\ncos\nsystem\ns0}.",  # put there later
+        b"cargparse\nNamespace\n)R}S'a'\ncfunctools\npartial\n(cos\nsystem\ntRsb0}.",
+        b"ccopyreg\n_reconstructor\n(cargparse\nNamespace\nctimeit\nTimer\nS'true'\ntR0}.",  # its base
+        b"ccopyreg\n_reconstructor\n(cargparse\nNamespace\n(tNtR0}.",
     ],
     ids=[
         "popped",
@@ -182,6 +190,13 @@ _SYSTEM = b"cos\nsystem\n(S'true'\ntR"
         "copyreg",
         "object",
         "mark",
+        "append",
+        "append to a dict",
+        "items of no dict",
+        "state",
+        "partial in a state",
+        "base",
+        "base that is no name",
     ],
 )
 def test_a_call_is_refused_wherever_its_result_goes(tmp_path: Path, pickled: bytes) -> None:
@@ -193,6 +208,21 @@ def test_a_call_is_refused_wherever_its_result_goes(tmp_path: Path, pickled: byt
             archive.writestr(name, pickled if name.endswith("data.pkl") else data)
     with pytest.raises(CheckpointError, match="one that would run"):
         read_tensors(path)
+
+
+def test_a_state_of_a_class_is_refused() -> None:
+    state_of_all = b"cargparse\nNamespace\nN}S'__init__'\ncos\nsystem\ns\x86b0}."
+    with pytest.raises(CheckpointError, match="changes what it has not made"):
+        read_pickle(io.BytesIO(state_of_all))
+
+
+@pytest.mark.parametrize("is_zip", FORMS)
+def test_what_training_leaves_beside_the_tensors_is_passed_over(tmp_path: Path, is_zip: bool) -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.note = 1  # type: ignore[attr-defined]
+    more = [torch.amp.GradScaler("cpu"), datetime.datetime.now(datetime.UTC), range(3), collections.deque([1])]
+    path = saved(tmp_path / "a.pth", {"model": {"weight": weight}, "more": more}, is_zip)
+    assert same(read_tensors(path), {"weight": torch.ones(2)})
 
 
 @pytest.mark.parametrize("is_zip", FORMS)
@@ -227,12 +257,13 @@ def test_bits_that_are_flipped_never_do_more_than_change_numbers(tmp_path: Path,
     [
         ([1, 2], "expected a state dict, found list"),
         ({"epoch": 3}, "without tensors by name"),
-        (torch.nn.Linear(2, 2), "expected a state dict, found torch.nn.modules.linear.Linear"),
+        (torch.nn.Linear(2, 2), r"found an object of torch.nn.modules.linear.Linear; .*torch.save\(network.state_dict"),
     ],
 )
-def test_what_has_no_tensors_by_name_is_named(tmp_path: Path, what: object, message: str) -> None:
+@pytest.mark.parametrize("is_zip", FORMS)
+def test_what_has_no_tensors_by_name_is_named(tmp_path: Path, what: object, message: str, is_zip: bool) -> None:
     with pytest.raises(CheckpointError, match=message):
-        read_tensors(saved(tmp_path / "a.pth", what))
+        read_tensors(saved(tmp_path / "a.pth", what, is_zip))
 
 
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kinemacolor.models.download import download
+from kinemacolor.models.download import alone, download
 from kinemacolor.models.errors import (
     CheckpointError,
     MachineError,
@@ -63,8 +63,9 @@ def _get(values: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (_file_name(url) or f"{official.name}.pth")
     try:
-        download(url, target, sha256, _Meter(target.name))
-        card = _import_download(official.name, target)
+        with alone(target):
+            download(url, target, sha256, _Meter(target.name))
+            card = _import_download(official.name, target)
     finally:
         with suppress(OSError):
             folder.rmdir()  # unless something in it can be gone on with

@@ -5,6 +5,7 @@ others (ETag, else Last-Modified). Where no hash would notice it, two addresses 
 only the same address is gone on with, and only on the condition of that version (RFC 9110, 13.1.5, If-Range).
 """
 
+import fcntl
 import json
 import os
 import urllib.error
@@ -19,7 +20,7 @@ from typing import BinaryIO
 from kinemacolor.models.errors import DownloadError
 from kinemacolor.models.files.load import is_web_page, sha256_of_file
 
-__all__ = ["download"]
+__all__ = ["alone", "download"]
 
 _CHUNK_BYTES = 1 << 20
 _SILENCE_SECONDS = 60.0
@@ -69,12 +70,47 @@ class _Part:
         self.path.unlink(missing_ok=True)
 
 
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """While no other command fetches this file: two would write into one part.
+
+    Raises:
+        DownloadError: Another one does.
+        OSError: The folder cannot be written to.
+    """
+    lock = target.with_name(f".{target.name}.lock")
+    handle = _locked(lock)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _locked(lock: Path) -> int:
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(handle).st_nlink:
+                return handle
+        except BlockingIOError as error:
+            os.close(handle)
+            name = lock.name.removeprefix(".").removesuffix(".lock")
+            raise DownloadError(f"{name}: another command is fetching it") from error
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)  # who had it has ended and taken it away just now
+
+
 def download(url: str, target: Path, sha256: str, progress: Progress = lambda done, total: None) -> None:
     """Fetch a file.
 
     Args:
         url: http or https; redirects are followed.
-        target: Where it goes; its folder exists. Until it is whole and right it is called `.NAME.download`.
+        target: Where it goes; its folder exists, and the caller is `alone` with it. Until it is whole and right it is
+            called `.NAME.download`.
         sha256: Lower case hexadecimal, or its first digits; empty: nobody knows it, and only web pages are refused.
         progress: Called now and then.
 
@@ -86,7 +122,11 @@ def download(url: str, target: Path, sha256: str, progress: Progress = lambda do
     part = _Part(target.with_name(name), target.with_name(f"{name}.json"))
     if not url.startswith(("http://", "https://")):
         raise DownloadError(f"{url}: expected an address that begins with http or https")
-    _fetch(url, part, bool(sha256), progress)
+    try:
+        _fetch(url, part, bool(sha256), progress)
+    except _WrongSizeError:
+        part.drop()
+        raise
     found, web_page = sha256_of_file(part.path), is_web_page(part.path)
     if web_page or not found.startswith(sha256):
         part.drop()
@@ -129,6 +169,10 @@ def _goes_on(url: str, part: _Part, there: int, version: str, progress: Progress
 def _begin(url: str, part: _Part, answer: HTTPResponse, progress: Progress) -> None:
     with part.begin(_Origin(url, _version(answer))) as file:
         _copy(url, answer, file, 0, progress)
+
+
+class _WrongSizeError(DownloadError):
+    """There is more than the server has."""
 
 
 class _NotSatisfiableError(Exception):
@@ -186,11 +230,13 @@ def _copy(url: str, source: HTTPResponse, file: BinaryIO, done: int, progress: P
     """All that comes, safely into the file.
 
     Raises:
-        DownloadError: Less came than the server said.
+        DownloadError: There is less than the server said; of its kind `_WrongSizeError`: more.
         OSError: It cannot be written.
     """
     length = _number(source.headers.get("Content-Length", ""))
-    total = None if length is None else done + length
+    total = _number(source.headers.get("Content-Range", "").rpartition("/")[2])  # else it has no range
+    if total is None and length is not None:
+        total = done + length
     for chunk in _chunks(url, source):
         file.write(chunk)
         done += len(chunk)
@@ -201,6 +247,9 @@ def _copy(url: str, source: HTTPResponse, file: BinaryIO, done: int, progress: P
         raise DownloadError(
             f"{url}: the connection ended after {done} of {total} bytes; the same command goes on where it stopped"
         )
+    size = os.fstat(file.fileno()).st_size
+    if size != (done if total is None else total):
+        raise _WrongSizeError(f"{url}: expected {done if total is None else total} bytes, found {size}")
 
 
 def _chunks(url: str, source: HTTPResponse) -> Iterator[bytes]:

@@ -8,20 +8,25 @@ Known are: containers and numbers of Python; what torch, numpy and pathlib write
 capital letter, of the packages whose optimisers and schedules the authors' files carry (torch.optim, torch.nn, fastai);
 and functools.partial, with which fastai notes how an optimiser is made. A partial is noted, never called: a pickle that
 calls what another call gave is refused.
+
+Python's machine also calls methods: what appends looks up `append` on the object, whose state may have put anything
+there. So lists alone are appended to, dicts alone get items, and no state holds a name that is not known.
 """
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from kinemacolor.models.errors import CheckpointError
-from kinemacolor.models.files.pickled import Persistent, Symbol
+import torch
 
-__all__ = ["refuse_unknown"]
+from kinemacolor.models.errors import CheckpointError
+from kinemacolor.models.files.pickled import Made, Persistent, Rules, Symbol
+
+__all__ = ["KNOWN"]
 
 _PYTHON = frozenset(
     {"set", "frozenset", "slice", "complex", "bytearray", "list", "dict", "tuple", "object", "range"}
-    | {"int", "float", "bool", "str", "bytes"}
+    | {"xrange", "int", "float", "bool", "str", "bytes"}
 )
 _REBUILDERS = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter"})
 _STORAGES = frozenset(
@@ -45,7 +50,7 @@ _CALLS: Mapping[str, frozenset[str]] = MappingProxyType(
         "functools": frozenset({"partial"}),
         "argparse": frozenset({"Namespace"}),
         "types": frozenset({"SimpleNamespace"}),
-        "datetime": frozenset({"datetime", "date", "time", "timedelta"}),
+        "datetime": frozenset({"datetime", "date", "time", "timedelta", "timezone"}),
         "decimal": frozenset({"Decimal"}),
         "fractions": frozenset({"Fraction"}),
         "pathlib": frozenset(
@@ -53,6 +58,7 @@ _CALLS: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
         "torch": frozenset({"Size", "device", "Tensor", "Generator"}) | _STORAGES,
         "torch._utils": _REBUILDERS | {"_rebuild_parameter_with_state", "_rebuild_device_tensor_from_numpy"},
+        "torch.amp.grad_scaler": frozenset({"GradScaler", "OptState", "_refresh_per_optimizer_state"}),
         "torch.serialization": frozenset({"_get_layout"}),
         "torch.storage": frozenset({"TypedStorage", "UntypedStorage"}),
         "torch.torch_version": frozenset({"TorchVersion"}),
@@ -66,9 +72,22 @@ _CALLS: Mapping[str, frozenset[str]] = MappingProxyType(
 _OF_CLASSES = re.compile(r"(torch\.optim|torch\.nn|fastai)(\.\w+)*")
 _CLASS = re.compile(r"[A-Z]\w*")
 _CALLING_A_CLASS = frozenset(Symbol(module, name) for module in ("copyreg", "copy_reg") for name in _COPYREG)
+_BUILTINS = ("builtins", "__builtin__")
+_BASES = frozenset(Symbol(module, name) for module in _BUILTINS for name in ("object", "list", "dict", "tuple"))
+"""Of which `_reconstructor` makes an object, by their `__new__` and `__init__`."""
+_LISTS = frozenset(Symbol(module, name) for module in _BUILTINS for name in ("list", "set")) | {
+    Symbol("collections", "deque")
+}
+_DICTS = frozenset(Symbol(module, "dict") for module in _BUILTINS) | {
+    Symbol("collections", name) for name in ("OrderedDict", "defaultdict", "Counter")
+}
+_TORCH_VALUES = frozenset(
+    name for name, value in vars(torch).items() if isinstance(value, (torch.dtype, torch.layout, torch.memory_format))
+)
+"""Written by their names, as classes are."""
 
 
-def refuse_unknown(called: object, arguments: tuple[object, ...]) -> None:
+def _refuse_unknown(called: object, arguments: tuple[object, ...]) -> None:
     """Look at one call of a pickle.
 
     Raises:
@@ -82,7 +101,39 @@ def refuse_unknown(called: object, arguments: tuple[object, ...]) -> None:
     if not _is_known(called):
         raise CheckpointError(_refusal(str(called)))
     if called in _CALLING_A_CLASS and arguments:
-        refuse_unknown(arguments[0], ())
+        _refuse_unknown(arguments[0], ())
+    if called.name == "_reconstructor" and not (len(arguments) > 1 and _is_one_of(arguments[1], _BASES)):
+        raise CheckpointError(_refusal(f"{called} with another base than object, list, dict and tuple"))
+
+
+def _refuse_appending(target: Made) -> None:
+    if not _is_one_of(_class_of(target), _LISTS):
+        raise CheckpointError(_refusal(f"append of {_class_of(target)}"))
+
+
+def _refuse_setting_items(target: Made) -> None:
+    if not _is_one_of(_class_of(target), _DICTS):
+        raise CheckpointError(_refusal(f"__setitem__ of {_class_of(target)}"))
+
+
+def _refuse_holding(symbol: Symbol) -> None:
+    if not _is_known(symbol) and not (symbol.module == "torch" and symbol.name in _TORCH_VALUES):
+        raise CheckpointError(_refusal(f"{symbol}, of which it makes a method of an object,"))
+
+
+def _class_of(target: Made) -> Symbol | None:
+    found = target.of
+    if _is_one_of(found, _CALLING_A_CLASS) and target.arguments:
+        found = target.arguments[0]
+    match found:
+        case Persistent(("module", Symbol() as of_class, *_)):
+            return of_class
+    return found if isinstance(found, Symbol) else None
+
+
+def _is_one_of(value: object, symbols: frozenset[Symbol]) -> bool:
+    """Others may be nested without end, and are never hashed."""
+    return isinstance(value, Symbol) and value in symbols
 
 
 def _is_known(symbol: Symbol) -> bool:
@@ -96,3 +147,7 @@ def _refusal(what: str) -> str:
         f"expected a file of weights, found one that would run {what} where it is opened in the usual way (here nothing"
         " was run); if you trust it, save its tensors alone where it was made: torch.save(network.state_dict(), FILE)"
     )
+
+
+KNOWN = Rules(_refuse_unknown, _refuse_appending, _refuse_setting_items, _refuse_holding)
+"""Refuse what is not known to be harmless: each raises a CheckpointError that names it."""

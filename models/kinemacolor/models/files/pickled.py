@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from kinemacolor.models.errors import CheckpointError
 
-__all__ = ["Made", "OnCall", "Persistent", "Symbol", "read_pickle"]
+__all__ = ["Made", "Persistent", "Rules", "Symbol", "parts_of", "read_pickle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Made:
     """What calling `of` with `arguments` would have given, and what was done to it afterwards."""
 
     of: object
+    """A `Symbol`, or what stands in its place; compared only when it is one: another may be nested without end."""
     arguments: tuple[object, ...]
     state: object = None
     items: dict[Any, object] = field(default_factory=dict)
@@ -50,20 +51,41 @@ class Persistent:
     key: object
 
 
-OnCall = Callable[[object, tuple[object, ...]], None]
-"""Is told what the pickle would call and with what; a class is called by its instances' making, too."""
+def _nothing(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Are told what the pickle would do, whatever becomes of its result; each may raise."""
+
+    calls: Callable[[object, tuple[object, ...]], None] = _nothing
+    """What, with what; a class is called by its instances' making, too."""
+    appends: Callable[[Made], None] = _nothing
+    """To an object, by a method that is looked up on it."""
+    sets_items: Callable[[Made], None] = _nothing
+    holds: Callable[[Symbol], None] = _nothing
+    """A name within the state of an object, however deep."""
+
 
 _LIMIT_BYTES = 64 << 20
 _LIMIT_INSTRUCTIONS = 2_000_000
 """Each may make an object of some hundred bytes out of one or two. The largest official file has 100,000."""
+_LIMIT_INTEGER_BITS = 1024
+"""Those of a random generator have 128. Python takes as long for each use of one as it has digits."""
+_LIMIT_DEPTH = 100
+"""Of tuples in tuples, which C compares and hashes by recursion."""
+_LIMIT_KEY = (1 << 61) - 1
+"""Python's hashes of integers begin anew there, so many keys could have one."""
+_LIMIT_KEY_PARTS = 16
 
 
-def read_pickle(file: BinaryIO, on_call: OnCall = lambda called, arguments: None) -> object:
+def read_pickle(file: BinaryIO, rules: Rules = Rules()) -> object:
     """Read one pickle; the file then stands behind it.
 
     Args:
         file: Stands before it.
-        on_call: Is told of every call, whatever becomes of its result; may raise.
+        rules: Are told of every call and of what is done to its result.
 
     Returns:
         None, numbers, texts, bytes, tuples, lists, dicts, sets, and the classes above.
@@ -71,7 +93,7 @@ def read_pickle(file: BinaryIO, on_call: OnCall = lambda called, arguments: None
     Raises:
         CheckpointError: The bytes are no pickle, or one that does more than data needs.
     """
-    machine = _Machine(on_call)
+    machine = _Machine(rules)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of texts with unknown escapes
@@ -81,6 +103,7 @@ def read_pickle(file: BinaryIO, on_call: OnCall = lambda called, arguments: None
                         f"expected a pickle of at most {_LIMIT_INSTRUCTIONS} instructions, found more"
                     )
                 machine.run(opcode.name, argument)
+        machine.judge_states()
     except CheckpointError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, EOFError, UnicodeError, OverflowError) as error:
@@ -112,16 +135,21 @@ class _Bounded:
 class _Machine:
     """The stack machine."""
 
-    def __init__(self, on_call: OnCall) -> None:
-        self._on_call = on_call
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        self._states: list[object] = []
+        self._depths: dict[int, int] = {}
+        """By `id`, of tuples and references; who has the `id` of one that is gone has written its own."""
         self.result: object = None
 
     def run(self, name: str, argument: Any) -> None:
         """One instruction."""
         if name in _PUSHES_ARGUMENT:
+            if isinstance(argument, int) and argument.bit_length() > _LIMIT_INTEGER_BITS:
+                raise CheckpointError(f"expected integers of at most {_LIMIT_INTEGER_BITS} bits, found a longer one")
             self._stack.append(argument)
         elif name in _PUSHES_NEW:
             self._stack.append(_PUSHES_NEW[name]())
@@ -131,6 +159,17 @@ class _Machine:
             _DOES[name](self, argument)
         else:
             raise CheckpointError(f"expected a pickle of data, found the instruction {name}")
+
+    def judge_states(self) -> None:
+        """At the end: what a state holds may have been put there after the object had got it."""
+        waiting, seen = list(self._states), set[int]()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Symbol):
+                self._rules.holds(value)
+            elif id(value) not in seen:
+                seen.add(id(value))
+                waiting += parts_of(value)
 
     # ---- the stack ----
 
@@ -159,7 +198,10 @@ class _Machine:
         self.result = self._stack.pop()
 
     def _put(self, index: Any) -> None:
-        self._memo[int(index)] = self._stack[-1]
+        place = int(index)
+        if not 0 <= place < _LIMIT_INSTRUCTIONS:
+            raise CheckpointError("expected a pickle that counts what it keeps, found one with a place far beyond")
+        self._memo[place] = self._stack[-1]
 
     def _memoize(self, _: Any) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
@@ -170,12 +212,21 @@ class _Machine:
     # ---- containers ----
 
     def _tuple(self, _: Any) -> None:
-        self._stack.append(tuple(self._since_mark()))
+        taken = tuple(self._since_mark())
+        self._stack.append(self._nested(taken, taken))
 
     def _tuple_of(self, count: int) -> None:
         taken = tuple(self._stack[-count:])
         del self._stack[-count:]
-        self._stack.append(taken)
+        self._stack.append(self._nested(taken, taken))
+
+    def _nested(self, outer: object, parts: tuple[object, ...]) -> object:
+        depth = 1 + max((self._depths.get(id(part), 0) for part in parts if _nests(part)), default=0)
+        if depth > _LIMIT_DEPTH:
+            raise CheckpointError(f"expected tuples nested at most {_LIMIT_DEPTH} deep, found deeper ones")
+        if parts:  # there is one empty tuple only
+            self._depths[id(outer)] = depth
+        return outer
 
     def _list(self, _: Any) -> None:
         self._stack.append(self._since_mark())
@@ -190,19 +241,35 @@ class _Machine:
 
     def _append(self, _: Any) -> None:
         value = self._stack.pop()
-        _append_to(self._stack[-1], [value])
+        self._append_to(self._stack[-1], [value])
 
     def _appends(self, _: Any) -> None:
         values = self._since_mark()
-        _append_to(self._stack[-1], values)
+        self._append_to(self._stack[-1], values)
 
     def _set_item(self, _: Any) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        _set_items(self._stack[-1], [key, value])
+        self._set_items(self._stack[-1], [key, value])
 
     def _set_all_items(self, _: Any) -> None:
         pairs = self._since_mark()
-        _set_items(self._stack[-1], pairs)
+        self._set_items(self._stack[-1], pairs)
+
+    def _append_to(self, target: Any, values: list[Any]) -> None:
+        if isinstance(target, Made):
+            self._rules.appends(target)
+            target.values.extend(values)
+        elif isinstance(target, list):
+            target.extend(values)
+        else:
+            raise CheckpointError("expected a pickle of data, found one that appends to no list")
+
+    def _set_items(self, target: Any, pairs: list[Any]) -> None:
+        if isinstance(target, Made):
+            self._rules.sets_items(target)
+            _set_items(target.items, pairs)
+        else:
+            _set_items(target, pairs)
 
     # ---- names and calls, of which a note is made ----
 
@@ -218,7 +285,9 @@ class _Machine:
 
     def _call(self, _: Any) -> None:
         arguments, called = self._stack.pop(), self._stack.pop()
-        self._make(called, tuple(arguments))
+        if not isinstance(arguments, tuple):  # Python's own machine wants one, and to make one may take any memory
+            raise CheckpointError("expected a pickle of data, found a call whose arguments are no tuple")
+        self._make(called, arguments)
 
     def _call_with_keywords(self, _: Any) -> None:
         self._stack.pop()
@@ -234,36 +303,56 @@ class _Machine:
         self._make(self._stack.pop(), tuple(arguments))
 
     def _make(self, called: object, arguments: tuple[object, ...]) -> None:
-        self._on_call(called, arguments)
+        self._rules.calls(called, arguments)
         self._stack.append(Made(called, arguments))
 
     def _build(self, _: Any) -> None:
-        state = self._stack.pop()
-        if isinstance(self._stack[-1], Made):
-            self._stack[-1].state = state
+        state, target = self._stack.pop(), self._stack[-1]
+        if not isinstance(target, Made):  # of a class, it would be the state of all of its objects
+            raise CheckpointError("expected a pickle of data, found one that changes what it has not made")
+        self._states.append(state)
+        target.state = state
 
     def _persistent(self, _: Any) -> None:
-        self._stack.append(Persistent(self._stack.pop()))
+        key = self._stack.pop()
+        self._stack.append(self._nested(Persistent(key), (key,)))
 
     def _persistent_text(self, argument: Any) -> None:
         self._stack.append(Persistent(argument))
 
 
-def _append_to(target: Any, values: list[Any]) -> None:
-    if isinstance(target, Made):
-        target.values.extend(values)
-    elif isinstance(target, list):
-        target.extend(values)
-    else:
-        raise CheckpointError("expected a pickle of data, found one that appends to no list")
+def parts_of(value: object) -> list[object]:
+    """What a container or an object holds; of a reference nothing."""
+    match value:
+        case Made():
+            return [*value.arguments, value.state, *value.items, *value.items.values(), *value.values]
+        case dict():
+            return [*value, *value.values()]
+        case list() | tuple():
+            return list(value)
+    return []
 
 
-def _set_items(target: Any, pairs: list[Any]) -> None:
-    items = target.items if isinstance(target, Made) else target
+def _nests(value: object) -> bool:
+    return isinstance(value, (tuple, Persistent))
+
+
+def _set_items(items: Any, pairs: list[Any]) -> None:
     if not isinstance(items, dict):
         raise CheckpointError("expected a pickle of data, found one that sets items of no dict")
     for key, value in _pairs(pairs):
-        items[key if isinstance(key, (str, int, float, bool, bytes, type(None))) else id(key)] = value
+        if not _is_key(key) and not (
+            isinstance(key, tuple) and len(key) <= _LIMIT_KEY_PARTS and all(map(_is_key, key))
+        ):
+            raise CheckpointError("expected a pickle with keys of text, found one with keys that may take long")
+        items[key] = value
+
+
+def _is_key(key: object) -> bool:
+    """Whether a dict finds its place at once: `Made` by its identity, so as torch does with its tensors."""
+    if isinstance(key, int):
+        return -_LIMIT_KEY < key < _LIMIT_KEY
+    return key is None or isinstance(key, (str, bytes, float, Symbol, Made))
 
 
 def _pairs(flat: list[Any]) -> Iterator[tuple[Any, Any]]:

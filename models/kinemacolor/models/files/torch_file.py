@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from kinemacolor.models.errors import CheckpointError
-from kinemacolor.models.files.known_calls import refuse_unknown
-from kinemacolor.models.files.pickled import Made, Persistent, Symbol, read_pickle
+from kinemacolor.models.files.known_calls import KNOWN
+from kinemacolor.models.files.pickled import Made, Persistent, Symbol, parts_of, read_pickle
 from kinemacolor.models.files.shapes import is_plain_shape
 
 __all__ = ["is_torch_file", "read_tensors"]
@@ -48,7 +48,13 @@ _DTYPES = {
     "BoolStorage": torch.bool,
 }
 _TENSOR_MAKERS = frozenset({Symbol("torch._utils", "_rebuild_tensor_v2"), Symbol("torch._utils", "_rebuild_tensor")})
-_PARAMETER_MAKERS = frozenset({Symbol("torch._utils", "_rebuild_parameter"), Symbol("torch.nn.parameter", "Parameter")})
+_PARAMETER_MAKERS = frozenset(
+    {
+        Symbol("torch._utils", "_rebuild_parameter"),
+        Symbol("torch._utils", "_rebuild_parameter_with_state"),
+        Symbol("torch.nn.parameter", "Parameter"),
+    }
+)
 _CONTAINERS = ("model", "state_dict", "params", "params_ema")
 """Under which key files keep their tensors beside other things."""
 
@@ -103,7 +109,7 @@ def _from_zip(archive: zipfile.ZipFile, size: int) -> dict[str, Tensor]:
     if f"{folder}byteorder" in archive.namelist() and _read(archive, f"{folder}byteorder", 16) != b"little":
         raise CheckpointError("expected a little-endian file, found a big-endian one")
     pickled = _read(archive, pickles[0], min(_PICKLE_LIMIT_BYTES, size))
-    described = read_pickle(BytesIO(pickled), refuse_unknown)
+    described = read_pickle(BytesIO(pickled), KNOWN)
     return _tensors(described, lambda key, count: _read(archive, f"{folder}data/{key}", count), size)
 
 
@@ -118,13 +124,13 @@ def _read(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def _from_row(file: BinaryIO, size: int) -> dict[str, Tensor]:
-    if read_pickle(file, refuse_unknown) != _MAGIC or read_pickle(file, refuse_unknown) != _PROTOCOL:
+    if read_pickle(file, KNOWN) != _MAGIC or read_pickle(file, KNOWN) != _PROTOCOL:
         raise CheckpointError("expected a file of torch.save, found another pickle")
-    facts = read_pickle(file, refuse_unknown)
+    facts = read_pickle(file, KNOWN)
     if isinstance(facts, dict) and facts.get("little_endian") is False:
         raise CheckpointError("expected a little-endian file, found a big-endian one")
-    described = read_pickle(file, refuse_unknown)
-    keys = read_pickle(file, refuse_unknown)
+    described = read_pickle(file, KNOWN)
+    keys = read_pickle(file, KNOWN)
     if not isinstance(keys, list):
         raise CheckpointError("expected a list of storages behind the state dict, found none")
     storages = {storage.key: storage for storage in _storages(described)}
@@ -205,9 +211,7 @@ def _state_dict(described: object) -> Mapping[str, object]:
     """The mapping whose values are tensors: the object itself, or what it keeps under a usual key."""
     items = _items(described)
     if items is None:
-        known = isinstance(described, Made) and isinstance(described.of, Symbol)
-        what = str(described.of) if isinstance(described, Made) and known else type(described).__name__
-        raise CheckpointError(f"expected a state dict, found {what}")
+        raise CheckpointError(f"expected a state dict, found {_kind(described)}")
     for candidate in (items, *(_items(items.get(key)) for key in _CONTAINERS)):
         if candidate is not None and any(
             isinstance(key, str) and _tensor_maker(value) is not None for key, value in candidate.items()
@@ -217,18 +221,35 @@ def _state_dict(described: object) -> Mapping[str, object]:
     raise CheckpointError(f"expected a state dict, found a file without tensors by name ({shown})")
 
 
+def _kind(described: object) -> str:
+    if not isinstance(described, Made):
+        return type(described).__name__
+    match described.of:
+        case Symbol() as name:
+            pass
+        case Persistent(("module", Symbol() as name, *_)):  # the former form, with the text of its source beside it
+            pass
+        case _:
+            return "an object"
+    return f"an object of {name}; save its tensors alone where it was made: torch.save(network.state_dict(), FILE)"
+
+
 def _items(value: object) -> Mapping[object, object] | None:
     if isinstance(value, dict):
         return value
-    is_dict = isinstance(value, Made) and value.of == Symbol("collections", "OrderedDict")
+    is_dict = isinstance(value, Made) and _is_call_of(value, frozenset({Symbol("collections", "OrderedDict")}))
     return value.items if is_dict and isinstance(value, Made) else None
 
 
 def _tensor_maker(value: object) -> Made | None:
     """The call that would have made a tensor; of a parameter that of what is in it."""
-    while isinstance(value, Made) and value.of in _PARAMETER_MAKERS and value.arguments:
+    while isinstance(value, Made) and _is_call_of(value, _PARAMETER_MAKERS) and value.arguments:
         value = value.arguments[0]
-    return value if isinstance(value, Made) and value.of in _TENSOR_MAKERS else None
+    return value if isinstance(value, Made) and _is_call_of(value, _TENSOR_MAKERS) else None
+
+
+def _is_call_of(value: Made, makers: frozenset[Symbol]) -> bool:
+    return isinstance(value.of, Symbol) and value.of in makers
 
 
 def _storages(described: object) -> Iterator[_Storage]:
@@ -251,12 +272,8 @@ def _persistents(described: object) -> Iterator[Persistent]:
         seen.add(id(value))
         if isinstance(value, Persistent):
             yield value
-        elif isinstance(value, Made):
-            waiting += [*value.arguments, value.state, *value.items.values(), *value.values]
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple)):
-            waiting += value
+        else:
+            waiting += parts_of(value)
 
 
 def _storage(value: object) -> _Storage:
