@@ -222,6 +222,50 @@ def test_a_checkpoint_of_three_planes_is_named_not_read(tmp_path: Path) -> None:
         read_weights(narrow, tmp_path / "m.ckpt")
 
 
+# ---- what is no number ----
+
+
+class Painting(nn.Module):
+    """Gives one picture in the place of four, whatever comes."""
+
+    def __init__(self, rgb: Tensor) -> None:
+        super().__init__()
+        self.rgb = rgb
+
+    def forward(self, grey: Tensor) -> Tensor:
+        return self.rgb.repeat(len(grey), 4, 1, 1)
+
+
+@pytest.mark.parametrize("bad", [torch.inf, -torch.inf, torch.nan])
+def test_a_clip_makes_no_colour_of_what_is_no_number(bad: float) -> None:
+    rgb = torch.full((1, 3, 16, 32), 0.5)
+    rgb[0, 1, 2, 3] = bad
+    frames = FavcFrames.on(CPU, Painting(rgb), 16)  # type: ignore[arg-type]
+    (proposal,) = frames.propose(sample_lightness(1, 16, 32))
+    assert (~proposal.ab.isfinite()).any(dim=0).nonzero().tolist() == [[2, 3]]
+
+
+class Failing(FavcRefine):
+    """Gives no number at one place."""
+
+    def __init__(self, bad: float) -> None:
+        super().__init__(2)
+        self.bad = bad
+
+    def forward(self, planes: Tensor) -> Tensor:
+        refined = planes[:, 6:9].clone()
+        refined[0, 2, 5, 7] = self.bad
+        return refined
+
+
+@pytest.mark.parametrize("bad", [torch.inf, -torch.inf, torch.nan])
+def test_a_clip_makes_no_colour_of_a_refinement_that_is_no_number(bad: float) -> None:
+    first, second = proposals([flat(0.4), flat(0.5)], [textured(96)] * 2)
+    steadying = RefineSteadying(Failing(bad), CPU)
+    result = steadying.step(steadying.step(RefineState(), first).state, second)
+    assert (~result.ab.isfinite()).any(dim=0).nonzero().tolist() == [[5, 7]]
+
+
 # ---- the state ----
 
 
