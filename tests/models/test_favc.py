@@ -18,7 +18,7 @@ from kinemacolor.models.api import Proposal
 from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.command import main
 from kinemacolor.models.composed import ComposedColorizer
-from kinemacolor.models.errors import CheckpointError, ModelError, NotInstalledError
+from kinemacolor.models.errors import CheckpointError, MissingPackageError, NotInstalledError
 from kinemacolor.models.favc_frames import FavcFrames, picture_ab
 from kinemacolor.models.files.load import read_weights
 from kinemacolor.models.files.tf_names import variable_name
@@ -491,6 +491,6 @@ def test_without_opencv_the_refinement_says_so(shelf: dict[str, Path], monkeypat
     files = ["--from", str(shelf["favc"]), "--vgg", str(shelf["vgg19"]), "--refine", str(shelf["favc-refine"])]
     assert main(["import", "favc", *files]) == 0
     monkeypatch.setitem(__import__("sys").modules, "kinemacolor.models.refining", None)
-    with pytest.raises(ModelError, match=r"needs OpenCV: pip install 'kinemacolor\[favc\]'"):
+    with pytest.raises(MissingPackageError, match=r"needs OpenCV: pip install 'kinemacolor\[favc\]'"):
         load_model("favc")
     load_model("favc+none")

@@ -8,7 +8,7 @@ import torch
 
 from kinemacolor.models.api import Colorizer, ModelSpec
 from kinemacolor.models.composed import ComposedColorizer
-from kinemacolor.models.errors import CheckpointError, ModelError, NotInstalledError
+from kinemacolor.models.errors import CheckpointError, MissingPackageError, NotInstalledError
 from kinemacolor.models.favc_frames import FavcFrames
 from kinemacolor.models.library import Card, installed_card, load_installed
 from kinemacolor.models.networks.favc import (
@@ -84,7 +84,7 @@ def load_favc(files: FavcFiles, device: torch.device, *, refined: bool) -> Color
     Raises:
         NotInstalledError: A file is missing.
         CheckpointError: One is damaged, or was imported anew meanwhile.
-        ModelError: The refinement needs OpenCV, which is not there.
+        MissingPackageError: The refinement needs OpenCV, which is not there.
     """
     spec = favc_spec(files, refined=refined)
     _refuse_missing(files.colour, files.needed(refined=refined))
@@ -122,7 +122,8 @@ def _refinement(name: str, device: torch.device) -> Steadying:
     try:
         from kinemacolor.models.refining import RefineSteadying  # OpenCV, for the flow: nothing else needs it here
     except ImportError as error:
-        raise ModelError("the refinement of favc needs OpenCV: pip install 'kinemacolor[favc]'") from error
+        text = "the refinement of favc needs OpenCV: pip install 'kinemacolor[favc]'"
+        raise MissingPackageError(text) from error
     network = load_installed(name)
     if not isinstance(network, FavcRefine):
         raise TypeError(f"expected a refinement network, found {type(network).__name__}")
