@@ -154,6 +154,42 @@ def motion_error() -> float:
     return float((found - frames[1].features)[:, 12:-12, 16:-16].abs().mean())
 
 
+def remembering(monkeypatch: pytest.MonkeyPatch, kept: Callable[[RefineState, RefineState], RefineState]) -> None:
+    """Let another state be remembered, made of that before a frame and that after it; from the second frame on."""
+    step = RefineSteadying.step
+
+    def wrong(self: RefineSteadying, state: RefineState, proposal: Proposal) -> object:
+        result = step(self, state, proposal)
+        assert isinstance(result.state, RefineState)
+        return replace(result, state=kept(state, result.state) if state.tensors() else result.state)
+
+    monkeypatch.setattr(RefineSteadying, "step", wrong)
+
+
+def flow_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grey frame that the flow is measured to stays the first of the shot."""
+    remembering(monkeypatch, lambda before, after: RefineState(after.refined, before.grey))
+
+
+def carried_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept(before: RefineState, after: RefineState) -> RefineState:
+        assert after.refined is not None
+        return RefineState(after.refined.clamp(0.0, 1.0), after.grey)
+
+    remembering(monkeypatch, kept)
+
+
+def long_motion_error() -> float:
+    """Where a film moves on by four pixels a frame, so does a picture of more than the range that is carried along."""
+    wide = textured(144)
+    stripes = (0.5 + 0.8 * torch.sin(torch.arange(144) / 5)).expand(3, 64, 144)
+    places = [slice(4 * t, 4 * t + 128) for t in range(4)]
+    frames = proposals([stripes[..., at].contiguous() for at in places], [wide[..., at].contiguous() for at in places])
+    found = refined(Returning(1.0), frames)
+    errors = [one - frame.features for one, frame in zip(found, frames, strict=True)]
+    return max(float(error[:, 12:-12, 24:-24].abs().mean()) for error in errors)
+
+
 def stretched(monkeypatch: pytest.MonkeyPatch) -> None:
     """imageio and arrays of floats: every picture is stretched to its own range."""
 
@@ -182,6 +218,8 @@ SLIPS: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], float], flo
     (flow_of_a_film_twice_as_large, motion_error, 0.03),
     (flow_halved, motion_error, 0.03),
     (flow_forth, motion_error, 0.03),
+    (flow_from_the_first, long_motion_error, 0.02),
+    (carried_clipped, long_motion_error, 0.02),
     (stretched, range_error, 0.1),
 ]
 
