@@ -519,6 +519,19 @@ def test_each_file_can_be_imported_under_its_own_name(shelf: dict[str, Path]) ->
     assert load_model("favc-image").spec.weights_sha256
 
 
+def test_the_licence_and_terms_are_those_of_all_files() -> None:
+    vgg = official.official_network("vgg19")
+    for name in ("favc", "favc+none", "favc+lai", "favc-image"):
+        own, spec = official.official_network(name.partition("+")[0]), describe_model(name)
+        for text, ours, theirs in ((spec.licence, own.licence, vgg.licence), (spec.terms, own.terms, vgg.terms)):
+            assert text.startswith(f"{ours} / ")
+            assert text.count(theirs) == 1
+    reduced = describe_model("favc-reduced")
+    assert reduced.terms == official.official_network("favc-reduced").terms, "those of its refinement are in them"
+    assert "Apache-2.0" in reduced.terms
+    assert vgg.licence not in reduced.licence, "it does not look through VGG19"
+
+
 def test_its_own_temporal_network_has_a_name() -> None:
     assert canonical_name("favc+refine") == "favc"
     assert describe_model("favc").temporal == "refine"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from kinemacolor.models.api import Colorizer, ModelSpec
+from kinemacolor.models.api import Colorizer, ModelSpec, said_once
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.errors import CheckpointError, MissingPackageError, NotInstalledError
 from kinemacolor.models.favc_frames import FavcFrames
@@ -57,7 +57,7 @@ FAVC_REDUCED = FavcFiles(
 
 def favc_spec(files: FavcFiles, *, refined: bool) -> ModelSpec:
     """What a model is, with its refinement or each frame alone."""
-    official = official_network(files.colour)
+    official, *others = (official_network(file) for file in files.needed(refined=refined))
     try:
         cards, damage = [installed_card(file) for file in files.needed(refined=refined)], ""
     except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
@@ -70,8 +70,8 @@ def favc_spec(files: FavcFiles, *, refined: bool) -> ModelSpec:
         temporal=REFINE if refined else "none",
         description=f"{official.description}{what}{note and '; '}{note}{damage}",
         weights_sha256=_sha256(cards),
-        licence=official.licence,
-        terms=f"{official.terms} These: {note}." if note else official.terms,
+        licence=said_once(official.licence, *(one.licence for one in others)),
+        terms=said_once(f"{official.terms} These: {note}." if note else official.terms, *(one.terms for one in others)),
         multiple_of=files.multiple_of,
         dtypes=(torch.float32,),
         variants=files.variants,
