@@ -367,6 +367,24 @@ def test_other_states_frames_and_proposals_are_refused() -> None:
         model.propose(sample_lightness(1, 40, 64))
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"grey": None}, "expected the tensors refined, grey, found none of grey"),
+        ({"refined": None}, "expected the tensors refined, grey, found none of refined"),
+        ({"grey": (1, 24, 64)}, r"found \(3, 48, 64\) and \(1, 24, 64\)"),
+        ({"grey": (3, 48, 64)}, r"found \(3, 48, 64\) and \(3, 48, 64\)"),
+        ({"refined": (1, 48, 64)}, r"found \(1, 48, 64\) and \(1, 48, 64\)"),
+        ({"refined": (48, 64)}, r"found \(48, 64\) and \(1, 48, 64\)"),
+    ],
+)
+def test_a_damaged_state_is_refused(damage: dict[str, tuple[int, ...] | None], message: str) -> None:
+    shapes = {"refined": (3, *SIDE), "grey": (1, *SIDE)} | damage
+    tensors = {name: torch.zeros(shape) for name, shape in shapes.items() if shape is not None}
+    with pytest.raises(ValueError, match=message):
+        colorizer().restore_state(tensors)
+
+
 def test_pictures_that_are_too_small_for_a_flow_stand_still() -> None:
     frames = FavcFrames.on(CPU, painter(), 16)
     model = ComposedColorizer(describe_model("favc"), frames, RefineSteadying(Returning(0.5), CPU), CPU)
