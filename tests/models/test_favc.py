@@ -530,6 +530,26 @@ def test_options_that_do_not_fit_are_said(shelf: dict[str, Path], capsys: pytest
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("gone", "named"), [("data-00000-of-00001", "index"), ("data-00000-of-00001", ""), ("index", "data-00000-of-00001")]
+)
+def test_half_a_checkpoint_is_told_what_its_other_half_is_called(
+    shelf: dict[str, Path], capsys: pytest.CaptureFixture[str], gone: str, named: str
+) -> None:
+    prefix = shelf["favc-refine"]
+    left = {"index": "data-00000-of-00001", "data-00000-of-00001": "index"}[gone]
+    Path(f"{prefix}.{gone}").unlink()
+    assert main(["import", "favc-refine", "--from", f"{prefix}.{named}".rstrip(".")]) == 1
+    said = capsys.readouterr().err
+    assert f"expected favc-refine.ckpt.{gone} beside favc-refine.ckpt.{left}, found none" in said
+    assert said.count("\n") == 1
+
+
+def test_a_checkpoint_that_is_not_there_is_said(shelf: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "favc-refine", "--from", f"{shelf['favc-refine']}x.index"]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
 def test_each_file_can_be_imported_under_its_own_name(shelf: dict[str, Path]) -> None:
     for name, path in shelf.items():
         assert main(["import", name, "--from", str(path)]) == 0
