@@ -18,7 +18,7 @@ from kinemacolor.models.api import Proposal
 from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.command import main
 from kinemacolor.models.composed import ComposedColorizer
-from kinemacolor.models.errors import CheckpointError, ModelError, NotInstalledError
+from kinemacolor.models.errors import CheckpointError, MissingPackageError, NotInstalledError
 from kinemacolor.models.favc_frames import FavcFrames, picture_ab
 from kinemacolor.models.files.load import read_weights
 from kinemacolor.models.files.tf_names import variable_name
@@ -154,6 +154,42 @@ def motion_error() -> float:
     return float((found - frames[1].features)[:, 12:-12, 16:-16].abs().mean())
 
 
+def remembering(monkeypatch: pytest.MonkeyPatch, kept: Callable[[RefineState, RefineState], RefineState]) -> None:
+    """Let another state be remembered, made of that before a frame and that after it; from the second frame on."""
+    step = RefineSteadying.step
+
+    def wrong(self: RefineSteadying, state: RefineState, proposal: Proposal) -> object:
+        result = step(self, state, proposal)
+        assert isinstance(result.state, RefineState)
+        return replace(result, state=kept(state, result.state) if state.tensors() else result.state)
+
+    monkeypatch.setattr(RefineSteadying, "step", wrong)
+
+
+def flow_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grey frame that the flow is measured to stays the first of the shot."""
+    remembering(monkeypatch, lambda before, after: RefineState(after.refined, before.grey))
+
+
+def carried_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept(before: RefineState, after: RefineState) -> RefineState:
+        assert after.refined is not None
+        return RefineState(after.refined.clamp(0.0, 1.0), after.grey)
+
+    remembering(monkeypatch, kept)
+
+
+def long_motion_error() -> float:
+    """Where a film moves on by four pixels a frame, so does a picture of more than the range that is carried along."""
+    wide = textured(144)
+    stripes = (0.5 + 0.8 * torch.sin(torch.arange(144) / 5)).expand(3, 64, 144)
+    places = [slice(4 * t, 4 * t + 128) for t in range(4)]
+    frames = proposals([stripes[..., at].contiguous() for at in places], [wide[..., at].contiguous() for at in places])
+    found = refined(Returning(1.0), frames)
+    errors = [one - frame.features for one, frame in zip(found, frames, strict=True)]
+    return max(float(error[:, 12:-12, 24:-24].abs().mean()) for error in errors)
+
+
 def stretched(monkeypatch: pytest.MonkeyPatch) -> None:
     """imageio and arrays of floats: every picture is stretched to its own range."""
 
@@ -182,6 +218,8 @@ SLIPS: list[tuple[Callable[[pytest.MonkeyPatch], None], Callable[[], float], flo
     (flow_of_a_film_twice_as_large, motion_error, 0.03),
     (flow_halved, motion_error, 0.03),
     (flow_forth, motion_error, 0.03),
+    (flow_from_the_first, long_motion_error, 0.02),
+    (carried_clipped, long_motion_error, 0.02),
     (stretched, range_error, 0.1),
 ]
 
@@ -220,6 +258,50 @@ def test_a_checkpoint_of_three_planes_is_named_not_read(tmp_path: Path) -> None:
     narrow = replace(official.official_network("favc"), make=lambda: FavcColour(SMALL_FAVC, 8))
     with pytest.raises(CheckpointError, match=r"conv9_2.weight of shape \(3, 8, 3, 3\) instead of \(12, 8, 3, 3\)"):
         read_weights(narrow, tmp_path / "m.ckpt")
+
+
+# ---- what is no number ----
+
+
+class Painting(nn.Module):
+    """Gives one picture in the place of four, whatever comes."""
+
+    def __init__(self, rgb: Tensor) -> None:
+        super().__init__()
+        self.rgb = rgb
+
+    def forward(self, grey: Tensor) -> Tensor:
+        return self.rgb.repeat(len(grey), 4, 1, 1)
+
+
+@pytest.mark.parametrize("bad", [torch.inf, -torch.inf, torch.nan])
+def test_a_clip_makes_no_colour_of_what_is_no_number(bad: float) -> None:
+    rgb = torch.full((1, 3, 16, 32), 0.5)
+    rgb[0, 1, 2, 3] = bad
+    frames = FavcFrames.on(CPU, Painting(rgb), 16)  # type: ignore[arg-type]
+    (proposal,) = frames.propose(sample_lightness(1, 16, 32))
+    assert (~proposal.ab.isfinite()).any(dim=0).nonzero().tolist() == [[2, 3]]
+
+
+class Failing(FavcRefine):
+    """Gives no number at one place."""
+
+    def __init__(self, bad: float) -> None:
+        super().__init__(2)
+        self.bad = bad
+
+    def forward(self, planes: Tensor) -> Tensor:
+        refined = planes[:, 6:9].clone()
+        refined[0, 2, 5, 7] = self.bad
+        return refined
+
+
+@pytest.mark.parametrize("bad", [torch.inf, -torch.inf, torch.nan])
+def test_a_clip_makes_no_colour_of_a_refinement_that_is_no_number(bad: float) -> None:
+    first, second = proposals([flat(0.4), flat(0.5)], [textured(96)] * 2)
+    steadying = RefineSteadying(Failing(bad), CPU)
+    result = steadying.step(steadying.step(RefineState(), first).state, second)
+    assert (~result.ab.isfinite()).any(dim=0).nonzero().tolist() == [[5, 7]]
 
 
 # ---- the state ----
@@ -283,6 +365,24 @@ def test_other_states_frames_and_proposals_are_refused() -> None:
         RefineSteadying(FavcRefine(2), CPU).step(object(), small)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="multiples of 16"):
         model.propose(sample_lightness(1, 40, 64))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"grey": None}, "expected the tensors refined, grey, found none of grey"),
+        ({"refined": None}, "expected the tensors refined, grey, found none of refined"),
+        ({"grey": (1, 24, 64)}, r"found \(3, 48, 64\) and \(1, 24, 64\)"),
+        ({"grey": (3, 48, 64)}, r"found \(3, 48, 64\) and \(3, 48, 64\)"),
+        ({"refined": (1, 48, 64)}, r"found \(1, 48, 64\) and \(1, 48, 64\)"),
+        ({"refined": (48, 64)}, r"found \(48, 64\) and \(1, 48, 64\)"),
+    ],
+)
+def test_a_damaged_state_is_refused(damage: dict[str, tuple[int, ...] | None], message: str) -> None:
+    shapes = {"refined": (3, *SIDE), "grey": (1, *SIDE)} | damage
+    tensors = {name: torch.zeros(shape) for name, shape in shapes.items() if shape is not None}
+    with pytest.raises(ValueError, match=message):
+        colorizer().restore_state(tensors)
 
 
 def test_pictures_that_are_too_small_for_a_flow_stand_still() -> None:
@@ -430,11 +530,44 @@ def test_options_that_do_not_fit_are_said(shelf: dict[str, Path], capsys: pytest
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("gone", "named"), [("data-00000-of-00001", "index"), ("data-00000-of-00001", ""), ("index", "data-00000-of-00001")]
+)
+def test_half_a_checkpoint_is_told_what_its_other_half_is_called(
+    shelf: dict[str, Path], capsys: pytest.CaptureFixture[str], gone: str, named: str
+) -> None:
+    prefix = shelf["favc-refine"]
+    left = {"index": "data-00000-of-00001", "data-00000-of-00001": "index"}[gone]
+    Path(f"{prefix}.{gone}").unlink()
+    assert main(["import", "favc-refine", "--from", f"{prefix}.{named}".rstrip(".")]) == 1
+    said = capsys.readouterr().err
+    assert f"expected favc-refine.ckpt.{gone} beside favc-refine.ckpt.{left}, found none" in said
+    assert said.count("\n") == 1
+
+
+def test_a_checkpoint_that_is_not_there_is_said(shelf: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "favc-refine", "--from", f"{shelf['favc-refine']}x.index"]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
 def test_each_file_can_be_imported_under_its_own_name(shelf: dict[str, Path]) -> None:
     for name, path in shelf.items():
         assert main(["import", name, "--from", str(path)]) == 0
     assert load_model("favc").spec.weights_sha256
     assert load_model("favc-image").spec.weights_sha256
+
+
+def test_the_licence_and_terms_are_those_of_all_files() -> None:
+    vgg = official.official_network("vgg19")
+    for name in ("favc", "favc+none", "favc+lai", "favc-image"):
+        own, spec = official.official_network(name.partition("+")[0]), describe_model(name)
+        for text, ours, theirs in ((spec.licence, own.licence, vgg.licence), (spec.terms, own.terms, vgg.terms)):
+            assert text.startswith(f"{ours} / ")
+            assert text.count(theirs) == 1
+    reduced = describe_model("favc-reduced")
+    assert reduced.terms == official.official_network("favc-reduced").terms, "those of its refinement are in them"
+    assert "Apache-2.0" in reduced.terms
+    assert vgg.licence not in reduced.licence, "it does not look through VGG19"
 
 
 def test_its_own_temporal_network_has_a_name() -> None:
@@ -447,6 +580,6 @@ def test_without_opencv_the_refinement_says_so(shelf: dict[str, Path], monkeypat
     files = ["--from", str(shelf["favc"]), "--vgg", str(shelf["vgg19"]), "--refine", str(shelf["favc-refine"])]
     assert main(["import", "favc", *files]) == 0
     monkeypatch.setitem(__import__("sys").modules, "kinemacolor.models.refining", None)
-    with pytest.raises(ModelError, match=r"needs OpenCV: pip install 'kinemacolor\[favc\]'"):
+    with pytest.raises(MissingPackageError, match=r"needs OpenCV: pip install 'kinemacolor\[favc\]'"):
         load_model("favc")
     load_model("favc+none")

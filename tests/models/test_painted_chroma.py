@@ -69,6 +69,14 @@ def test_black_and_white_have_no_colour() -> None:
     assert float(ab.abs().max()) < 0.1
 
 
+@pytest.mark.parametrize("bad", [torch.inf, -torch.inf, torch.nan])
+def test_a_clip_makes_no_colour_of_what_is_no_number(bad: float) -> None:
+    rgb = torch.tensor([0.6, 0.4, 0.35]).view(1, 3, 1, 1).repeat(1, 1, 2, 2)
+    rgb[0, 1, 0, 1] = bad
+    ab = GreyInput(PaintedChroma(Painted(rgb)))(torch.full((1, 1, 2, 2), 60.0))
+    assert ab.isfinite().all(dim=1).tolist() == [[[True, False], [True, True]]]
+
+
 @pytest.mark.parametrize("kind", ["deoldify-wide", "deoldify-deep"])
 def test_frames_alone_and_together_are_the_same(kind: str) -> None:
     network = GreyInput(PaintedChroma(fold_norms(with_seeded_weights(RUNS[kind][0]()))))

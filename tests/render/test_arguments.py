@@ -19,6 +19,13 @@ def test_defaults():
     assert not any(flags)
 
 
+def test_help_names_every_temporal_network(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "steadies the colours: none, lai, memory, refine (of favc)" in said
+
+
 @pytest.mark.parametrize(
     "words",
     [["a", "b"], ["-i", "a", "-o", "b"], ["-o", "b", "-i", "a"], ["a", "b", "-y"], ["-y", "a", "b"]],

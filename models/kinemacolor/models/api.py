@@ -190,6 +190,12 @@ class Colorizer(Protocol):
         """
 
 
+def said_once(*texts: str) -> str:
+    """Licences or terms of several files as one text, in their order; what another of them says, too, is left out."""
+    each = dict.fromkeys(filter(None, texts))
+    return " / ".join(text for text in each if not any(text in other for other in each if other != text))
+
+
 def refuse_guides(spec: ModelSpec, guides: Sequence[Guide]) -> None:
     """Check that a model takes these guides.
 

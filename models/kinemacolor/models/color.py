@@ -6,7 +6,15 @@ Colour axis is the third from the right: (..., 3, H, W). RGB is in [0, 1], L* in
 import torch
 from torch import Tensor
 
-__all__ = ["lab_to_srgb", "lightness_from_luminance", "linear_to_srgb", "luma", "srgb_to_lab", "srgb_to_linear"]
+__all__ = [
+    "infinity_as_nan",
+    "lab_to_srgb",
+    "lightness_from_luminance",
+    "linear_to_srgb",
+    "luma",
+    "srgb_to_lab",
+    "srgb_to_linear",
+]
 
 # IEC 61966-2-1: linear sRGB to CIE XYZ. The white point is this matrix's own row sums, so that grey has a* = b* = 0.
 _RGB_TO_XYZ = (
@@ -32,6 +40,14 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 def lightness_from_luminance(luminance: Tensor) -> Tensor:
     """CIE L* in [0, 100] of relative luminance Y in [0, 1], any shape (CIE 15:2018)."""
     return 116.0 * _cube_root(luminance.clamp(0.0, 1.0)) - 16.0
+
+
+def infinity_as_nan(values: Tensor) -> Tensor:
+    """The same values, NaN in the place of infinity, any shape.
+
+    For what a network gave and is about to be clipped: a clip keeps NaN, but of infinity it makes a colour.
+    """
+    return torch.where(values.isfinite(), values, torch.nan)
 
 
 def luma(code: Tensor) -> Tensor:

@@ -21,6 +21,10 @@ class NotInstalledError(UnknownModelError):
     """The network is known, but its weights are not on this machine; the message says how to get them."""
 
 
+class MissingPackageError(ModelError):
+    """The network needs a Python package that is not installed; the message says which, and how to get it."""
+
+
 class DownloadError(ModelError):
     """A weights file could not be had from its address; what came of it so far is kept."""
 

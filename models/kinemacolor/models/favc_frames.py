@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.api import Proposal
-from kinemacolor.models.color import srgb_to_lab
+from kinemacolor.models.color import infinity_as_nan, srgb_to_lab
 from kinemacolor.models.frames import one_by_one
 from kinemacolor.models.grey_input import grey_codes
 from kinemacolor.models.networks.favc import FavcPainter
@@ -19,8 +19,8 @@ __all__ = ["FavcFrames", "picture_ab"]
 
 
 def picture_ab(rgb: Tensor) -> Tensor:
-    """(..., 3, H, W) R'G'B', not clipped, to (..., 2, H, W) CIELAB a*, b*."""
-    return srgb_to_lab(rgb.clamp(0.0, 1.0))[..., 1:, :, :]
+    """(..., 3, H, W) R'G'B', not clipped, to (..., 2, H, W) CIELAB a*, b*; NaN where a channel is no number."""
+    return srgb_to_lab(infinity_as_nan(rgb).clamp(0.0, 1.0))[..., 1:, :, :]
 
 
 class _GreyPainter(nn.Module):

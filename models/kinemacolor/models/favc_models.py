@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from kinemacolor.models.api import Colorizer, ModelSpec
+from kinemacolor.models.api import Colorizer, ModelSpec, said_once
 from kinemacolor.models.composed import ComposedColorizer
-from kinemacolor.models.errors import CheckpointError, ModelError, NotInstalledError
+from kinemacolor.models.errors import CheckpointError, MissingPackageError, NotInstalledError
 from kinemacolor.models.favc_frames import FavcFrames
 from kinemacolor.models.library import Card, installed_card, load_installed
 from kinemacolor.models.networks.favc import (
@@ -57,7 +57,7 @@ FAVC_REDUCED = FavcFiles(
 
 def favc_spec(files: FavcFiles, *, refined: bool) -> ModelSpec:
     """What a model is, with its refinement or each frame alone."""
-    official = official_network(files.colour)
+    official, *others = (official_network(file) for file in files.needed(refined=refined))
     try:
         cards, damage = [installed_card(file) for file in files.needed(refined=refined)], ""
     except CheckpointError:  # its text is said when this model is asked for; the others are none the worse
@@ -70,8 +70,8 @@ def favc_spec(files: FavcFiles, *, refined: bool) -> ModelSpec:
         temporal=REFINE if refined else "none",
         description=f"{official.description}{what}{note and '; '}{note}{damage}",
         weights_sha256=_sha256(cards),
-        licence=official.licence,
-        terms=f"{official.terms} These: {note}." if note else official.terms,
+        licence=said_once(official.licence, *(one.licence for one in others)),
+        terms=said_once(f"{official.terms} These: {note}." if note else official.terms, *(one.terms for one in others)),
         multiple_of=files.multiple_of,
         dtypes=(torch.float32,),
         variants=files.variants,
@@ -84,7 +84,7 @@ def load_favc(files: FavcFiles, device: torch.device, *, refined: bool) -> Color
     Raises:
         NotInstalledError: A file is missing.
         CheckpointError: One is damaged, or was imported anew meanwhile.
-        ModelError: The refinement needs OpenCV, which is not there.
+        MissingPackageError: The refinement needs OpenCV, which is not there.
     """
     spec = favc_spec(files, refined=refined)
     _refuse_missing(files.colour, files.needed(refined=refined))
@@ -122,7 +122,8 @@ def _refinement(name: str, device: torch.device) -> Steadying:
     try:
         from kinemacolor.models.refining import RefineSteadying  # OpenCV, for the flow: nothing else needs it here
     except ImportError as error:
-        raise ModelError("the refinement of favc needs OpenCV: pip install 'kinemacolor[favc]'") from error
+        text = "the refinement of favc needs OpenCV: pip install 'kinemacolor[favc]'"
+        raise MissingPackageError(text) from error
     network = load_installed(name)
     if not isinstance(network, FavcRefine):
         raise TypeError(f"expected a refinement network, found {type(network).__name__}")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.color import luma, srgb_to_lab
+from kinemacolor.models.color import infinity_as_nan, luma, srgb_to_lab
 from kinemacolor.models.networks.imagenet import normalised, restored
 
 __all__ = ["PaintedChroma", "at_luma"]
@@ -24,8 +24,8 @@ class PaintedChroma(nn.Module):
         self.network = network
 
     def forward(self, grey: Tensor) -> Tensor:
-        """(B, 3, H, W) grey R'G'B' in [0, 1] to (B, 2, H, W) CIELAB a*, b*."""
-        coloured = restored(self.network(normalised(grey)))
+        """(B, 3, H, W) grey R'G'B' in [0, 1] to (B, 2, H, W) CIELAB a*, b*; NaN where the network gives no colour."""
+        coloured = infinity_as_nan(restored(self.network(normalised(grey))))
         return srgb_to_lab(at_luma(coloured.clamp(0.0, 1.0), grey))[:, 1:].contiguous()
 
 

@@ -30,6 +30,8 @@ from kinemacolor.models.networks.favc_refinement import refinement_input
 
 __all__ = ["RefineState", "RefineSteadying"]
 
+_TENSORS = ("refined", "grey")
+
 
 @dataclass(frozen=True, slots=True)
 class RefineState:
@@ -97,12 +99,24 @@ class RefineSteadying:
         """See `Steadying`.
 
         Raises:
-            ValueError: They are another state's.
+            ValueError: They are another state's, or one of them is missing or of another size than the other.
         """
-        unknown = tensors.keys() - {"refined", "grey"}
+        unknown = tensors.keys() - set(_TENSORS)
         if unknown:
             raise ValueError(f"expected the tensors of a RefineState, found {', '.join(sorted(unknown))}")
+        if tensors:
+            _check_tensors(tensors)
         return RefineState(**{name: tensor.to(self._device) for name, tensor in tensors.items()})
+
+
+def _check_tensors(tensors: Mapping[str, Tensor]) -> None:
+    """A picture without its grey frame would pass for the start of a shot."""
+    missing = [name for name in _TENSORS if name not in tensors]
+    if missing:
+        raise ValueError(f"expected the tensors {', '.join(_TENSORS)}, found none of {', '.join(missing)}")
+    refined, grey = (tuple(tensors[name].shape) for name in _TENSORS)
+    if len(refined) != 3 or refined[0] != 3 or grey != (1, *refined[1:]):
+        raise ValueError(f"expected tensors of (3, H, W) and (1, H, W), found {refined} and {grey}")
 
 
 def _flow(before: Tensor, after: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
-from kinemacolor.models.api import Colorizer, ModelSpec
+from kinemacolor.models.api import Colorizer, ModelSpec, said_once
 from kinemacolor.models.checkpoint import load_weights
 from kinemacolor.models.composed import ComposedColorizer
 from kinemacolor.models.deoldify_picture import RENDER_UNIT_PX
@@ -158,16 +158,11 @@ def describe_model(name: str) -> ModelSpec:
         temporal=temporal,
         description=f"{frame}, {_TEMPORALS[temporal].description}",
         weights_sha256=hashlib.sha256(both.encode()).hexdigest() if spec.weights_sha256 else "",
-        licence=_both(spec.licence, card.licence),
-        terms=_both(spec.terms, card.terms),
+        licence=said_once(spec.licence, card.licence),
+        terms=said_once(spec.terms, card.terms),
         takes_references=temporal == "memory",
         takes_hints=False,
     )
-
-
-def _both(one: str, other: str) -> str:
-    """Two texts, each said once."""
-    return " / ".join(dict.fromkeys(text for text in (one, other) if text))
 
 
 def load_model(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, ModelState, Proposal, StepResult
-from kinemacolor.models.color import lab_to_srgb, luma, srgb_to_lab
+from kinemacolor.models.color import infinity_as_nan, lab_to_srgb, luma, srgb_to_lab
 from kinemacolor.models.frames import cells_like
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.lai import Lai, LaiMemory
@@ -135,7 +135,7 @@ class LaiSteadying:
             raise TypeError(f"expected a LaiState, found {type(state).__name__}")
         grey = torch.cat((proposal.lightness, torch.zeros_like(proposal.ab)))
         frame = lab_to_srgb(grey)
-        processed = lab_to_srgb(torch.cat((proposal.lightness, proposal.ab)))
+        processed = lab_to_srgb(torch.cat((proposal.lightness, infinity_as_nan(proposal.ab))))
         if state.frame is None or state.output is None:
             return StepResult(LaiState(frame, processed), proposal.ab)
         if state.frame.shape != frame.shape:
@@ -145,7 +145,7 @@ class LaiSteadying:
             memory = LaiMemory(state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
         planes = (processed, state.output, frame, state.frame)
         output, after = self._network(*(plane.unsqueeze(0) for plane in planes), memory)
-        coloured = output[0] - luma(output[0]) + luma(processed)
+        coloured = infinity_as_nan(output[0] - luma(output[0]) + luma(processed))
         ab = srgb_to_lab(coloured.clamp(0.0, 1.0))[1:]
         own = LaiState(frame, output[0].clone(), after.hidden[0].clone(), after.cell[0].clone())
         return StepResult(own, ab.contiguous())

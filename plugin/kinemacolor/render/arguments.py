@@ -182,7 +182,12 @@ def add_reading(add: Add) -> None:
 def add_model(add: Add) -> None:
     """What makes the colours."""
     add("--model", default="", metavar="NAME", help="kinemacolor models list shows them")
-    add("--temporal", default="", metavar="NAME", help="network that steadies the colours: none, lai, memory")
+    add(
+        "--temporal",
+        default="",
+        metavar="NAME",
+        help="network that steadies the colours: none, lai, memory, refine (of favc)",
+    )
     add("--quality", choices=[item.value for item in Quality], help="(standard)")
     add("--variant", type=checked(_variant), metavar="1..N", help="other colours that are plausible, too (1)")
     add(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from kinemacolor.models.api import ModelState
-from kinemacolor.models.errors import ModelError, UnknownModelError
+from kinemacolor.models.errors import MissingPackageError, ModelError, UnknownModelError
 from kinemacolor.models.out_of_memory import is_out_of_memory
 from kinemacolor.models.registry import canonical_name
 from kinemacolor.server import events as ev
@@ -182,7 +182,7 @@ class ClipHub:
             setup, device_class = await asyncio.wrap_future(future)
         except UnknownModelError as error:
             raise WireError(ErrorReason.UNKNOWN_MODEL, str(error)) from error
-        except UnsupportedError as error:
+        except (UnsupportedError, MissingPackageError) as error:  # waiting changes neither: a client must not try again
             raise WireError(ErrorReason.UNSUPPORTED, str(error)) from error
         except ModelError as error:
             _log.error("model failed to load", exc_info=error, extra={"model": name})

@@ -87,6 +87,8 @@ def sha256_of_file(path: Path) -> str:
 def sha256_of_weights(path: Path) -> str:
     """As `sha256_of_file`; of a checkpoint of TensorFlow that of its index and its numbers, one after the other.
 
+    Of half a checkpoint it is that of the half: `read_weights` says better what is missing.
+
     Raises:
         OSError: It cannot be read.
     """
@@ -94,7 +96,7 @@ def sha256_of_weights(path: Path) -> str:
     if files is None:
         return sha256_of_file(path)
     digest = hashlib.sha256()
-    for part in files:
+    for part in filter(Path.is_file, files):
         with part.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 digest.update(chunk)

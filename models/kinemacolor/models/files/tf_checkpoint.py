@@ -95,6 +95,7 @@ def read_variables(path: Path, wanted: Callable[[str], bool] = lambda name: True
     if files is None:
         raise CheckpointError(_why_not(path))
     index, data = files
+    _refuse_without(index, data)
     size = index.stat().st_size
     if size > _INDEX_LIMIT_BYTES:
         raise CheckpointError(f"{index.name}: expected at most {_INDEX_LIMIT_BYTES} bytes, found {size}")
@@ -102,14 +103,18 @@ def read_variables(path: Path, wanted: Callable[[str], bool] = lambda name: True
     _check_header(table.pop(b"", None))
     named = ((_name(key), value) for key, value in table.items())
     entries = {name: _entry(value) for name, value in named if wanted(name)}
-    if not data.is_file():
-        raise CheckpointError(f"expected {data.name} beside {index.name}, found none: a checkpoint is both files")
+    _refuse_without(data, index)
     with data.open("rb") as file:
         length = data.stat().st_size
         asked = sum(entry.size for entry in entries.values())
         if asked > length:
             raise CheckpointError(f"expected {asked} bytes of numbers, found {length}: {data.name} is cut off")
         return {name: _numbers(file, length, name, entry) for name, entry in entries.items()}
+
+
+def _refuse_without(part: Path, other: Path) -> None:
+    if other.is_file() and not part.is_file():
+        raise CheckpointError(f"expected {part.name} beside {other.name}, found none: a checkpoint is both files")
 
 
 def _why_not(path: Path) -> str:
