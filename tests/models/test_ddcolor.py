@@ -111,7 +111,12 @@ def test_the_authors_layouts_load(tmp_path: Path) -> None:
         tensors,
         with_head(tensors),
         {"params": OrderedDict(with_head(tensors))},
-        {"params": with_head(tensors), "iter": 400_000, "options": Namespace(lr=1e-4), "schedule": partial(round, 1.5)},
+        {
+            "params": with_head(tensors),
+            "iter": 4,
+            "options": Namespace(lr=1e-4),
+            "make": partial(torch.optim.AdamW, lr=1),
+        },
     ):
         torch.save(what, path)
         network = load_network("ddcolor-t", path)
