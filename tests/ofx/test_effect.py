@@ -302,7 +302,7 @@ def test_what_cannot_be_done_is_said_and_never_grey(shim: Path, film: Path, tiny
     wrong = (
         ({"server": "ftp://nowhere"}, "Server: "),
         ({"server": tiny_server, "model": "nobody"}, "nobody"),
-        ({"server": tiny_server, "temporal": 3}, "no model 'tiny+lai'; there are: tiny"),
+        ({"server": tiny_server, "temporal": 3}, "Model: the server has no +lai; it has kinema"),
         ({"server": tiny_server, "model": "kinema+none", "temporal": 1}, "Model: kinema+none names a temporal network"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / "missing.mov")}, "missing.mov"),
         ({"server": tiny_server, "mediaFile": str(tmp_path / ("x" * 300))}, "Media file: File name too long"),
