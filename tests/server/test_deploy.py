@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 
 from kinemacolor.server.main import _parser
 from kinemacolor.server.metrics import ServerMetrics
+from kinemacolor.server.settings import collect
 from kinemacolor.server.state_tiers import Tier
 from kinemacolor.server.status import ServerStatus
 from kinemacolor.server.status_collector import StatusCollector
@@ -77,10 +78,14 @@ def test_every_metric_is_explained(series: set[str]) -> None:
 
 def test_the_options_of_the_unit_are_understood() -> None:
     lines = (DEPLOY / "kinemacolor.env").read_text().splitlines()
-    options = [line.partition("=")[2] for line in lines if "KINEMACOLOR_SERVE_OPTIONS=" in line]
+    options = [line.partition("=")[2] for line in lines if "KINEMACOLOR_OPTIONS=" in line]
     private, public = (_parser().parse_args(shlex.split(each)) for each in options)
     assert private.http == "127.0.0.1:7412"
     assert (public.http, public.tls_key.name) == ("0.0.0.0:7412", "tls-key")
+    variables = dict(line.lstrip("#").split("=", 1) for line in lines if "=" in line)
+    assert (
+        collect(private, variables)["http"].value == private.http
+    )  # systemd gives the server the file's variables, too
 
 
 def test_the_options_of_the_container_are_understood() -> None:

@@ -172,6 +172,15 @@ def test_who_is_refused_writes_no_lines_into_the_log(guarded: Any, known: ssl.SS
     assert "path=/x%0Aforged=1" in guarded.log
 
 
+def test_what_a_malformed_request_holds_is_not_in_the_log(plain: Any) -> None:
+    host, _, port = http_address(plain).rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer not-to-be-told\x01\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.0 400")
+    assert ask(http_address(plain), "/healthz").status == 200
+    assert "not-to-be-told" not in plain.log
+
+
 def test_without_a_certificate_only_the_probes_answer(guarded: Any, trusting: ssl.SSLContext) -> None:
     address, headers = http_address(guarded), {"Authorization": f"Bearer {TOKEN}"}
     assert ask(address, "/metrics", headers=headers, context=trusting).status == 403

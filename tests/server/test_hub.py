@@ -496,3 +496,53 @@ def run_on(engine: Cramped, scenario: Callable[[ClipHub, Cramped], Awaitable[Non
             await asyncio.wait_for(scenario(ClipHub(CONFIG, worker, "tiny"), engine), SECONDS)
 
     asyncio.run(with_deadline())
+
+
+@LITTLE_MEMORY
+def test_a_clip_that_never_fits_does_not_empty_the_server() -> None:
+    async def scenario(hub: ClipHub, engine: Cramped) -> None:
+        greedy, greedy_answers = await opened(hub, request("greedy"))
+        others = [(await opened(hub, request(f"other-{index}")))[0] for index in range(3)]
+        engine.has_room = lambda: False
+        hub.feed(greedy, ev.FrameArrived(0, luma(1)))
+        failed = await greedy_answers.next_response()
+        assert failed is not None
+        assert failed.frame_error.reason == pb.ERROR_REASON_OUT_OF_MEMORY
+        assert set(others[:2]) <= set(hub.clips)
+
+    run_on(Cramped(), scenario)
+
+
+@LITTLE_MEMORY
+def test_nobody_gives_way_for_a_client_that_has_gone() -> None:
+    async def scenario(hub: ClipHub, engine: Cramped) -> None:
+        gone, session = await opened(hub, request("gone"))
+        _, answers = await opened(hub, request("living"))
+        failed = ev.WorkFailed(FrameNumber(0), gone.machine.generation, ErrorReason.OUT_OF_MEMORY, "")
+        hub.detach(gone, session)
+        hub._run_again(gone, failed, lambda: pytest.fail("nobody wants it"), 0)
+        living = hub.find("living")
+        hub.feed(living, ev.FrameArrived(0, luma(1)))
+        response = await answers.next_response()
+        assert response is not None
+        assert response.WhichOneof("message") == "color_frame"
+
+    run_on(Cramped(), scenario)
+
+
+@LITTLE_MEMORY
+def test_a_clip_that_comes_back_is_not_the_one_that_came_last() -> None:
+    async def scenario(hub: ClipHub, engine: Cramped) -> None:
+        first, session = await opened(hub, request("first"))
+        second, _ = await opened(hub, request("second"))
+        hub.detach(first, session)
+        _, answers = await opened(hub, request("first"))
+        assert first.epoch > second.epoch
+        engine.has_room = lambda: len(hub.clips) < 2
+        hub.feed(first, ev.FrameArrived(0, luma(1)))
+        response = await answers.next_response()
+        assert response is not None
+        assert response.WhichOneof("message") == "color_frame"
+        assert hub.clips == (first,)
+
+    run_on(Cramped(), scenario)

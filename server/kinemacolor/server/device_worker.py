@@ -61,6 +61,7 @@ class DeviceWorker:
         self._work_number: int | None = None
         """Of the piece of work that runs."""
         self._work_count = 0
+        self._has_begun = False
         self._work_began = 0.0
         self._wake = threading.Condition()
         self._calls: deque[Callable[[], None]] = deque()
@@ -72,6 +73,7 @@ class DeviceWorker:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._has_begun = True
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -83,7 +85,7 @@ class DeviceWorker:
     @property
     def busy_with(self) -> int | None:
         """The number of the piece of work that runs, None if none does. The death of the thread is endless work."""
-        return self._work_number if self._thread.is_alive() or self._stopping else -1
+        return self._work_number if self._thread.is_alive() or self._stopping or not self._has_begun else -1
 
     def answers_within(self, seconds: float) -> bool:
         """False if the thread is dead or has been at one piece of work for longer."""

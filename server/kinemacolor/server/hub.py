@@ -67,6 +67,8 @@ class Clip:
     last_answer: Answer | None = None
     rate: RateMeter = field(default_factory=RateMeter)
     """Of its answers."""
+    has_been_made_room: bool = False
+    """Another clip gave way for it, and it has had no answer since: who never fits must not empty the server."""
     largest_state_bytes: int = 0
     """The most that its states have taken so far."""
 
@@ -360,19 +362,19 @@ class ClipHub:
 
         `rooms` is how often that had happened when the work was queued: what failed before others gave way may fit now.
         """
-        is_wanted = self._clips.get(clip.key) is clip
-        has_no_memory = isinstance(event, ev.WorkFailed) and event.reason is ErrorReason.OUT_OF_MEMORY
-        if is_wanted and has_no_memory and (rooms < self._rooms_made or self._make_memory(clip)):
-            again()
-        else:
-            self._feed_result(clip, event)
+        if isinstance(event, ev.WorkFailed) and event.reason is ErrorReason.OUT_OF_MEMORY:
+            is_wanted = clip.session is not None and event.generation == clip.machine.generation
+            if is_wanted and (rooms < self._rooms_made or self._make_memory(clip)):
+                again()
+                return
+        self._feed_result(clip, event)
 
     def _make_memory(self, clip: Clip) -> bool:
-        """Refuse the stream that came last; False if that is this clip's own, or there is no other."""
-        attached = [each for each in self._clips.values() if each.session is not None]
-        newest = max(attached, key=lambda each: each.epoch, default=clip)
-        if newest is clip or newest.session is None:
+        """Refuse the clip that was opened last; False if that is this one, or one has given way for it in vain."""
+        newest = [each for each in self._clips.values() if each.session is not None][-1]
+        if newest is clip or newest.session is None or clip.has_been_made_room:
             return False
+        clip.has_been_made_room = True
         _log.warning("clip gives way for want of memory", extra={"clip": newest.key, "for": clip.key})
         text = "the device has no memory for one more clip; the one that came last gives way"
         newest.session.fail(WireError(ErrorReason.OUT_OF_MEMORY, text))
@@ -424,6 +426,7 @@ class ClipHub:
 
     def _frame(self, clip: Clip, instruction: ev.EmitFrame) -> None:
         clip.frames_answered += 1
+        clip.has_been_made_room = False
         self._count(clip, Outcome.COLORED)
         luma = clip.machine.luma_of(instruction.number)
         clip.last_answer = (

@@ -88,8 +88,10 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
         place = None if folder is None else folder.path
         tiers = StateTiers(engine.device, config.device_state_bytes, config.ram_state_bytes, place)
         stack.enter_context(tiers)
-        worker = stack.enter_context(DeviceWorker(engine, tiers, metrics=metrics))
+        worker = DeviceWorker(engine, tiers, metrics=metrics)
+        # Around it: at the end the worker is waited for, and may hang then as at any other time.
         stack.enter_context(Watchdog(lambda: worker.busy_with, config.stall_seconds))
+        stack.enter_context(worker)
         epochs = Epochs(folder)
         hub = ClipHub(config, worker, default_model, snapshots=snapshots, epochs=epochs, metrics=metrics)
         shutdown = _Shutdown(hub)

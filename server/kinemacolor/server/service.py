@@ -264,7 +264,7 @@ class ColorizeService:
         if name is None:
             raise WireError(ErrorReason.BAD_FIELD, f"expected a level of the contract, found {request.level}")
         before = logs.set_level(name)
-        _log.warning("log level changed", extra={"level": name, "before": before})
+        _log.warning("log level changed", extra={"now": name, "before": before})
         numbers = {name: number for number, name in _LEVEL_NAMES.items()}
         return pb.SetLogLevelResponse(previous=numbers[before])
 

@@ -1,11 +1,13 @@
 """The HTTP port at work, and what every answer carries."""
 
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from kinemacolor.server.web.guard import Guard
 from kinemacolor.server.web.listener import BACKLOG
@@ -16,6 +18,15 @@ __all__ = ["listening"]
 _KEEPALIVE_SECONDS = 30.0
 _STOP_SECONDS = 0.5
 """How long answers may take that are under way when the server stops."""
+
+
+class _NoStrangersWords(logging.Filter):
+    """What a malformed request holds is not for the log: it may be a token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, BadHttpMessage)
+
 
 _HEADERS = {
     "Server": "kinemacolor",
@@ -32,6 +43,7 @@ async def listening(
     listener: socket.socket, site: Site, guard: Guard, context: ssl.SSLContext | None
 ) -> AsyncIterator[str]:
     """Answer on the port as long as the block runs; yields its address."""
+    logging.getLogger("aiohttp.server").addFilter(_NoStrangersWords())
     app = web.Application(middlewares=[guard.check])
     app.router.add_routes(site.routes())
     app.on_response_prepare.append(_add_headers)
