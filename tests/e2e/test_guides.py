@@ -242,6 +242,10 @@ def test_an_option_takes_the_place_of_a_files_hint(tmp_path, colour, refused):
     path.write_text(hint.format("#0000ff"))
     words = ("--hint", f"3:0.5,0.5={RED}")
     assert not changed(colour("--project", path, *words), colour(*words))
+    both = f"--hint 3:0.5,0.5=#00ff00: there is another colour at this place of frame 3: --hint 3:0.5,0.5={RED}"
+    assert refused("--project", path, *words, "--hint", "3:0.5,0.5=#00ff00") == (2, f"kinemacolor: {both}")
+    path.write_text(hint.format(RED))  # the file's is the first option's colour, which saves neither
+    assert refused("--project", path, *words, "--hint", "3:0.5,0.5=#00ff00") == (2, f"kinemacolor: {both}")
     path.write_text(hint.format("#0000ff") + hint.format(RED))
     found = f"kinemacolor: {path}: hint 2: there is another colour at this place of frame 3: {path}: hint 1"
     assert refused("--project", path) == (4, found)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kinemacolor.models.networks.tiny import TinyColorizer
+from kinemacolor.render import server_print
 from kinemacolor.server import code_identity
 from kinemacolor.server.code_identity import code_sha256
 from kinemacolor.server.config import ServerConfig
@@ -15,7 +16,14 @@ from kinemacolor.server.engine import Engine
 def test_what_turns_luma_and_guides_into_colour_is_named_by_it() -> None:
     names = {path.name for path in code_identity._sources()}
     assert names >= {"engine.py", "guided_shots.py", "guides.py", "shots.py", "bank.py", "kinema.py", "lightness.py"}
+    assert names >= {"codec.py", "frame.py", "clip_machine.py"}
     assert code_sha256() == code_sha256()
+
+
+def test_what_a_remembered_server_is_named_by_has_all_of_it() -> None:
+    """A film that is wholly stored starts no server, which alone could tell its code."""
+    printed = {line.rpartition(" ")[0].split(" ")[0] for line in server_print._package_files()}
+    assert {str(path) for path in code_identity._sources()} <= printed
 
 
 def test_other_code_is_another_device_class(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -136,13 +136,14 @@ def _points(said: Sequence[HintOption], geometry: Geometry, shown: ShownPicture)
     for hint in said:
         point = shown.point(hint)
         there = found.setdefault(hint_sample(point, geometry), [])
-        other = next((old for old, known in there if hint_colour(known) != hint_colour(point)), None)
-        if other is not None and (hint.origin.is_file or not other.origin.is_file):
+        others = [old for old, known in there if hint_colour(known) != hint_colour(point)]
+        other = next((old for old in others if hint.origin.is_file or not old.origin.is_file), None)
+        if other is not None:
             raise hint.origin.error(
                 f"there is another colour at this place of frame {hint.frame}: {other.origin.words}"
             )
-        if other is not None:
-            there.clear()
+        if others:
+            there[:] = [pair for pair in there if not pair[0].origin.is_file]
         there.append((hint, point))
     return tuple(point for there in found.values() for _, point in there)
 

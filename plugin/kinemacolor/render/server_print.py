@@ -19,7 +19,7 @@ from kinemacolor.render.server_choice import server_arguments
 
 __all__ = ["private_server_print"]
 
-_PACKAGES = ("kinemacolor.server", "kinemacolor.models", "kinemacolor.wire", "kinemacolor.v1")
+_PACKAGES = ("kinemacolor.server", "kinemacolor.models", "kinemacolor.colour", "kinemacolor.wire", "kinemacolor.v1")
 """What a server runs; the weights that come with it are among their files."""
 _LIBRARIES = {"torch": "torch/version.py", "numpy": "numpy/version.py"}
 _ENVIRONMENT = (

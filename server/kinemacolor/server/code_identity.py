@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kinemacolor import colour, models
-from kinemacolor.wire import guides, shots
+from kinemacolor.wire import codec, frame, guides, shots
 
-_OWN = ("guided_shots.py", "engine.py")
+_OWN = ("guided_shots.py", "engine.py", "clip_machine.py")
 """Beside this file; by name, for the engine asks for the identity."""
 
 
@@ -29,7 +29,7 @@ def _sources() -> Iterator[Path]:
     for package in (models, colour):
         for folder in sorted(package.__path__):
             yield from sorted(Path(folder).rglob("*.py"))
-    for module in (shots, guides):
+    for module in (codec, frame, guides, shots):
         yield Path(str(module.__file__))
     for name in _OWN:
         yield Path(__file__).with_name(name)

@@ -70,14 +70,15 @@ class Lane:
         self._starts.append(start)
 
     def next_part(self) -> Start | None:
-        """The start that gets a turn now, if one does; it stays in the queue, so that `forget` finds it."""
+        """The start that gets a turn now, if one does; it stays in the queue, so that `forget` finds it.
+
+        One after the other: side by side they would all end late, and hold what they have made until then.
+        """
         others_wait = bool(self.steps or self.proposals)
         self._had_part = bool(self._starts) and not (self._had_part and others_wait)
         if not self._had_part:
             return None
-        start = self._starts[0]
-        self._starts.rotate(-1)
-        return start
+        return self._starts[0]
 
     def drop(self, start: Start) -> bool:
         """Take a start from its queue; False if it is not wanted any more."""
