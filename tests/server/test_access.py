@@ -239,6 +239,8 @@ def test_a_renewed_certificate_is_used_without_a_restart(
         (["--token-file", "{nothing}"], "the token file cannot be read: No such file"),
         (["--token-file", "{empty}"], "has no token"),
         (["--token-file", "{short}"], "at least 16 characters"),
+        (["--token-file", "{words}"], "a token is one word"),
+        (["--listen", "[::0]:0", "--token-file", "{tokens}"], "name an address"),
         (["--tls-cert", "{certificate}"], "--tls-cert and --tls-key go together"),
         (["--tls-client-ca", "{ca}"], "needs --tls-cert"),
         (["--tls-cert", "{certificate}", "--tls-key", "{tokens}"], "expected a certificate and its key in PEM"),
@@ -251,10 +253,17 @@ def test_a_server_with_bad_credentials_does_not_start(
     tmp_path: Path, authority: Authority, tokens: Path, options: list[str], text: str
 ) -> None:
     own, other = authority.issue("127.0.0.1"), authority.issue("other.example.org")
-    named = {"tokens": tokens, "nothing": tmp_path / "no", "empty": tmp_path / "empty", "short": tmp_path / "short"}
+    named = {
+        "tokens": tokens,
+        "nothing": tmp_path / "no",
+        "empty": tmp_path / "empty",
+        "short": tmp_path / "short",
+        "words": tmp_path / "words",
+    }
     named |= {"certificate": own.certificate, "key": own.key, "other_key": other.key, "ca": authority.file}
     (tmp_path / "empty").write_text("# none\n\n")
     (tmp_path / "short").write_text("short\n")
+    (tmp_path / "words").write_text(f"{TOKEN} # of the edit suite\n")
     listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
     status, stderr = start(*listen, "--model", "tiny", *(option.format(**named) for option in options))
     assert (status, stderr.count("\n")) == (2, 1), stderr

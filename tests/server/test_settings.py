@@ -48,6 +48,7 @@ def test_the_later_place_counts(file: Path) -> None:
     assert found["model"] == "# default"
     assert found["state_dir"] == f'"{file.parent}/states"  # file'  # from where the file lies
     assert set(found) == {setting.key for setting in SETTINGS}
+    assert printed("--token-file", "here")["token_file"] == f'"{Path("here").absolute()}"  # option'
 
 
 def test_what_is_printed_is_a_file_that_gives_the_same(file: Path, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def _read_digests(path: Path) -> tuple[bytes, ...]:
     tokens = [line for line in lines if line and not line.startswith("#")]
     if not tokens:
         raise ConfigError(f"{path}: the token file has no token")
+    if any(" " in token or not token.isprintable() for token in tokens):
+        raise ConfigError(f"{path}: a token is one word; a line of the file has more, or what cannot be printed")
     if any(len(token) < MIN_TOKEN_CHARS for token in tokens):
         raise ConfigError(f"{path}: a token has at least {MIN_TOKEN_CHARS} characters; one in the file is shorter")
     return tuple(_digest(token) for token in tokens)

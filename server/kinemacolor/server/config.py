@@ -144,13 +144,21 @@ def check_listen(address: str, *, is_guarded: bool) -> None:
     host, separator, port = address.rpartition(":")
     if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ConfigError(f"expected host:port or unix:/path, found {address}")
-    if host == "[::]":
-        raise ConfigError("[::] would listen on addresses of IPv4, too; name an address, or 0.0.0.0 for all of IPv4")
+    if _is_all_of_ipv6(host):
+        raise ConfigError(f"{host} would listen on addresses of IPv4, too; name an address, or 0.0.0.0 for all of IPv4")
     if not is_guarded and not is_loopback(host):
         raise ConfigError(
             f"{address} can be reached from other machines: that needs --token-file, or --tls-client-ca; without one "
             "of them this server listens on loopback (127.0.0.1, [::1], localhost) or a unix socket only"
         )
+
+
+def _is_all_of_ipv6(host: str) -> bool:
+    """`[::]`, however it is written."""
+    try:
+        return host.startswith("[") and ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -269,5 +269,5 @@ def _shown(value: object) -> str:
 
 
 def _toml(value: object) -> str:
-    """A string of JSON is one of TOML, too."""
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False, default=str)
+    """A string of JSON is one of TOML, too. A path means the same wherever the file will lie."""
+    return json.dumps(str(value.absolute()) if isinstance(value, Path) else value, ensure_ascii=False, default=str)
