@@ -80,6 +80,7 @@ def test_the_option_for_the_file_goes_before_the_variable(file: Path, tmp_path: 
         ("max_clips = 0\n", "--max-clips must be 1 to 10000, found 0"),
         ("[server]\nlisten = 'x'\n", "no setting 'server'"),
         ("listen = \n", "expected TOML"),
+        pytest.param(f"listen = {'[' * 5000}\n", "expected TOML", id="nested without end"),
         ('log_level = "loud"\n', "log_level: expected one of debug, info, warning, error"),
         ('listen = "0.0.0.0:1"\n', "needs --token-file"),
     ],

@@ -216,10 +216,10 @@ def _table(path: Path) -> Mapping[str, object]:
             data = opened.read(_MAX_FILE_BYTES + 1)
         if len(data) > _MAX_FILE_BYTES:
             raise ConfigError(f"{path}: expected a file of settings, found more than {_MAX_FILE_BYTES} bytes")
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: the settings cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # the parser has no kind of its own for huge numbers or deep nests
         raise ConfigError(f"{path}: expected TOML: {error}") from error
 
 
