@@ -86,6 +86,18 @@ def test_pre_roll_is_consumed_and_not_answered() -> None:
     assert run_frame(opened(), 0, pre_roll=True) == [ev.EmitProgress(0, shot=0)]
 
 
+def test_a_step_that_has_to_wait_is_a_sign_of_life_and_changes_nothing() -> None:
+    machine = opened()
+    for number in range(2):
+        machine.handle(ev.FrameArrived(number, luma(number)))
+    machine.handle(ev.ProposalDone(0, 1, "p", False))
+    assert machine.handle(ev.StepWaits(0, 1)) == [ev.EmitProgress(-1)]
+    assert machine.handle(ev.StepWaits(0, 0)) == [], "of a line that is broken"
+    assert machine.handle(ev.SeekRequested(1)) == []
+    assert machine.handle(ev.StepWaits(0, 1)) == [], "it would be taken for the answer to the seek"
+    assert without_saves(machine.handle(ev.StepDone(0, 1, "s", "c")))[0] == ev.EmitFrame(0, "c", 0)
+
+
 @pytest.mark.parametrize("number", [0, 3, 7])
 def test_another_number_than_the_expected_one_is_refused_with_it(number: int) -> None:
     machine = opened()

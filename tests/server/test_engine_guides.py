@@ -18,7 +18,7 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.device_jobs import ProposeJob, StepJob
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import ClipSetup, Engine, TimedProposal, UnsupportedError
-from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone, WorkFailed
+from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone, StepWaits, WorkFailed
 from kinemacolor.server.guided_shots import guided_shots
 from kinemacolor.server.open_request import ClipSettings
 from kinemacolor.server.shot_starts import ShotStarts
@@ -131,6 +131,16 @@ def test_starts_are_kept_within_a_bound_and_the_newest_always() -> None:
     assert [starts.get(number) is None for number in range(4)] == [True, True, True, False]
 
 
+def test_starts_make_room_but_for_the_one_that_is_about_to_be_used() -> None:
+    starts = ShotStarts(1000)
+    assert starts.make_room() == 0
+    for number in range(3):
+        starts.put(number, TinyState(torch.zeros(10)))
+    starts.get(0)
+    assert (starts.make_room(), starts.nbytes) == (2, 40)
+    assert [starts.get(number) is None for number in range(3)] == [False, True, True]
+
+
 def test_other_clips_get_their_turn_while_a_shot_is_begun(engine: Engine) -> None:
     """A picture with hints in 256 colours takes ten seconds at 448 x 256, and stood in everybody's way."""
 
@@ -196,6 +206,35 @@ def test_a_start_that_nobody_wants_any_more_is_not_gone_on_with(engine: Engine) 
         worker.propose(ProposeJob(guided, RunPropose(FrameNumber(1), 1, encode_luma(LUMA), None), lambda _: gone.set()))
         assert gone.wait(60)
     assert answers == []
+
+
+def test_who_waits_for_a_long_start_is_told_now_and_then(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client takes three minutes of silence for a lost server, and would begin the start anew, for ever."""
+
+    class Slow(Recorder):
+        def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+            for _ in range(4):
+                clock["now"] += 3.0
+                yield
+            return self.init_state(guides)
+
+    clock = {"now": 100.0}
+    monkeypatch.setattr("time.monotonic", lambda: clock["now"])
+    setups = [engine.setup(settings(guide)) for guide in (PICTURE, replace(PICTURE, luma=LUMA // 2))]
+    model = Slow(setups[0].model.spec)
+    setups = [replace(setup, model=model) for setup in setups]
+    [proposal] = engine.propose(setups[0], [encode_luma(LUMA)], [0])
+    answers: tuple[list[Event], list[Event]] = ([], [])
+    with StateTiers(torch.device("cpu"), 1 << 20, 0) as tiers:
+        worker = DeviceWorker(engine, tiers)
+        for setup, heard in zip(setups, answers, strict=True):
+            worker.step(StepJob(setup, RunStep(FrameNumber(3), 2, None, proposal), heard.append))
+        while not all(any(isinstance(event, StepDone) for event in heard) for heard in answers):
+            worker._next_work()()
+    first, second = ([type(event) for event in heard] for heard in answers)
+    assert first == [StepWaits, StepWaits, StepDone]
+    assert second[0] is StepWaits, "it waits for the first one's end and hears as often"
+    assert answers[0][0] == StepWaits(FrameNumber(3), 2)
 
 
 class Starving(Recorder):

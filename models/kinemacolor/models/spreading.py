@@ -43,12 +43,13 @@ def spreading(
     taps = [tap.float() for tap in frame.taps(picture.to(kind))]
     things = _by_colour(hints)
     height, width = lightness.shape[-2:]
-    masks = [hint_mask(thing, height, width).to(lightness.device)[None, None] for thing in things]
-    every = torch.stack(masks).amax(dim=0)
+    every = hint_mask(hints, height, width).to(lightness.device)[None, None]
     odds, colours = [], []
-    for number, (thing, mask) in enumerate(zip(things, masks, strict=True)):
+    for number, thing in enumerate(things):
         if number:
             yield
+        # Each mask in its turn: those of 256 colours at once would take 134 MB at 448 x 256.
+        mask = hint_mask(thing, height, width).to(lightness.device)[None, None]
         claim = net(picture, taps, mask, every * (1.0 - mask)).exp()
         odds.append(claim.clamp_max(_MOST_ODDS))
         colours.append(_mean_colour(thing, lightness.device))

@@ -48,6 +48,8 @@ class Start:
 
     job: StepJob
     parts: Opening
+    told: float
+    """When its client last heard of it, by the monotonic clock."""
     is_second_try: bool = False
     """True: the first one found no memory."""
 
@@ -79,6 +81,13 @@ class Lane:
         if not self._had_part:
             return None
         return self._starts[0]
+
+    def silent_starts(self, now: float, seconds: float) -> list[Start]:
+        """The starts whose clients have heard nothing for so long; they count as told now."""
+        silent = [start for start in self._starts if now - start.told >= seconds]
+        for start in silent:
+            start.told = now
+        return silent
 
     def drop(self, start: Start) -> bool:
         """Take a start from its queue; False if it is not wanted any more."""

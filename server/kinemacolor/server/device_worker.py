@@ -33,6 +33,8 @@ from kinemacolor.wire.reasons import ErrorReason
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+_SIGN_OF_LIFE_SECONDS = 5.0
+"""Between two words to a client whose shot is being begun: far below the silence that it takes for a lost server."""
 _TURNS_IN_A_ROW = 8
 """Of people, while a render waits: a host that plays on end must slow renders down, not stop them."""
 
@@ -162,7 +164,7 @@ class DeviceWorker:
         state = job.instruction.state
         if isinstance(state, KeptState) and state.tier is Tier.DEVICE:
             return lambda: self._run_step(job)
-        start = Start(job, self._engine.opening(job.setup, job.instruction.number))
+        start = Start(job, self._engine.opening(job.setup, job.instruction.number), time.monotonic())
         self._lane(job.is_interactive).add_start(start)
         return lambda: self._run_part(start)
 
@@ -223,6 +225,7 @@ class DeviceWorker:
         job, failed = start.job, None
         try:
             next(start.parts)
+            self._tell_who_waits()
         except StopIteration:
             if self._drop(start):
                 self._run_step(job)
@@ -232,6 +235,18 @@ class DeviceWorker:
         if failed is not None and not self._begins_again(start, failed):
             self._drop(start)
             job.reply(failed)
+
+    def _tell_who_waits(self) -> None:
+        """A word to the clients whose shots are begun, or wait for that, if they have long heard nothing."""
+        with self._wake:
+            now = time.monotonic()
+            silent = [
+                start
+                for lane in (self._interactive, self._bulk)
+                for start in lane.silent_starts(now, _SIGN_OF_LIFE_SECONDS)
+            ]
+        for start in silent:
+            start.job.reply(ev.StepWaits(start.job.instruction.number, start.job.instruction.generation))
 
     def _begins_again(self, start: Start, failed: ev.WorkFailed) -> bool:
         """Take a start back to its first part, once, if it found no memory and there is some now; it keeps its turn."""
@@ -263,10 +278,11 @@ class DeviceWorker:
         return ev.StepDone(number, generation, new_state, chroma)
 
     def _free_memory(self) -> bool:
-        """Move the states of all clips off the device; False if that gave nothing back."""
+        """Move the states of all clips off the device, forget starts; False if that gave nothing back."""
         moved = self._tiers.clear_device()
-        _log.warning("no memory on the device, states have left it", extra={"states": moved})
-        return self._engine.release_cached() or moved > 0
+        forgotten = self._engine.forget_starts()
+        _log.warning("no memory on the device, states have left it", extra={"states": moved, "starts": forgotten})
+        return self._engine.release_cached() or moved + forgotten > 0
 
     def _state_of(self, job: StepJob) -> ModelState | None:
         """The state that a step begins with, on the device; None: it is the first of its shot."""

@@ -288,6 +288,10 @@ class Engine:
             self._starts.put(key, start)
         return start
 
+    def forget_starts(self) -> int:
+        """Forget the starts of shots but for the newest; returns how many. They are made again when they are wanted."""
+        return self._starts.make_room()
+
     def restore(self, setup: ClipSetup, number: FrameNumber, tensors: Mapping[str, torch.Tensor]) -> ModelState:
         """A state of the shot that frame `number` is in, of what `ModelState.tensors` gave."""
         return setup.model.restore_state(tensors, finish(self.opening(setup, number)))

@@ -107,6 +107,14 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class StepWaits:
+    """The shot that a frame's step begins is still being begun, or waits for that: neither lost nor forgotten."""
+
+    number: FrameNumber
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkFailed:
     """A network failed on a frame."""
 
@@ -142,6 +150,7 @@ Event = (
     | EndRequested
     | ProposalDone
     | StepDone
+    | StepWaits
     | WorkFailed
     | Evicted
     | SnapshotFound
@@ -197,11 +206,11 @@ class EmitFrame:
 
 @dataclass(frozen=True, slots=True)
 class EmitProgress:
-    """Pre-roll through this number is consumed, or a seek to the number after it is done."""
+    """Pre-roll through this number is consumed, or a seek to the number after it is done, or that number takes long."""
 
     consumed_through: int
     shot: FrameNumber | None = None
-    """The first frame of the shot of this frame; None for a seek."""
+    """The first frame of the shot of this frame, if it has just been consumed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,3 +38,10 @@ class ShotStarts:
         self._kept.move_to_end(key)
         while self.nbytes > self._limit and len(self._kept) > 1:
             self._kept.popitem(last=False)
+
+    def make_room(self) -> int:
+        """Keep the newest one alone, which may be what a step is about to begin with; returns how many went."""
+        older = max(len(self._kept) - 1, 0)
+        for _ in range(older):
+            self._kept.popitem(last=False)
+        return older
