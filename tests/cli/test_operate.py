@@ -42,7 +42,7 @@ def client(server: Any) -> Any:
 
 def opened(client: ColorizeClient, key: str, **fields: Any) -> ClipStream:
     """A clip with two answered frames."""
-    request = OpenRequest(clip_key=key, geometry=Geometry(48, 32), transfer=1, client_name="test", **fields)
+    request = OpenRequest(clip_key=key, geometry=Geometry(48, 32), transfer=1, **{"client_name": "test", **fields})
     stream = client.open_clip(request)
     for number in range(2):
         stream.send(number, np.full((32, 48), 30_000, np.uint16))
@@ -127,9 +127,11 @@ def test_top_without_a_terminal_prints_once(server: Any, capsys: Any) -> None:
 class Terminal:
     """A command on a pseudo-terminal of 120 x 20."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, kind: str | None = "xterm") -> None:
         self._master, slave = pty.openpty()
-        environment = {**os.environ, "TERM": "xterm", "LINES": "20", "COLUMNS": "120"}
+        environment = {**os.environ, "LINES": "20", "COLUMNS": "120"}
+        environment.pop("TERM", None)
+        environment |= {} if kind is None else {"TERM": kind}
         program = "import sys; from kinemacolor.cli.main import main; sys.exit(main())"
         command = [sys.executable, "-c", program, *words]
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
@@ -161,6 +163,27 @@ def test_top_follows_a_server_and_ends_with_q(server: Any, client: ColorizeClien
         terminal.wait_for("waiting for it")
         terminal.press("q")
         assert terminal.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("kind", [None, "no-such-terminal"])
+def test_top_on_a_terminal_that_nobody_knows_prints_once(server: Any, kind: str | None) -> None:
+    with closing(Terminal("top", "--server", server.address, kind=kind)) as terminal:
+        terminal.wait_for("no clips")
+        assert terminal.process.wait(60) == 0
+    assert "Traceback" not in terminal.shown
+
+
+@pytest.mark.parametrize("command", ["status", "top"])
+def test_a_terminal_that_has_ascii_alone_is_written_to(server: Any, client: ColorizeClient, command: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    program = "import sys; from kinemacolor.cli.main import main; sys.exit(main())"
+    with opened(client, "reel-9", client_name="Müller"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, command, "--server", server.address],
+            capture_output=True, env=environment, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"reel-9" in done.stdout
 
 
 # ---- the text ----

@@ -4,12 +4,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 from box import start
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from streams import wait_until
 
 from certificates import Authority, Files
@@ -231,6 +236,19 @@ def test_a_renewed_certificate_is_used_without_a_restart(
     wait_until(lambda: "certificate read again" in server.log)
 
 
+def ed25519(folder: Path) -> tuple[Path, Path]:
+    """A certificate that the system's TLS takes and gRPC's does not, and its key."""
+    key, name = Ed25519PrivateKey.generate(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "box")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    ).sign(key, None)
+    files = folder / "ed25519.crt", folder / "ed25519.key"
+    files[0].write_bytes(made.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -245,6 +263,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(
         (["--tls-client-ca", "{ca}"], "needs --tls-cert"),
         (["--tls-cert", "{certificate}", "--tls-key", "{tokens}"], "expected a certificate and its key in PEM"),
         (["--tls-cert", "{certificate}", "--tls-key", "{other_key}"], "key values mismatch"),
+        (["--tls-cert", "{ed25519}", "--tls-key", "{ed25519_key}"], "gRPC takes no Ed25519 certificates"),
         (["--tls-cert", "{certificate}", "--tls-key", "{key}", "--tls-client-ca", "{tokens}"], "expected certificates"),
         (["--tls-cert", "{certificate}", "--tls-key", "{key}", "--listen", "unix:/tmp/s"], "TLS is for host:port"),
     ],
@@ -260,6 +279,7 @@ def test_a_server_with_bad_credentials_does_not_start(
         "short": tmp_path / "short",
         "words": tmp_path / "words",
     }
+    named |= dict(zip(("ed25519", "ed25519_key"), ed25519(tmp_path), strict=True))
     named |= {"certificate": own.certificate, "key": own.key, "other_key": other.key, "ca": authority.file}
     (tmp_path / "empty").write_text("# none\n\n")
     (tmp_path / "short").write_text("short\n")

@@ -65,6 +65,26 @@ def test_what_is_printed_is_a_file_that_gives_the_same(file: Path, tmp_path: Pat
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "variables", "model", "temporal"),
+    [
+        ([], {}, '"kinema"  # file', '"lai"  # file'),
+        (["--model", "tiny+none"], {}, '"tiny+none"  # option', "# option"),
+        (["--model", "tiny"], {}, '"tiny"  # option', '"lai"  # file'),
+        (["--temporal", "memory"], {"MODEL": "tiny+none"}, '"tiny"  # environment', '"memory"  # option'),
+    ],
+)
+def test_the_later_place_names_the_temporal_network(
+    tmp_path: Path, options: list[str], variables: dict[str, str], model: str, temporal: str
+) -> None:
+    """A model's name may hold it, and a file's word for it must not hinder whoever asks for another."""
+    file = tmp_path / "server.toml"
+    file.write_text('model = "kinema"\ntemporal = "lai"\n')
+    named = {f"KINEMACOLOR_SERVE_{key}": value for key, value in variables.items()}
+    found = printed("--config", str(file), *options, **named)
+    assert (found["model"], found["temporal"]) == (model, temporal)
+
+
 def test_the_option_for_the_file_goes_before_the_variable(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text("max_clips = 9\n")
@@ -83,6 +103,8 @@ def test_the_option_for_the_file_goes_before_the_variable(file: Path, tmp_path: 
         pytest.param(f"listen = {'[' * 5000}\n", "expected TOML", id="nested without end"),
         ('log_level = "loud"\n', "log_level: expected one of debug, info, warning, error"),
         ('listen = "0.0.0.0:1"\n', "needs --token-file"),
+        ('state_dir = ""\n', "state_dir: expected a path, found ''"),
+        ('model = "kinema+lai"\ntemporal = "none"\n', "names a temporal network already"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, said: str) -> None:

@@ -23,7 +23,20 @@ CANNOT_START = pytest.mark.fault(33, "port in use, no model, no GPU")
 
 
 @pytest.mark.parametrize(
-    "listen", ["0.0.0.0:7411", "[::]:7411", "192.168.1.4:7411", "example.org:80", ":7411", "unix:relative", "nonsense"]
+    "listen",
+    [
+        "0.0.0.0:7411",
+        "[::]:7411",
+        "192.168.1.4:7411",
+        "example.org:80",
+        ":7411",
+        "unix:relative",
+        "nonsense",
+        "::1:7411",
+        ":::7411",
+        "127.0.0.1:7411 ",
+        "127.0.0.1,[::1]:7411",
+    ],
 )
 def test_addresses_that_others_can_reach_are_refused(listen: str) -> None:
     with pytest.raises(ConfigError, match=r"loopback|expected|name an address"):
@@ -88,10 +101,14 @@ def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callabl
     assert status == 3
     assert "another server answers there" in stderr
     assert first.process.poll() is None  # type: ignore[attr-defined]
-    tcp = start_server(listen="127.0.0.1:0")
-    status, stderr = start("--model", "tiny", "--listen", tcp.address)  # type: ignore[attr-defined]
-    assert status == 3
-    assert "in use" in stderr
+
+
+@CANNOT_START
+def test_a_port_in_use_is_one_line_before_a_model_loads(start_server: Callable[..., object]) -> None:
+    address = start_server(listen="127.0.0.1:0").address  # type: ignore[attr-defined]
+    for model in ("tiny", "no-such"):
+        status, stderr = start("--model", model, "--listen", address)
+        assert (status, stderr) == (3, f"kinemacolor serve: cannot listen on {address}: Address already in use\n")
 
 
 def test_the_socket_is_gone_after_the_server(start_server: Callable[..., object]) -> None:

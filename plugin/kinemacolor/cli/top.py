@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     watch = _Watch(values.server, access_of(values))
     try:
         first = watch.lines()
-        if values.once or not (sys.stdout is not None and sys.stdout.isatty()):
+        if values.once or not _can_be_drawn_on():
             console.put("\n".join(first))
         else:
             os.environ.setdefault("ESCDELAY", "25")  # else curses waits a second for what may follow Escape
@@ -43,6 +43,17 @@ def main(arguments: list[str]) -> int:
     finally:
         watch.close()
     return 0
+
+
+def _can_be_drawn_on() -> bool:
+    """Whether the output is a terminal, and one that is known: TERM may be missing, or name a stranger."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    try:
+        curses.setupterm()
+    except curses.error:
+        return False
+    return True
 
 
 class _Watch:

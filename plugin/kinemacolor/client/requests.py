@@ -89,7 +89,8 @@ class OpenRequest:
             want_confidence=self.want_confidence,
             shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,
             edit_list=pb.EditList(shot_starts=self.shot_starts) if self.shot_starts is not None else None,
-            client_name=self.client_name,
+            # A file's name may hold bytes that are no characters, which no message takes.
+            client_name=self.client_name.encode(errors="backslashreplace").decode(),
             priority=pb.PRIORITY_INTERACTIVE if self.is_interactive else pb.PRIORITY_BULK,
             guide_count=len(self.guides),
             variant=self.variant,

@@ -427,7 +427,9 @@ class ClipFile:
                 return  # another process was faster
             for statement in TABLES.split(";"):
                 database.execute(statement)
-            database.execute("INSERT INTO clip VALUES ('label', ?)", (label,))
+            # A file's name may hold bytes that are no characters, which SQLite does not take.
+            shown = label.encode(errors="backslashreplace").decode()
+            database.execute("INSERT INTO clip VALUES ('label', ?)", (shown,))
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
 

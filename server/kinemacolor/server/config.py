@@ -1,6 +1,7 @@
 """The server's settings: one frozen value, checked once."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,10 @@ def parse_bytes(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+"""An address of IPv6 without brackets would be read in other ways by grpc, its port as part of it."""
+
+
 def check_listen(address: str, *, is_guarded: bool) -> None:
     """Accept addresses that this machine alone can reach, and others if clients have to say who they are.
 
@@ -141,9 +146,10 @@ def check_listen(address: str, *, is_guarded: bool) -> None:
         if not address.startswith("unix:/"):
             raise ConfigError(f"expected unix:/absolute/path, found {address}")
         return
-    host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"expected host:port or unix:/path, found {address}")
+    match = _HOST_PORT.fullmatch(address)
+    if match is None or int(match["port"]) > 65535:
+        raise ConfigError(f"expected host:port, [ipv6]:port or unix:/path, found {address!r}")
+    host = match["host"]
     if _is_all_of_ipv6(host):
         raise ConfigError(f"{host} would listen on addresses of IPv4, too; name an address, or 0.0.0.0 for all of IPv4")
     if not is_guarded and not is_loopback(host):

@@ -78,6 +78,7 @@ async def _serve(config: ServerConfig, *, exit_with_stdin: bool) -> None:
     credentials = None if files is None else server_credentials(files)
     with contextlib.ExitStack() as stack:
         listener = None if config.http is None else stack.enter_context(_http_listener(config.http))
+        _check_free(config.listen)
         engine = Engine(config)
         default_model = canonical_name(config.default_model or DEFAULT_MODEL)
         engine.model(default_model)
@@ -249,10 +250,20 @@ def _http_listener(address: str) -> socket.socket:
         raise StartError(f"cannot listen on {address} (--http): {error.strerror or error}") from error
 
 
-def _bind(server: grpc.aio.Server, listen: str, credentials: grpc.ServerCredentials | None = None) -> str:
-    """Take the address; returns it with the real port."""
+def _check_free(listen: str) -> None:
+    """Say that an address cannot be taken before a model loads, and in better words than grpc's."""
     if listen.startswith("unix:"):
         _check_socket_path(Path(listen.removeprefix("unix:")))
+        return
+    try:
+        bind(listen).close()
+    except OSError as error:
+        raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from error
+
+
+def _bind(server: grpc.aio.Server, listen: str, credentials: grpc.ServerCredentials | None = None) -> str:
+    """Take the address; returns it with the real port."""
+    _check_free(listen)
     others = os.umask(0o177)  # not chmod: a socket must never be open to others, not even at first
     try:
         port = server.add_insecure_port(listen) if credentials is None else server.add_secure_port(listen, credentials)

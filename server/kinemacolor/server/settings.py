@@ -74,6 +74,12 @@ def _seconds(text: str) -> float:
         raise ValueError(f"expected a number of seconds, found {text!r}") from error
 
 
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError(f"expected a path, found {text!r}")
+    return Path(text)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -92,10 +98,10 @@ DEFAULT_HTTP = "127.0.0.1:7412"
 SETTINGS = (
     Setting("listen", "listen", str, "ADDRESS", "unix:/path or host:port"),
     Setting("http", "http", str, "ADDRESS", f"page, metrics, probes; alone {DEFAULT_HTTP}", alone=DEFAULT_HTTP),
-    Setting("token-file", "token_file", Path, "FILE", "tokens of clients, one a line; needed beyond this machine"),
-    Setting("tls-cert", "tls_certificate", Path, "FILE", "certificate of this server, PEM"),
-    Setting("tls-key", "tls_key", Path, "FILE", "its key, PEM"),
-    Setting("tls-client-ca", "tls_client_ca", Path, "FILE", "only clients with certificates of this authority, PEM"),
+    Setting("token-file", "token_file", _path, "FILE", "tokens of clients, one a line; needed beyond this machine"),
+    Setting("tls-cert", "tls_certificate", _path, "FILE", "certificate of this server, PEM"),
+    Setting("tls-key", "tls_key", _path, "FILE", "its key, PEM"),
+    Setting("tls-client-ca", "tls_client_ca", _path, "FILE", "only clients with certificates of this authority, PEM"),
     Setting("device", "device", str, "DEVICE", "auto, cpu or cuda:N"),
     Setting("dtype", "dtype", _one_of("auto", "fp32", "bf16"), "auto|fp32|bf16", "of the frame network"),
     Setting("threads", "threads", _whole, "N", "CPU threads of the networks; 0 = all cores", _NUMBER),
@@ -109,7 +115,7 @@ SETTINGS = (
     Setting("grace", "grace_seconds", _seconds, "SECONDS", "wait for clips on SIGTERM", _SECONDS),
     Setting("stall", "stall_seconds", _seconds, "SECONDS", "end if the device hangs", _SECONDS),
     Setting(
-        "state-dir", "state_folder", Path, "DIR",
+        "state-dir", "state_folder", _path, "DIR",
         f"where snapshots are kept (${STATE_VARIABLE}, else ~/.local/state/kinemacolor/snapshots)",
     ),
     Setting("snapshot-bytes", "snapshot_bytes", parse_bytes, "N", "disk for snapshots, such as 500M; 0 = none", _BYTES),
@@ -156,7 +162,7 @@ def collect(
         file: The settings file; None: the one that the environment names, if it does.
 
     Raises:
-        ConfigError: A value is none, or a key or variable is no setting.
+        ConfigError: A value is none, a key or variable is no setting, or one place names two temporal networks.
     """
     named = file if file is not None else Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None
     given = {setting.field: Given(_default(setting), "default") for setting in SETTINGS}
@@ -165,7 +171,7 @@ def collect(
     for setting in SETTINGS:
         if (value := getattr(options, setting.field)) is not None:
             given[setting.field] = Given(value, "option")
-    return given
+    return given | _temporal_once(given)
 
 
 def server_config(given: Mapping[str, Given]) -> ServerConfig:
@@ -189,10 +195,24 @@ def describe(given: Mapping[str, Given]) -> str:
     return "\n".join(lines)
 
 
+_ORIGINS = ("default", "file", "environment", "option")
+
+
+def _temporal_once(given: Mapping[str, Given]) -> dict[str, Given]:
+    """A model's name may hold its temporal network; where both are given, the later place counts."""
+    model, temporal = given["default_model"], given["temporal"]
+    if not temporal.value or "+" not in (model.value or ""):
+        return {}
+    if model.origin == temporal.origin:
+        said = f"--model {model.value} names a temporal network already, found --temporal {temporal.value}, too"
+        raise ConfigError(said)
+    if _ORIGINS.index(model.origin) > _ORIGINS.index(temporal.origin):
+        return {"temporal": Given(None, model.origin)}
+    return {"default_model": Given(model.value.partition("+")[0], model.origin)}
+
+
 def _model(given: Mapping[str, Given]) -> str | None:
     model, temporal = given["default_model"].value or "", given["temporal"].value
-    if temporal and "+" in model:
-        raise ConfigError(f"--model {model} names a temporal network already, found --temporal {temporal}, too")
     return f"{model}+{temporal}" if temporal else model or None
 
 

@@ -131,12 +131,29 @@ def _check(files: TlsFiles) -> None:
     except (ssl.SSLError, OSError, ValueError) as error:
         what = f"{files.certificate} and {files.key}"
         raise ConfigError(f"{what}: expected a certificate and its key in PEM: {_reason(error)}") from error
+    if _ED25519 in _first_certificate(files.certificate):
+        raise ConfigError(
+            f"{files.certificate}: gRPC takes no Ed25519 certificates; one with RSA or ECDSA (P-256) will do"
+        )
     if files.client_ca is None:
         return
     try:
         context.load_verify_locations(files.client_ca)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(f"{files.client_ca}: expected certificates in PEM: {_reason(error)}") from error
+
+
+_ED25519 = b"\x06\x03\x2b\x65\x70"
+"""Its object identifier, 1.3.101.112, in DER: as the kind of the key, or of the signature."""
+_END = "-----END CERTIFICATE-----"
+
+
+def _first_certificate(file: Path) -> bytes:
+    """In DER, of a file that the system's TLS has read; empty if it has another form."""
+    text = file.read_text("ascii", errors="replace")
+    begin, end = text.find("-----BEGIN CERTIFICATE-----"), text.find(_END)
+    # OpenSSL takes more than one kind of heading; what is not found is not looked at.
+    return b"" if not 0 <= begin < end else ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])
 
 
 def _no_password() -> str:

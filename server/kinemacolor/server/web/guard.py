@@ -17,7 +17,7 @@ from aiohttp import web
 from kinemacolor.server.access import TokenFile
 from kinemacolor.server.config import is_loopback
 
-__all__ = ["OPEN_PATHS", "Guard"]
+__all__ = ["OPEN_PATHS", "Guard", "Handler"]
 
 _log = logging.getLogger(__name__)
 

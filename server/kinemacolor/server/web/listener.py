@@ -2,9 +2,9 @@
 
 import socket
 
-__all__ = ["BACKLOG", "bind"]
+__all__ = ["bind"]
 
-BACKLOG = 64
+_BACKLOG = 64
 
 
 def bind(address: str) -> socket.socket:
@@ -20,7 +20,7 @@ def bind(address: str) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(place)
-        made.listen(BACKLOG)  # only then it is ours: with SO_REUSEADDR two may be bound to one port
+        made.listen(_BACKLOG)  # only then it is ours: with SO_REUSEADDR two may be bound to one port
     except OSError:
         made.close()
         raise

@@ -1,16 +1,17 @@
 """The HTTP port at work, and what every answer carries."""
 
+import asyncio
 import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from kinemacolor.server.web.guard import Guard
-from kinemacolor.server.web.listener import BACKLOG
+from kinemacolor.server.web.connections import Connections
+from kinemacolor.server.web.guard import Guard, Handler
 from kinemacolor.server.web.site import Site
 
 __all__ = ["listening"]
@@ -44,17 +45,32 @@ async def listening(
 ) -> AsyncIterator[str]:
     """Answer on the port as long as the block runs; yields its address."""
     logging.getLogger("aiohttp.server").addFilter(_NoStrangersWords())
-    app = web.Application(middlewares=[guard.check])
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        connections.used(request.transport)
+        return await handler(request)
+
+    app = web.Application(middlewares=[note, guard.check])
     app.router.add_routes(site.routes())
     app.on_response_prepare.append(_add_headers)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, shutdown_timeout=_STOP_SECONDS)
     await runner.setup()
+    connections = Connections(_factory(runner), context)
+    accepting = asyncio.create_task(connections.serve(listener))
     try:
-        await web.SockSite(runner, listener, ssl_context=context, backlog=BACKLOG).start()
         yield _address(listener)
     finally:
+        accepting.cancel()
+        await asyncio.wait([accepting])
         await runner.cleanup()
         site.close()
+
+
+def _factory(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
+    if runner.server is None:
+        raise RuntimeError("the runner is not set up")
+    return runner.server
 
 
 def _address(listener: socket.socket) -> str:

@@ -1,0 +1,135 @@
+"""The connections of the HTTP port, which are bounded: whoever opens many and says nothing must not use up descriptors.
+
+aiohttp puts no limit on their number, nor on the time until a request is complete. Here the one that has been idle for
+longest makes room for a new one, so a probe gets in whatever else is open.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["LIMIT", "Connections"]
+
+_log = logging.getLogger(__name__)
+
+LIMIT = 64
+"""Open at once: a browser has six, a collector of metrics one."""
+REQUEST_SECONDS = 10.0
+"""Until the first request is complete, the TLS handshake included."""
+IDLE_SECONDS = 40.0
+"""From one request to the next; above aiohttp's own limit, which knows nothing of half a request."""
+_REAP_SECONDS = 1.0
+_AGAIN_SECONDS = 1.0
+"""After the system gave no connection: there is no use in asking at once, nor in a log full of that."""
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    deadline: float
+    used: float
+    greeting: "asyncio.Task[None] | None" = None
+    transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.transport is None or not self.transport.is_closing()
+
+    def drop(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.greeting is not None:
+            self.greeting.cancel()
+
+
+class Connections:
+    """Accepts, counts and ends connections; lives on the event loop.
+
+    Args:
+        protocol: Makes what answers on a connection.
+        context: TLS; None: without it.
+        clock: Seconds on a clock that never jumps.
+    """
+
+    def __init__(
+        self,
+        protocol: Callable[[], asyncio.Protocol],
+        context: ssl.SSLContext | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._protocol, self._context, self._clock = protocol, context, clock
+        self._open: list[_Connection] = []
+
+    def __len__(self) -> int:
+        self._forget_closed()
+        return len(self._open)
+
+    def used(self, transport: asyncio.BaseTransport | None) -> None:
+        """A request came on this connection."""
+        for each in self._open:
+            if each.transport is transport:
+                each.used = self._clock()
+                each.deadline = each.used + IDLE_SECONDS
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept until cancelled; what is open then is the caller's to close."""
+        listener.setblocking(False)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reap_on())
+            while True:
+                accepted = await _accept(listener)
+                self._make_room()
+                now = self._clock()
+                connection = _Connection(now + REQUEST_SECONDS, now)
+                self._open.append(connection)
+                connection.greeting = tasks.create_task(self._greet(connection, accepted))
+
+    def reap(self) -> None:
+        """End connections that have been silent for too long."""
+        now = self._clock()
+        for each in [each for each in self._open if now >= each.deadline]:
+            each.drop()
+        self._forget_closed()
+
+    async def _reap_on(self) -> None:
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            self.reap()
+
+    async def _greet(self, connection: _Connection, accepted: socket.socket) -> None:
+        seconds = None if self._context is None else REQUEST_SECONDS
+        try:
+            connection.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                self._protocol, accepted, ssl=self._context, ssl_handshake_timeout=seconds
+            )
+        except Exception as error:  # noqa: BLE001 - no stranger's handshake may end the port
+            _log.debug("no connection", extra={"why": str(error)})
+        finally:
+            if connection.transport is None:
+                accepted.close()
+                if connection in self._open:
+                    self._open.remove(connection)
+
+    def _make_room(self) -> None:
+        self._forget_closed()
+        while len(self._open) >= LIMIT:
+            idlest = min(self._open, key=lambda each: each.used)
+            self._open.remove(idlest)
+            idlest.drop()
+
+    def _forget_closed(self) -> None:
+        self._open = [each for each in self._open if each.is_open]
+
+
+async def _accept(listener: socket.socket) -> socket.socket:
+    while True:
+        try:
+            accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
+        except OSError as error:
+            _log.error("no connection can be accepted", extra={"why": error.strerror or str(error)})
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return accepted
