@@ -11,6 +11,7 @@ from kinemacolor.training.coloured_photos import PhotoFigures, sheet_of
 from kinemacolor.training.ddcolor_loss import DDColorLoss, enhanced, joined
 from kinemacolor.training.loop import LogLine
 from kinemacolor.training.photos import Picture, centre_crops
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = ["HeldOut", "coloured"]
 
@@ -21,7 +22,7 @@ def coloured(net: DDColor, lightness: Tensor) -> Tensor:
     """(B, 1, H, W) L* to (B, 2, H, W) float32 a*, b*, in mixed precision."""
     neutral = torch.zeros_like(lightness)
     grey = lab_to_srgb(torch.cat((lightness, neutral, neutral), dim=1))
-    with torch.autocast(grey.device.type, torch.bfloat16):
+    with mixed_precision(grey.device):
         ab: Tensor = net(grey.contiguous(memory_format=torch.channels_last))
     return ab.float()
 

@@ -22,6 +22,7 @@ from kinemacolor.training.ddcolor_recipe import DDColorRecipe
 from kinemacolor.training.deoldify_critic import Critic, accuracy, critic_loss, fooling_loss
 from kinemacolor.training.loop import LogLine, ParameterGroup, TrainingLoop, seeded
 from kinemacolor.training.photos import CropSettings, Picture, sample_crops
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = ["NETWORK_PREFIX", "DDColorTrainer"]
 
@@ -82,7 +83,7 @@ class DDColorTrainer(TrainingLoop):
         lab, target = srgb_to_lab(rgb), enhanced(rgb, self.recipe.loss.enhancement)
         ab = coloured(self.net, lab[:, :1])
         made = joined(lab[:, :1], ab)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             loss, terms = self._loss(ab, lab[:, 1:], made, target)
             self.parts.add(terms)
             return loss if self.critic is None else loss + self._adversarial(self.critic, made, target)

@@ -16,6 +16,7 @@ from kinemacolor.training.deoldify_pictures import grey_of, with_luma_of
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.loop import LogLine
 from kinemacolor.training.photos import Picture, centre_crops
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = ["HeldOut"]
 
@@ -50,7 +51,7 @@ class HeldOut:
         """(N, 3, side, side) what the network says, normalised; it is left in evaluation mode."""
         net.eval()
         grey = normalised(grey_of(self.rgb)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             return torch.cat([net(part).float() for part in torch.split(grey, _BATCH)])
 
     def sheet(self, net: Deoldify, count: int) -> Picture:

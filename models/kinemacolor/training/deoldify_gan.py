@@ -22,6 +22,7 @@ from kinemacolor.training.deoldify_recipe import NoGanRecipe
 from kinemacolor.training.feature_loss import FeatureLoss
 from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, TrainingLoop, seeded
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.stop_rule import best_look, inflection
 
 __all__ = ["BEST_FILE", "GanTrainer"]
@@ -107,7 +108,7 @@ class GanTrainer(TrainingLoop):
         grey, truth = self._pairs.draw(self.step, gan.side_px, gan.count)
         self.critic.requires_grad_(self.critic_turn)
         freeze_encoder(self.generator, frozen=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             return self._of_critic(grey, truth) if self.critic_turn else self._of_generator(grey, truth)
 
     def _of_critic(self, grey: Tensor, truth: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, seeded
 from kinemacolor.training.one_cycle import Phase, phase_ends
 from kinemacolor.training.phased_trainer import PhasedTrainer
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = ["CriticTrainer", "GeneratorTrainer", "freeze_encoder", "generator_layers"]
 
@@ -83,7 +84,7 @@ class GeneratorTrainer(PhasedTrainer):
         phase = self.place.phase
         freeze_encoder(self.net, phase.frozen)
         grey, truth = self._pairs.draw(self.step, phase.side_px, phase.count)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             loss, parts = self._loss(self.net(grey), truth)
         self.parts.add(parts)
         return loss
@@ -138,7 +139,7 @@ class CriticTrainer(PhasedTrainer):
         phase, half = self.place.phase, self.place.phase.count // 2
         seeded(self._recipe.seed, self.step)
         grey, truth = self._pairs.draw(self.step, phase.side_px, 2 * half)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             with torch.no_grad():
                 made = self._generator(grey[half:]).float()
             real, false = self.net(torch.cat((truth[:half], made))).split(half)

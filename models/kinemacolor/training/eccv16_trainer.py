@@ -20,6 +20,7 @@ from kinemacolor.models.networks.zhang_layers import AB_UNIT
 from kinemacolor.training.loop import LogLine, ParameterGroup, Schedule, TrainingLoop
 from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weights, soft_cross_entropy
 from kinemacolor.training.photos import CropSettings, Picture, centre_crops, sample_crops
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = [
     "Eccv16Recipe",
@@ -200,7 +201,7 @@ class Eccv16Trainer(TrainingLoop):
 
     def _logits(self, lightness: Tensor) -> Tensor:
         lightness = lightness.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             logits: Tensor = self.net.logits(lightness)
         return logits
 

@@ -22,6 +22,7 @@ from kinemacolor.training.favc_start import begin_as_mean
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.proposing import frozen
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
@@ -97,7 +98,7 @@ class FavcRefineTrainer(TrainingLoop):
         refined, total = colours[0], torch.zeros((), device=self.device)
         for t in range(1, len(colours)):
             seen = refinement_input(refined, colours[t], grey[t - 1], grey[t], flow[t - 1])
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with mixed_precision(self.device):
                 found = self.net(seen.planes.contiguous(memory_format=torch.channels_last)).float()
             total = total + refine_loss(seen, colours[t], found, truth[t], self.recipe.loss)
             refined = found.detach()
@@ -107,7 +108,7 @@ class FavcRefineTrainer(TrainingLoop):
     def _colours(self, grey: Tensor, variant: int) -> Tensor:
         """(T, B, 3, H, W) one of the pictures of each frame, each frame alone."""
         flat = grey.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             features = self._trunk(flat.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
             colour = self._colour(flat, features).float()
         chosen: Tensor = colour[:, 3 * variant : 3 * variant + 3]

@@ -17,6 +17,7 @@ from kinemacolor.training.favc_start import begin_as_grey
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.proposing import frozen
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
@@ -82,7 +83,7 @@ class FavcColourTrainer(TrainingLoop):
     def draw_loss(self) -> Tensor:
         """The loss of this step's pairs."""
         shots = colour_shots(*self._shooting.draw(self.step))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             return colour_loss(self._coloured(shots), self._features, self.recipe.loss)
 
     def _coloured(self, shots: ColourShots) -> Pair:

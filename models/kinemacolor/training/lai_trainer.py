@@ -18,6 +18,7 @@ from kinemacolor.training.lai_start import begin_as_average
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MotionSettings, MovingPicture
 from kinemacolor.training.photos import Picture
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.proposing import frozen
 from kinemacolor.training.shots import Shooting, ShotRecipe
 
@@ -100,7 +101,7 @@ class LaiTrainer(TrainingLoop):
         """The loss of this step's shots."""
         pictures, lightness = self._shooting.draw(self.step)
         footage = self._footage(pictures, lightness.to(self.device))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             return lai_loss(self.net, footage, self._features, self.recipe.loss)
 
     def _footage(self, pictures: list[MovingPicture], lightness: Tensor) -> Footage:
@@ -123,7 +124,7 @@ class LaiTrainer(TrainingLoop):
     @torch.no_grad()
     def _colour(self, lightness: Tensor) -> Tensor:
         """(B, 2, H, W) a*, b* of the frame network, each frame alone."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             answer = self._frame(lightness.contiguous(memory_format=torch.channels_last))
         ab, _ = self._frame.decode(answer, DecodeSettings())
         return _enlarged(ab, lightness.shape[-2:], "bicubic")

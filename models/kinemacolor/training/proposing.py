@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from kinemacolor.models.kinema_colorizer import confidence_of_spread
 from kinemacolor.models.networks.kinema import DecodeSettings, KinemaNet
+from kinemacolor.training.precision import mixed_precision
 
 __all__ = ["frozen", "propose", "unflatten"]
 
@@ -23,7 +24,7 @@ def frozen(network: Network, device: torch.device | str) -> Network:
 @torch.no_grad()
 def propose(frame: KinemaNet, lightness: Tensor) -> tuple[Tensor, Tensor]:
     """Colour (B, 2, h, w) and confidence (B, 1, h, w) by cells of pictures (B, 1, H, W), in mixed precision."""
-    with torch.autocast(lightness.device.type, torch.bfloat16):
+    with mixed_precision(lightness.device):
         answer = frame(lightness)
     ab, spread = frame.decode(answer, DecodeSettings())
     return ab, confidence_of_spread(spread)

@@ -14,6 +14,7 @@ from kinemacolor.models.networks.spread import SPREAD_CELL, SpreadNet
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
 from kinemacolor.training.photos import CropSettings, Picture, sample_crops
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.spread_examples import Example, ExampleSettings, draw_example
 from kinemacolor.training.trainer import make_batch
 
@@ -114,7 +115,7 @@ class SpreadTrainer(TrainingLoop):
         )
         batch = make_batch(rgb, self.recipe.old_film_share, self.recipe.film, self._generator)
         lightness, here, elsewhere = (planes.to(self.device) for planes in (batch.lightness, here, elsewhere))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             with torch.no_grad():
                 taps = self._frame.taps(lightness)
             logits = self.net(lightness, taps, here, elsewhere)

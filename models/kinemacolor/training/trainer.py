@@ -4,7 +4,7 @@ The posterior is trained by cross-entropy, the error by the distance of the fini
 is trained from a share of the schedule on, by `finish_loss`; the colour that it starts from is taken as it is, so that
 this loss does not turn a posterior into whatever gives the best mean.
 
-bfloat16 on a CPU was used for the shipped weights. A GPU takes the same mixed precision.
+The shipped weights were trained in bfloat16 on a CPU that has it. A GPU takes the same mixed precision.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from kinemacolor.training.finish_loss import FinishLoss, finish_loss
 from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
 from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weights, rebalanced_cross_entropy
 from kinemacolor.training.photos import CropSettings, Picture, sample_crops
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.start import begin_with
 
 __all__ = ["Batch", "Recipe", "Trainer", "make_batch"]
@@ -143,7 +144,7 @@ class Trainer(TrainingLoop):
         self._seed_draws()
         batch = make_batch(self._crops(), self.recipe.old_film_share, self.recipe.film, self._generator)
         lightness = batch.lightness.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             answer = self.net(lightness)
         index, weight = (table.to(self.device) for table in self.encoder(batch.ab))
         entropy = rebalanced_cross_entropy(answer.logits, index, weight, self.net.class_log_weight.exp())

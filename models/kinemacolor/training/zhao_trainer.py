@@ -29,6 +29,7 @@ from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.labelled import Flip, Labelled, centre_labelled, sample_labelled
 from kinemacolor.training.loop import LogLine, ParameterGroup, TrainingLoop
 from kinemacolor.training.loss import SoftEncoder, class_weights, soft_cross_entropy
+from kinemacolor.training.precision import mixed_precision
 from kinemacolor.training.zhao_loss import class_loss, class_shares, confusion, mean_iou
 
 __all__ = ["Norm", "ZhaoRecipe", "ZhaoTrainer"]
@@ -206,7 +207,7 @@ class ZhaoTrainer(TrainingLoop):
 
     def _both(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
         lightness = lightness.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             colour, classes = self.net.both_logits(lightness)
         return colour, classes
 

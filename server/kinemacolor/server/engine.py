@@ -26,6 +26,7 @@ from kinemacolor.models.api import (
     StepResult,
     finish,
 )
+from kinemacolor.models.native_dtype import has_native_bf16
 from kinemacolor.models.registry import describe_model, list_models, load_model
 from kinemacolor.models.selftest import batch_sizes_equal, sample_lightness
 from kinemacolor.server.code_identity import code_sha256
@@ -183,7 +184,7 @@ class Engine:
         return load_model(name, device=self._device)
 
     def _wants_bf16(self) -> bool:
-        return self._dtype == "bf16" or (self._dtype == "auto" and _has_native_bf16(self._device))
+        return self._dtype == "bf16" or (self._dtype == "auto" and has_native_bf16(self._device))
 
     def device_class(self, model: Colorizer) -> str:
         """Everything besides the frames, the weights and the settings that can change a byte of a colour."""
@@ -399,13 +400,6 @@ def _make_deterministic(device: torch.device) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
-
-
-def _has_native_bf16(device: torch.device) -> bool:
-    """Emulated bf16 is slower than fp32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
 
 
 def _is_repeatable(model: Colorizer) -> bool:
