@@ -15,6 +15,7 @@ from kinemacolor.models.checkpoint import load_weights, save_weights
 from kinemacolor.models.kinema_colorizer import KinemaWeights
 from kinemacolor.training.command import main
 from kinemacolor.training.finished import load_checkpoint
+from kinemacolor.training.run_lock import alone_in
 
 
 @pytest.fixture
@@ -165,6 +166,16 @@ def test_a_folder_with_a_run_is_not_overwritten(data: Path, tmp_path: Path, caps
     (tmp_path / "run" / "run.pt").write_bytes(b"")
     assert _train(data, tmp_path / "run") == 1
     assert "go on with --resume" in capsys.readouterr().err
+
+
+def test_a_second_training_in_a_folder_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_recipe(data)
+    with alone_in(tmp_path / "run"):
+        assert _train(data, tmp_path / "run") == 1
+    assert capsys.readouterr().err.endswith(f"another training is at work in {tmp_path / 'run'}\n")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_recipe_does_not_go_on_with_a_run(

@@ -26,6 +26,7 @@ from kinemacolor.training.eccv16_trainer import (
 )
 from kinemacolor.training.loss import RebalanceSettings, SoftEncoder, class_weights
 from kinemacolor.training.photos import CropSettings, Picture
+from kinemacolor.training.run_lock import alone_in
 
 RECIPE = Eccv16Recipe(steps=6, width=4, warm_up_steps=2, crops=CropSettings(count=2, side_px=32), seed=7)
 
@@ -226,6 +227,34 @@ def test_the_command_trains_goes_on_and_exports(command: Command, tmp_path: Path
     net = Eccv16(width=4)
     load_weights(out, net)
     assert float(net(torch.full((1, 1, 16, 16), 50.0)).detach().abs().max()) <= 110
+
+
+def test_a_second_training_in_a_folder_is_refused_and_changes_nothing(
+    command: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert command("--steps", "1") == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with alone_in(tmp_path / "run"):
+        assert command("--steps", "2", "--seed", "9") == 1
+    assert caplog.messages[-1] == f"another training is at work in {tmp_path / 'run'}"
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert command("--steps", "2") == 0
+
+
+def test_ctrl_c_is_one_line_and_the_run_can_be_gone_on_with(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert command("--steps", "1") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Eccv16Trainer, "train_step", interrupt)
+        assert command("--steps", "2") == 130
+    assert caplog.messages[-1].startswith("interrupted; the same command goes on")
+    assert command("--steps", "2") == 0
+    assert torch.load(tmp_path / "run" / "run.pt", weights_only=True)["step"] == 2
+
+
+def interrupt(_: Eccv16Trainer) -> float:
+    raise KeyboardInterrupt
 
 
 def test_an_export_without_a_run_is_refused(command: Command, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from kinemacolor.training.loop import TrainingLoop
 from kinemacolor.training.parts import Part, Resources, later_parts
 from kinemacolor.training.photos import Picture
 from kinemacolor.training.recipe import PartPlan, Plan, StartSource, Watch
+from kinemacolor.training.run_lock import alone_in
 from kinemacolor.training.sheets import draw_sheet
 from kinemacolor.training.start import PARTS, Start, read_start
 from kinemacolor.training.trainer import Trainer
@@ -71,6 +72,11 @@ def train(
     """
     values = asdict(plan)
     _check_folder(values, out, resume)
+    with alone_in(out):
+        _train(plan, data, out, resume=resume, device=device, limit=limit)
+
+
+def _train(plan: Plan, data: Path, out: Path, *, resume: bool, device: str, limit: int | None) -> None:
     start = _take_start(plan.start, data, out)
     loaded = read_data(plan, data, limit)
     counts = len(loaded.small), len(loaded.large), len(loaded.clips), len(loaded.held_out)

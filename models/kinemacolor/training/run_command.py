@@ -14,11 +14,13 @@ import torch
 from kinemacolor.training.errors import RecipeError, TrainingError
 from kinemacolor.training.finished import load_checkpoint
 from kinemacolor.training.loop import TrainingLoop
+from kinemacolor.training.run_lock import alone_in
 
 __all__ = ["carry_out", "checkpoint_of", "go_on", "keep_recipe", "kept_recipe", "parse_run"]
 
 _log = logging.getLogger(__name__)
 
+_INTERRUPTED = 130
 _RECIPE_FILE = "recipe.json"
 _BUDGET = ("steps", "minutes")
 """What of a recipe may be another when a run is gone on with."""
@@ -59,10 +61,14 @@ def carry_out(
         if arguments.export is not None:
             export(arguments.out, arguments.export)
         else:
-            train(arguments)
+            with alone_in(arguments.out):
+                train(arguments)
     except TrainingError as error:
         _log.error("%s", error)
         return 1
+    except KeyboardInterrupt:
+        _log.error("interrupted; the same command goes on from the last checkpoint, if there is one")
+        return _INTERRUPTED
     return 0
 
 
