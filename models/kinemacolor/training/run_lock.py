@@ -15,7 +15,7 @@ _LOCK = "run.lock"
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder, which is made if it is missing, and goes again if nothing came into it.
+    """Keep other trainings out of a run's folder; it is made if it is missing, and goes again if nothing came into it.
 
     Raises:
         TrainingError: Another one is there, or the folder cannot be made.
