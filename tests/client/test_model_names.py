@@ -3,7 +3,7 @@
 import pytest
 
 from kinemacolor.client.connection import ModelInfo
-from kinemacolor.client.model_names import find_model, with_temporal
+from kinemacolor.client.model_names import find_model, names_instead, with_temporal
 
 
 def model(name: str, frame: str, temporal: str, *, is_default: bool = False) -> ModelInfo:
@@ -55,6 +55,11 @@ def test_the_model_that_is_meant(said: str, meant: str | None) -> None:
 def test_a_server_without_a_default_has_no_model_without_a_name() -> None:
     assert find_model(MODELS[:2], "") is None
     assert find_model(MODELS[:2], "+none") is None
+
+
+def test_what_there_is_instead_is_said_once() -> None:
+    assert names_instead(MODELS, "nobody") == "kinema, eccv16"
+    assert names_instead(MODELS, "eccv16+lai") == "kinema, kinema+none, eccv16, eccv16+memory"
 
 
 def test_frame_network_and_temporal_network_become_one_name() -> None:

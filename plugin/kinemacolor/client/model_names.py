@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kinemacolor.client.connection import ModelInfo
 
-__all__ = ["find_model", "with_temporal"]
+__all__ = ["find_model", "names_instead", "with_temporal"]
 
 _MARK = "+"
 
@@ -38,3 +38,15 @@ def find_model(models: Sequence[ModelInfo], name: str) -> ModelInfo | None:
         return next((model for model in models if model.name == frame), None)
     frame = frame or (default.frame if default is not None else "")
     return next((model for model in models if (model.frame, model.temporal) == (frame, temporal)), None)
+
+
+def names_instead(models: Sequence[ModelInfo], name: str) -> str:
+    """What a person who asked for a model that is not there may take, in one line.
+
+    Args:
+        models: Those of a server.
+        name: What was asked for. Without a temporal network each frame network is said once: with every temporal
+            network behind it nobody would find it.
+    """
+    names = [model.name if _MARK in name else model.frame for model in models]
+    return ", ".join(dict.fromkeys(names))

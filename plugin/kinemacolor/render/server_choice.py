@@ -15,7 +15,7 @@ from kinemacolor.client.errors import (
     ServerTimeoutError,
     ServerUnreachableError,
 )
-from kinemacolor.client.model_names import find_model
+from kinemacolor.client.model_names import find_model, names_instead
 from kinemacolor.client.private_server import PrivateServer, private_server
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
@@ -153,10 +153,7 @@ def check_model(client: ColorizeClient, model: str) -> ModelInfo:
     models = client.list_models()
     found = find_model(models, model)
     if found is None:
-        names = dict.fromkeys(known.name for known in models)
-        if "+" not in model:  # each frame network once: with every temporal network behind it the line would be cut
-            names = dict.fromkeys(name.partition("+")[0] for name in names)
-        raise UsageError(f"no model named {model!r}; the server has: {', '.join(names)}")
+        raise UsageError(f"no model named {model!r}; the server has: {names_instead(models, model)}")
     return found
 
 

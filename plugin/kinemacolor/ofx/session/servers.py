@@ -9,7 +9,7 @@ from typing import TypeVar
 from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, ModelInfo
 from kinemacolor.client.errors import ClientError
-from kinemacolor.client.model_names import find_model
+from kinemacolor.client.model_names import find_model, names_instead
 from kinemacolor.client.requests import OpenRequest
 from kinemacolor.client.stream import ClipStream
 from kinemacolor.ofx.helper.effect import EffectError
@@ -196,6 +196,5 @@ def _model_of(client: ColorizeClient, name: str) -> ModelInfo:
     models = client.list_models()
     found = find_model(models, name)
     if found is None:
-        names = ", ".join(each.name for each in models)
-        raise EffectError(f"Model: the server has no {name or 'default'}; it has {names}")
+        raise EffectError(f"Model: the server has no {name or 'default'}; it has {names_instead(models, name)}")
     return found
