@@ -55,6 +55,18 @@ def test_a_film_of_any_name_is_coloured(tmp_path, tiny_server, film, command):
 
 
 @NAMES
+def test_pictures_of_any_name_are_written_and_a_cut_film_is_kept(tmp_path, tiny_server, film, command):
+    out = Path(f"{film.stem}.%04d.png")
+    done = command("render", f"./{film}", f"./{out}", "--server", tiny_server)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob(f"{film.stem}.000?.png"))) == 4
+    whole = (tmp_path / film).read_bytes()
+    (tmp_path / film).write_bytes(whole[: len(whole) * 3 // 4])
+    done = command("render", f"./{film}", f"./{film.stem}-cut.mkv", "--keep-going", "--server", tiny_server)
+    assert (b"Traceback" in done.stderr, b"unexpected" in done.stderr) == (False, False), done.stderr
+
+
+@NAMES
 def test_its_colours_are_stored_and_listed(tiny_server, film, command):
     store = f"./{film.stem}-store"
     done = command("analyse", f"./{film}", "--store", store, "--server", tiny_server)

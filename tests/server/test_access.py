@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import grpc
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from box import start
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
@@ -236,6 +238,33 @@ def test_a_renewed_certificate_is_used_without_a_restart(
     wait_until(lambda: "certificate read again" in server.log)
 
 
+def test_a_certificate_that_ed25519_has_signed_is_taken(start_server: Callable[..., object], tmp_path: Path) -> None:
+    """Its key is what gRPC has to know. What else stands in its file is nobody's business."""
+    authority, key = Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("studio", "box")]
+    now = datetime.now(UTC)
+    limits = now - timedelta(minutes=1), now + timedelta(days=1)
+    root = (
+        x509.CertificateBuilder(names[0], names[0], authority.public_key(), x509.random_serial_number(), *limits)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(authority, None)
+    )
+    address = x509.IPAddress(ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(names[0], names[1], key.public_key(), x509.random_serial_number(), *limits)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(authority, None)
+    )
+    certificate, private, ca = (tmp_path / name for name in ("crt", "key", "ca"))
+    remark = "# für den Kasten: zwischen -----BEGIN CERTIFICATE----- und -----END CERTIFICATE-----\n"
+    certificate.write_bytes(remark.encode() + made.public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    ca.write_bytes(root.public_bytes(Encoding.PEM))
+    server = start_server("--tls-cert", str(certificate), "--tls-key", str(private), listen="127.0.0.1:0")
+    with _connect(server, AccessFiles(ca=ca)) as client:
+        assert client.list_models()
+
+
 def ed25519(folder: Path) -> tuple[Path, Path]:
     """A certificate that the system's TLS takes and gRPC's does not, and its key."""
     key, name = Ed25519PrivateKey.generate(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "box")])
@@ -263,7 +292,7 @@ def ed25519(folder: Path) -> tuple[Path, Path]:
         (["--tls-client-ca", "{ca}"], "needs --tls-cert"),
         (["--tls-cert", "{certificate}", "--tls-key", "{tokens}"], "expected a certificate and its key in PEM"),
         (["--tls-cert", "{certificate}", "--tls-key", "{other_key}"], "key values mismatch"),
-        (["--tls-cert", "{ed25519}", "--tls-key", "{ed25519_key}"], "gRPC takes no Ed25519 certificates"),
+        (["--tls-cert", "{ed25519}", "--tls-key", "{ed25519_key}"], "gRPC takes no certificates for Ed25519 keys"),
         (["--tls-cert", "{certificate}", "--tls-key", "{key}", "--tls-client-ca", "{tokens}"], "expected certificates"),
         (["--tls-cert", "{certificate}", "--tls-key", "{key}", "--listen", "unix:/tmp/s"], "TLS is for host:port"),
     ],

@@ -86,15 +86,16 @@ def test_pre_roll_is_consumed_and_not_answered() -> None:
     assert run_frame(opened(), 0, pre_roll=True) == [ev.EmitProgress(0, shot=0)]
 
 
-def test_a_step_that_has_to_wait_is_a_sign_of_life_and_changes_nothing() -> None:
+def test_work_that_has_to_wait_is_a_sign_of_life_and_changes_nothing() -> None:
     machine = opened()
+    assert machine.handle(ev.WorkWaits(1)) == [], "nothing waits any more"
     for number in range(2):
-        machine.handle(ev.FrameArrived(number, luma(number)))
+        machine.handle(ev.FrameArrived(number, luma(number), pre_roll=number == 1))
     machine.handle(ev.ProposalDone(0, 1, "p", False))
-    assert machine.handle(ev.StepWaits(0, 1)) == [ev.EmitProgress(-1)]
-    assert machine.handle(ev.StepWaits(0, 0)) == [], "of a line that is broken"
+    assert machine.handle(ev.WorkWaits(1)) == [ev.EmitProgress(-1)], "before the oldest frame, which is not done"
+    assert machine.handle(ev.WorkWaits(0)) == [], "of a line that is broken"
     assert machine.handle(ev.SeekRequested(1)) == []
-    assert machine.handle(ev.StepWaits(0, 1)) == [], "it would be taken for the answer to the seek"
+    assert machine.handle(ev.WorkWaits(1)) == [], "it would be taken for the answer to the seek"
     assert without_saves(machine.handle(ev.StepDone(0, 1, "s", "c")))[0] == ev.EmitFrame(0, "c", 0)
 
 

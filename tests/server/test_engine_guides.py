@@ -18,7 +18,7 @@ from kinemacolor.server.config import ServerConfig
 from kinemacolor.server.device_jobs import ProposeJob, StepJob
 from kinemacolor.server.device_worker import DeviceWorker
 from kinemacolor.server.engine import ClipSetup, Engine, TimedProposal, UnsupportedError
-from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone, StepWaits, WorkFailed
+from kinemacolor.server.events import Event, RunPropose, RunStep, StepDone, WorkFailed, WorkWaits
 from kinemacolor.server.guided_shots import guided_shots
 from kinemacolor.server.open_request import ClipSettings
 from kinemacolor.server.shot_starts import ShotStarts
@@ -208,8 +208,8 @@ def test_a_start_that_nobody_wants_any_more_is_not_gone_on_with(engine: Engine) 
     assert answers == []
 
 
-def test_who_waits_for_a_long_start_is_told_now_and_then(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client takes three minutes of silence for a lost server, and would begin the start anew, for ever."""
+def test_who_waits_is_told_now_and_then(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client takes three minutes of silence for a lost server, and would begin anew, for ever."""
 
     class Slow(Recorder):
         def opening(self, guides: Sequence[Guide] = ()) -> Opening:
@@ -220,21 +220,69 @@ def test_who_waits_for_a_long_start_is_told_now_and_then(engine: Engine, monkeyp
 
     clock = {"now": 100.0}
     monkeypatch.setattr("time.monotonic", lambda: clock["now"])
-    setups = [engine.setup(settings(guide)) for guide in (PICTURE, replace(PICTURE, luma=LUMA // 2))]
-    model = Slow(setups[0].model.spec)
-    setups = [replace(setup, model=model) for setup in setups]
-    [proposal] = engine.propose(setups[0], [encode_luma(LUMA)], [0])
-    answers: tuple[list[Event], list[Event]] = ([], [])
+    first, second = (engine.setup(settings(guide)) for guide in (PICTURE, replace(PICTURE, luma=LUMA // 2)))
+    model = Slow(first.model.spec)
+    first, second = (replace(setup, model=model) for setup in (first, second))
+    third = engine.setup(settings())
+    [proposal] = engine.propose(first, [encode_luma(LUMA)], [0])
+    heard: dict[int, list[Event]] = {id(setup): [] for setup in (first, second, third)}
     with StateTiers(torch.device("cpu"), 1 << 20, 0) as tiers:
         worker = DeviceWorker(engine, tiers)
-        for setup, heard in zip(setups, answers, strict=True):
-            worker.step(StepJob(setup, RunStep(FrameNumber(3), 2, None, proposal), heard.append))
-        while not all(any(isinstance(event, StepDone) for event in heard) for heard in answers):
+        for setup in (first, second):
+            worker.step(StepJob(setup, RunStep(FrameNumber(3), 2, None, proposal), heard[id(setup)].append))
+        for number in (0, 1):
+            run = RunPropose(FrameNumber(number), 2, encode_luma(LUMA), None)
+            worker.propose(ProposeJob(third, run, heard[id(third)].append))
+        while worker._bulk:
             worker._next_work()()
-    first, second = ([type(event) for event in heard] for heard in answers)
-    assert first == [StepWaits, StepWaits, StepDone]
-    assert second[0] is StepWaits, "it waits for the first one's end and hears as often"
-    assert answers[0][0] == StepWaits(FrameNumber(3), 2)
+            worker._tell_who_waits()
+    said = {key: [type(event) for event in events] for key, events in heard.items()}
+    assert said[id(first)] == [WorkWaits, WorkWaits, StepDone]
+    assert said[id(second)].count(StepDone) == 1
+    assert said[id(second)].count(WorkWaits) >= 3, "it waits for the end of the first one, too"
+    assert said[id(third)][0] is WorkWaits, "and a frame that waits for the frame network"
+    assert heard[id(first)][0] == WorkWaits(2)
+
+
+class OnceFull(Recorder):
+    """Finds no memory for its second step, once."""
+
+    steps = 0
+
+    def opening(self, guides: Sequence[Guide] = ()) -> Opening:
+        for _ in range(3):
+            yield
+        return self.init_state(guides)
+
+    def step(self, state: ModelState, proposal: Proposal) -> StepResult:
+        self.steps += 1
+        if self.steps == 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return StepResult(TinyState(torch.zeros(2, 2, 3)), proposal.ab)
+
+
+@pytest.mark.fault(19, "no memory on the device")
+def test_a_start_that_has_to_be_made_again_for_want_of_memory_is_made_in_parts(engine: Engine) -> None:
+    """In one piece nobody could come between, and the watchdog would take it for a device that hangs."""
+    setup = engine.setup(settings(PICTURE))
+    model = OnceFull(setup.model.spec)
+    setup = replace(setup, model=model)
+    [proposal] = engine.propose(setup, [encode_luma(LUMA)], [0])
+    answers: list[Event] = []
+    with StateTiers(torch.device("cpu"), 1 << 20, 1 << 20) as tiers:
+        worker = DeviceWorker(engine, tiers)
+        state: object = None
+        for number in (0, 1):
+            worker.step(StepJob(setup, RunStep(FrameNumber(number), 1, state, proposal), answers.append))
+            pieces = 0
+            while worker._bulk:
+                worker._next_work()()
+                pieces += 1
+            assert isinstance(answers[-1], StepDone)
+            state = answers[-1].state
+            engine._starts.put("another", TinyState(torch.zeros(4)))  # so that the clip's own start is not the newest
+    assert len(answers) == 2
+    assert pieces >= 5, "the step, the four parts of the start with the step behind the last"
 
 
 class Starving(Recorder):

@@ -5,7 +5,7 @@ import contextlib
 import resource
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,41 @@ def test_a_probe_gets_in_beside_connections_that_say_nothing(
     assert ask(address, "/readyz", context=context).status == 200
 
 
+def test_who_does_not_let_go_of_an_answered_connection_holds_no_more_than_a_silent_one(
+    start_server: Callable[..., Any], authority: Authority
+) -> None:
+    """A server that closes a connection of TLS waits half a minute for its client to agree."""
+    files = authority.issue("127.0.0.1")
+    server = start_server(
+        *HTTP, "--tls-cert", str(files.certificate), "--tls-key", str(files.key), listen="127.0.0.1:0"
+    )
+    context = ssl.create_default_context(cafile=str(authority.file))
+    address, before = http_address(server), descriptors(server)
+    with contextlib.ExitStack() as stack:
+        for _ in range(2 * LIMIT):
+            plain = stack.enter_context(socket.create_connection(place(address), timeout=60))
+            secure = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
+            secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert secure.recv(4096).startswith(b"HTTP/1.1 200")
+        assert descriptors(server) <= before + LIMIT + 2
+
+
+def test_a_flood_of_connections_does_not_use_up_the_descriptors(start_server: Callable[..., Any]) -> None:
+    server = start_server(*HTTP)
+    address = http_address(server)
+    assert ask(address, "/healthz").status == 200
+    whole = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors(server) + LIMIT + 8, whole[1]))
+    for _ in range(10):
+        with contextlib.ExitStack() as stack:
+            for _ in range(3 * LIMIT):
+                opening = stack.enter_context(socket.socket())
+                opening.setblocking(False)
+                opening.connect_ex(place(address))
+    assert ask(address, "/healthz").status == 200
+    assert "no connection can be accepted" not in server.log
+
+
 def test_without_descriptors_the_log_does_not_fill(start_server: Callable[..., Any]) -> None:
     server = start_server(*HTTP)
     address = http_address(server)
@@ -79,7 +114,7 @@ class Clock:
 
 
 @contextlib.asynccontextmanager
-async def port(clock: Clock):  # type: ignore[no-untyped-def]
+async def port(clock: Clock) -> AsyncIterator[tuple[Connections, tuple[str, int]]]:
     """A port that answers every path, and its connections."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -102,6 +137,12 @@ async def port(clock: Clock):  # type: ignore[no-untyped-def]
             await runner.cleanup()
 
 
+async def settled() -> None:
+    """What was ended lets go of its descriptor in the next turn of the loop, or the one after that."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 def test_who_does_not_finish_a_request_is_not_waited_for() -> None:
     clock = Clock()
 
@@ -118,12 +159,14 @@ def test_who_does_not_finish_a_request_is_not_waited_for() -> None:
             connections.reap()
             with contextlib.suppress(ConnectionResetError):
                 assert await slow_reader.read() == b""
+            await settled()
             assert len(connections) == 1
             asking.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             while b"HTTP/1.1 200" not in await asking_reader.readline():
                 assert not asking_reader.at_eof()
             clock.now += IDLE_SECONDS
             connections.reap()
+            await settled()
             assert len(connections) == 0
             for writer in (slow, asking):
                 writer.close()
@@ -139,6 +182,7 @@ def test_who_hangs_up_leaves_nothing_behind() -> None:
                 writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert (await reader.read()).startswith(b"HTTP/1.1 200")
                 writer.close()
+            await settled()
             assert len(connections) == 0
 
     asyncio.run(asyncio.wait_for(run(), 60))

@@ -103,6 +103,7 @@ def test_the_option_for_the_file_goes_before_the_variable(file: Path, tmp_path: 
         pytest.param(f"listen = {'[' * 5000}\n", "expected TOML", id="nested without end"),
         ('log_level = "loud"\n', "log_level: expected one of debug, info, warning, error"),
         ('listen = "0.0.0.0:1"\n', "needs --token-file"),
+        ('listen = "unix:/tmp/\\u0000"\n', "expected unix:/absolute/path"),
         ('state_dir = ""\n', "state_dir: expected a path, found ''"),
         ('model = "kinema+lai"\ntemporal = "none"\n', "names a temporal network already"),
     ],

@@ -43,7 +43,9 @@ def test_addresses_that_others_can_reach_are_refused(listen: str) -> None:
         ServerConfig(listen=listen)
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.3.2.1:80", "[::1]:7411", "localhost:7411", "unix:/run/s"])
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1:0", "127.3.2.1:80", "[::1]:7411", "[::1%lo]:7411", "localhost:7411", "unix:/run/s"]
+)
 def test_local_addresses_are_accepted(listen: str) -> None:
     assert ServerConfig(listen=listen).listen == listen
 
@@ -61,6 +63,7 @@ def test_local_addresses_are_accepted(listen: str) -> None:
         (["--model", "tiny", "--temporal", "lai"], 2, "no model 'tiny+lai'"),
         (["--model", "kinema+none", "--temporal", "none"], 2, "names a temporal network already"),
         (["--model", "tiny", "--listen", "unix:/no/such/folder/s"], 3, "no such folder"),
+        (["--model", "tiny", "--listen", "unix:/tmp/\udcff"], 2, "expected unix:/absolute/path"),
     ],
 )
 def test_a_server_that_cannot_start_says_why_in_one_line(options: list[str], code: int, text: str) -> None:
@@ -101,6 +104,18 @@ def test_an_address_in_use_is_refused_and_its_server_lives(start_server: Callabl
     assert status == 3
     assert "another server answers there" in stderr
     assert first.process.poll() is None  # type: ignore[attr-defined]
+
+
+@CANNOT_START
+@pytest.mark.parametrize("option", ["--listen", "--http"])
+def test_what_is_no_name_of_a_host_is_one_line(tmp_path: Path, option: str) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("correct-horse-battery\n")
+    tokens.chmod(0o600)
+    status, stderr = start("--model", "tiny", option, "a..b:7411", "--token-file", str(tokens))
+    assert status == 3
+    assert stderr.splitlines()[-1].endswith("not a name that a machine can have")
+    assert "Traceback" not in stderr
 
 
 @CANNOT_START

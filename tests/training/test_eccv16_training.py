@@ -1,5 +1,6 @@
 """The training of eccv16: what its loss asks for, what a step does for it, and what comes out."""
 
+import errno
 import json
 import math
 import sys
@@ -239,6 +240,26 @@ def test_a_second_training_in_a_folder_is_refused_and_changes_nothing(
     assert caplog.messages[-1] == f"another training is at work in {tmp_path / 'run'}"
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     assert command("--steps", "2") == 0
+
+
+@pytest.mark.parametrize("missing", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_is_no_hindrance(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(missing, "none here")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    assert command("--steps", "1") == 0
+    assert (tmp_path / "run" / "run.pt").exists()
+
+
+def test_a_folder_that_was_there_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("mine", "made"):
+        with alone_in(tmp_path / name):
+            assert (tmp_path / name).is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_ctrl_c_is_one_line_and_the_run_can_be_gone_on_with(

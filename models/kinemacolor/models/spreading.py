@@ -48,7 +48,7 @@ def spreading(
     for number, thing in enumerate(things):
         if number:
             yield
-        # Each mask in its turn: those of 256 colours at once would take 134 MB at 448 x 256.
+        # Each mask in its turn: those of 256 colours at once would take 117 MB at 448 x 256.
         mask = hint_mask(thing, height, width).to(lightness.device)[None, None]
         claim = net(picture, taps, mask, every * (1.0 - mask)).exp()
         odds.append(claim.clamp_max(_MOST_ODDS))

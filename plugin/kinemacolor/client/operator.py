@@ -55,7 +55,8 @@ def evict_clip(client: ColorizeClient, clip_key: str) -> None:
         RequestRefusedError: UNKNOWN_CLIP.
         ClientError: No answer.
     """
-    client.ask("EvictClip", pb.EvictClipRequest(clip_key=clip_key), pb.EvictClipResponse)
+    key = clip_key.encode(errors="backslashreplace").decode()  # a terminal gives bytes that are no characters, too
+    client.ask("EvictClip", pb.EvictClipRequest(clip_key=key), pb.EvictClipResponse)
 
 
 def drain(client: ColorizeClient) -> int:

@@ -19,6 +19,8 @@ from kinemacolor.media.quality import LumaSum
 from kinemacolor.media.types import Part
 
 VERSION = 1
+_ODD_NAMES = "surrogatepass"
+"""Names of files may hold bytes that are no characters; JSON is read in the same way."""
 
 MadeOf = Mapping[str, str]
 """Everything that decides a byte of the output: what it is called, and its value, both for a person too."""
@@ -74,7 +76,7 @@ def encode_line(line: Line, identity: str) -> bytes:
     else:
         values = {"line": "end", "frames": line.frames, "truncated": line.truncated}
     values["made_of_sha256"] = identity
-    return json.dumps(values | {"crc32": _check(values)}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(values | {"crc32": _check(values)}, ensure_ascii=False).encode(errors=_ODD_NAMES) + b"\n"
 
 
 def read_lines(data: Iterable[bytes]) -> Iterator[Line]:
@@ -142,4 +144,4 @@ def _check(values: dict[str, object]) -> str:
 
 
 def _canonical(values: dict[str, object] | dict[str, str]) -> bytes:
-    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode(errors=_ODD_NAMES)

@@ -279,11 +279,11 @@ class ClipMachine:
         """Where the client goes on at the earliest: it could only send so far because it has the answers before."""
         return FrameNumber(max(self._expected - self._window, 0))
 
-    def _step_waits(self, event: ev.StepWaits) -> list[Instruction]:
-        """A sign of life. Not while a seek waits, whose answer has the same form."""
-        if event.generation != self._generation or self._phase is ClipPhase.SEEKING:
+    def _work_waits(self, event: ev.WorkWaits) -> list[Instruction]:
+        """A sign of life, which says nothing new. Not while a seek waits, whose answer has the same form."""
+        if event.generation != self._generation or self._phase is ClipPhase.SEEKING or not self._waiting:
             return []
-        return [ev.EmitProgress(event.number - 1)]
+        return [ev.EmitProgress(self._waiting[0].number - 1)]
 
     def _fail(self, event: ev.WorkFailed) -> list[Instruction]:
         if event.generation != self._generation:
@@ -465,7 +465,7 @@ _HANDLERS: dict[type, _Handler] = {
     ev.EndRequested: _Handler(ClipMachine._end, _ATTACHED),
     ev.ProposalDone: _Handler(ClipMachine._proposal, _ALWAYS),
     ev.StepDone: _Handler(ClipMachine._step, _ALWAYS),
-    ev.StepWaits: _Handler(ClipMachine._step_waits, _ALWAYS),
+    ev.WorkWaits: _Handler(ClipMachine._work_waits, _ALWAYS),
     ev.WorkFailed: _Handler(ClipMachine._fail, _ALWAYS),
     ev.SnapshotFound: _Handler(ClipMachine._found, _ALWAYS),
 }

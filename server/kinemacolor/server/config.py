@@ -128,7 +128,18 @@ def parse_bytes(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+def _is_text(address: str) -> bool:
+    """Whether gRPC can be told: a path may hold bytes that are no characters."""
+    try:
+        address.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_HOST_PORT = re.compile(
+    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII
+)
 """An address of IPv6 without brackets would be read in other ways by grpc, its port as part of it."""
 
 
@@ -143,8 +154,8 @@ def check_listen(address: str, *, is_guarded: bool) -> None:
         ConfigError: It is no address, all interfaces at once by IPv6, or others can reach it unguarded.
     """
     if address.startswith("unix:"):
-        if not address.startswith("unix:/"):
-            raise ConfigError(f"expected unix:/absolute/path, found {address}")
+        if not address.startswith("unix:/") or "\0" in address or not _is_text(address):
+            raise ConfigError(f"expected unix:/absolute/path, found {address!r}")
         return
     match = _HOST_PORT.fullmatch(address)
     if match is None or int(match["port"]) > 65535:

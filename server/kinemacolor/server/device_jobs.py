@@ -40,6 +40,8 @@ class StepJob:
     instruction: ev.RunStep
     reply: Reply
     is_interactive: bool = False
+    is_second_try: bool = False
+    """True: the first one found no memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +50,6 @@ class Start:
 
     job: StepJob
     parts: Opening
-    told: float
-    """When its client last heard of it, by the monotonic clock."""
     is_second_try: bool = False
     """True: the first one found no memory."""
 
@@ -82,12 +82,10 @@ class Lane:
             return None
         return self._starts[0]
 
-    def silent_starts(self, now: float, seconds: float) -> list[Start]:
-        """The starts whose clients have heard nothing for so long; they count as told now."""
-        silent = [start for start in self._starts if now - start.told >= seconds]
-        for start in silent:
-            start.told = now
-        return silent
+    def waiting(self) -> dict[int, ProposeJob | StepJob]:
+        """One job of each clip that waits, by the identity of its setup."""
+        jobs: list[ProposeJob | StepJob] = [*self.proposals, *self.steps, *(start.job for start in self._starts)]
+        return {id(job.setup): job for job in jobs}
 
     def drop(self, start: Start) -> bool:
         """Take a start from its queue; False if it is not wanted any more."""

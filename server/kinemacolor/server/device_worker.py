@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Self, TypeVar, cast
 
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 _SIGN_OF_LIFE_SECONDS = 5.0
-"""Between two words to a client whose shot is being begun: far below the silence that it takes for a lost server."""
+"""Between two words to a client whose work waits: far below the silence that it takes for a lost server."""
 _TURNS_IN_A_ROW = 8
 """Of people, while a render waits: a host that plays on end must slow renders down, not stop them."""
 
@@ -70,6 +71,7 @@ class DeviceWorker:
         self._interactive, self._bulk = Lane(), Lane()
         self._turns_in_a_row = 0
         """Of the interactive lane while the other one waited."""
+        self._told_at = time.monotonic()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
 
@@ -146,6 +148,7 @@ class DeviceWorker:
             self._work_number = self._work_count
             work()
             self._work_number = None
+            self._tell_who_waits()
 
     def _next_work(self) -> Callable[[], None]:
         """Take the next piece of work off its queue; called with the lock held."""
@@ -164,7 +167,7 @@ class DeviceWorker:
         state = job.instruction.state
         if isinstance(state, KeptState) and state.tier is Tier.DEVICE:
             return lambda: self._run_step(job)
-        start = Start(job, self._engine.opening(job.setup, job.instruction.number), time.monotonic())
+        start = Start(job, self._engine.opening(job.setup, job.instruction.number))
         self._lane(job.is_interactive).add_start(start)
         return lambda: self._run_part(start)
 
@@ -225,7 +228,6 @@ class DeviceWorker:
         job, failed = start.job, None
         try:
             next(start.parts)
-            self._tell_who_waits()
         except StopIteration:
             if self._drop(start):
                 self._run_step(job)
@@ -237,16 +239,15 @@ class DeviceWorker:
             job.reply(failed)
 
     def _tell_who_waits(self) -> None:
-        """A word to the clients whose shots are begun, or wait for that, if they have long heard nothing."""
+        """A word to the clients whose work waits, now and then. None while a device hangs: they are to notice that."""
+        now = time.monotonic()
+        if now - self._told_at < _SIGN_OF_LIFE_SECONDS:
+            return
+        self._told_at = now
         with self._wake:
-            now = time.monotonic()
-            silent = [
-                start
-                for lane in (self._interactive, self._bulk)
-                for start in lane.silent_starts(now, _SIGN_OF_LIFE_SECONDS)
-            ]
-        for start in silent:
-            start.job.reply(ev.StepWaits(start.job.instruction.number, start.job.instruction.generation))
+            waiting = self._interactive.waiting() | self._bulk.waiting()
+        for job in waiting.values():
+            job.reply(ev.WorkWaits(job.instruction.generation))
 
     def _begins_again(self, start: Start, failed: ev.WorkFailed) -> bool:
         """Take a start back to its first part, once, if it found no memory and there is some now; it keeps its turn."""
@@ -262,8 +263,12 @@ class DeviceWorker:
 
     def _run_step(self, job: StepJob) -> None:
         done = self._try_step(job)
-        if isinstance(done, ev.WorkFailed) and done.reason is ErrorReason.OUT_OF_MEMORY and self._free_memory():
-            done = self._try_step(job)
+        lacked_memory = isinstance(done, ev.WorkFailed) and done.reason is ErrorReason.OUT_OF_MEMORY
+        if lacked_memory and not job.is_second_try and self._free_memory():
+            # By way of the queue: its state may have left the device, and the start below it may have to be made.
+            with self._wake:
+                self._lane(job.is_interactive).steps.appendleft(replace(job, is_second_try=True))
+            return
         job.reply(done)
 
     def _try_step(self, job: StepJob) -> ev.StepDone | ev.WorkFailed:

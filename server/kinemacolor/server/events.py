@@ -107,10 +107,9 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
-class StepWaits:
-    """The shot that a frame's step begins is still being begun, or waits for that: neither lost nor forgotten."""
+class WorkWaits:
+    """A frame waits for its turn on the device, or for the start of its shot: neither lost nor forgotten."""
 
-    number: FrameNumber
     generation: int
 
 
@@ -150,7 +149,7 @@ Event = (
     | EndRequested
     | ProposalDone
     | StepDone
-    | StepWaits
+    | WorkWaits
     | WorkFailed
     | Evicted
     | SnapshotFound

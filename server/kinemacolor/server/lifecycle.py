@@ -245,9 +245,13 @@ def _http_listener(address: str) -> socket.socket:
     """The port, taken before a model loads; it answers when the server is ready."""
     try:
         return bind(address)
-    except OSError as error:
-        # getaddrinfo's errors have their words in strerror, too
-        raise StartError(f"cannot listen on {address} (--http): {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        raise StartError(f"cannot listen on {address} (--http): {_reason(error)}") from error
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """What getaddrinfo does not know has its words in strerror, too; what is no name of a host at all has none."""
+    return error.strerror or str(error) if isinstance(error, OSError) else "not a name that a machine can have"
 
 
 def _check_free(listen: str) -> None:
@@ -257,8 +261,8 @@ def _check_free(listen: str) -> None:
         return
     try:
         bind(listen).close()
-    except OSError as error:
-        raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        raise StartError(f"cannot listen on {listen}: {_reason(error)}") from error
 
 
 def _bind(server: grpc.aio.Server, listen: str, credentials: grpc.ServerCredentials | None = None) -> str:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return _complain(error, _USAGE)
     if arguments.print_config:
-        sys.stdout.write(f"{describe(given)}\n")
+        sys.stdout.write(describe(given).encode(errors="backslashreplace").decode() + "\n")
         return _OK
     logs.configure(given["log_level"].value, given["log_format"].value == "json")
     try:

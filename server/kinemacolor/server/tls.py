@@ -1,6 +1,8 @@
 """Certificates of the server: checked at its start with the system's TLS, read again when the files change."""
 
+import base64
 import logging
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +121,9 @@ def _read(files: TlsFiles) -> _Contents:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     _check(files)
+    if _ED25519_KEY in _first_certificate(contents[0]):
+        what = "gRPC takes no certificates for Ed25519 keys; one for a key of RSA or ECDSA (P-256) will do"
+        raise ConfigError(f"{files.certificate}: {what}")
     return contents[0], contents[1], contents[2] if files.client_ca is not None else None
 
 
@@ -131,10 +136,6 @@ def _check(files: TlsFiles) -> None:
     except (ssl.SSLError, OSError, ValueError) as error:
         what = f"{files.certificate} and {files.key}"
         raise ConfigError(f"{what}: expected a certificate and its key in PEM: {_reason(error)}") from error
-    if _ED25519 in _first_certificate(files.certificate):
-        raise ConfigError(
-            f"{files.certificate}: gRPC takes no Ed25519 certificates; one with RSA or ECDSA (P-256) will do"
-        )
     if files.client_ca is None:
         return
     try:
@@ -143,17 +144,18 @@ def _check(files: TlsFiles) -> None:
         raise ConfigError(f"{files.client_ca}: expected certificates in PEM: {_reason(error)}") from error
 
 
-_ED25519 = b"\x06\x03\x2b\x65\x70"
-"""Its object identifier, 1.3.101.112, in DER: as the kind of the key, or of the signature."""
-_END = "-----END CERTIFICATE-----"
+_ED25519_KEY = bytes.fromhex("302a300506032b6570032100")
+"""How a public key of that kind begins in a certificate (RFC 8410); who has signed it may have one."""
+_PEM = re.compile(rb"^-----BEGIN CERTIFICATE-----\s*$(.*?)^-----END CERTIFICATE-----", re.MULTILINE | re.DOTALL)
 
 
-def _first_certificate(file: Path) -> bytes:
-    """In DER, of a file that the system's TLS has read; empty if it has another form."""
-    text = file.read_text("ascii", errors="replace")
-    begin, end = text.find("-----BEGIN CERTIFICATE-----"), text.find(_END)
-    # OpenSSL takes more than one kind of heading; what is not found is not looked at.
-    return b"" if not 0 <= begin < end else ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])
+def _first_certificate(pem: bytes) -> bytes:
+    """In DER, of what the system's TLS has read; empty if it stands there in another form."""
+    found = _PEM.search(pem)
+    try:
+        return b"" if found is None else base64.b64decode(found[1])
+    except ValueError:
+        return b""
 
 
 def _no_password() -> str:

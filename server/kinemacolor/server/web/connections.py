@@ -29,6 +29,7 @@ _AGAIN_SECONDS = 1.0
 
 @dataclass(slots=True, eq=False)
 class _Connection:
+    socket: socket.socket
     deadline: float
     used: float
     greeting: "asyncio.Task[None] | None" = None
@@ -36,7 +37,8 @@ class _Connection:
 
     @property
     def is_open(self) -> bool:
-        return self.transport is None or not self.transport.is_closing()
+        """Whether it holds a descriptor: one that is being closed may wait for its client, for ever."""
+        return self.socket.fileno() >= 0
 
     def drop(self) -> None:
         if self.transport is not None:
@@ -83,9 +85,10 @@ class Connections:
                 accepted = await _accept(listener)
                 self._make_room()
                 now = self._clock()
-                connection = _Connection(now + REQUEST_SECONDS, now)
+                connection = _Connection(accepted, now + REQUEST_SECONDS, now)
                 self._open.append(connection)
-                connection.greeting = tasks.create_task(self._greet(connection, accepted))
+                connection.greeting = tasks.create_task(self._greet(connection))
+                await asyncio.sleep(0)  # what made room lets go of its descriptor before the next one is taken
 
     def reap(self) -> None:
         """End connections that have been silent for too long."""
@@ -97,21 +100,22 @@ class Connections:
     async def _reap_on(self) -> None:
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            self.reap()
+            try:
+                self.reap()
+            except Exception as error:  # noqa: BLE001 - one bad connection must not end the port
+                _log.error("connections not looked at", exc_info=error)
 
-    async def _greet(self, connection: _Connection, accepted: socket.socket) -> None:
+    async def _greet(self, connection: _Connection) -> None:
         seconds = None if self._context is None else REQUEST_SECONDS
         try:
             connection.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
-                self._protocol, accepted, ssl=self._context, ssl_handshake_timeout=seconds
+                self._protocol, connection.socket, ssl=self._context, ssl_handshake_timeout=seconds
             )
         except Exception as error:  # noqa: BLE001 - no stranger's handshake may end the port
             _log.debug("no connection", extra={"why": str(error)})
         finally:
             if connection.transport is None:
-                accepted.close()
-                if connection in self._open:
-                    self._open.remove(connection)
+                connection.socket.close()
 
     def _make_room(self) -> None:
         self._forget_closed()

@@ -58,6 +58,7 @@ async def listening(
     await runner.setup()
     connections = Connections(_factory(runner), context)
     accepting = asyncio.create_task(connections.serve(listener))
+    accepting.add_done_callback(_say_why_it_ended)
     try:
         yield _address(listener)
     finally:
@@ -65,6 +66,11 @@ async def listening(
         await asyncio.wait([accepting])
         await runner.cleanup()
         site.close()
+
+
+def _say_why_it_ended(accepting: "asyncio.Task[None]") -> None:
+    if not accepting.cancelled() and (error := accepting.exception()) is not None:
+        logging.getLogger(__name__).error("the HTTP port accepts nobody any more", exc_info=error)
 
 
 def _factory(runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:
