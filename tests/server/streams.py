@@ -61,7 +61,10 @@ class Stream:
         self._requests.put(None)
 
     def take(self, kind: str) -> object:
+        """The next answer, which is to be of that kind; signs of life before it are passed over."""
         response = next(self.call)
+        while kind != "progress" and response.WhichOneof("message") == "progress":
+            response = next(self.call)
         assert response.WhichOneof("message") == kind, response
         return getattr(response, kind)
 

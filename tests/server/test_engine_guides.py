@@ -214,12 +214,13 @@ def test_who_waits_is_told_now_and_then(engine: Engine, monkeypatch: pytest.Monk
     class Slow(Recorder):
         def opening(self, guides: Sequence[Guide] = ()) -> Opening:
             for _ in range(4):
-                clock["now"] += 3.0
+                clock["now"] += 3_000_000_000
                 yield
             return self.init_state(guides)
 
-    clock = {"now": 100.0}
-    monkeypatch.setattr("time.monotonic", lambda: clock["now"])
+    clock = {"now": 100_000_000_000}
+    monkeypatch.setattr("kinemacolor.server.device_worker.time.perf_counter_ns", lambda: clock["now"])
+    at = {"queued_ns": clock["now"]}
     first, second = (engine.setup(settings(guide)) for guide in (PICTURE, replace(PICTURE, luma=LUMA // 2)))
     model = Slow(first.model.spec)
     first, second = (replace(setup, model=model) for setup in (first, second))
@@ -229,10 +230,10 @@ def test_who_waits_is_told_now_and_then(engine: Engine, monkeypatch: pytest.Monk
     with StateTiers(torch.device("cpu"), 1 << 20, 0) as tiers:
         worker = DeviceWorker(engine, tiers)
         for setup in (first, second):
-            worker.step(StepJob(setup, RunStep(FrameNumber(3), 2, None, proposal), heard[id(setup)].append))
+            worker.step(StepJob(setup, RunStep(FrameNumber(3), 2, None, proposal), heard[id(setup)].append, **at))
         for number in (0, 1):
             run = RunPropose(FrameNumber(number), 2, encode_luma(LUMA), None)
-            worker.propose(ProposeJob(third, run, heard[id(third)].append))
+            worker.propose(ProposeJob(third, run, heard[id(third)].append, **at))
         while worker._bulk:
             worker._next_work()()
             worker._tell_who_waits()

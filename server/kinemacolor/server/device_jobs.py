@@ -42,6 +42,7 @@ class StepJob:
     is_interactive: bool = False
     is_second_try: bool = False
     """True: the first one found no memory."""
+    queued_ns: int = field(default_factory=time.perf_counter_ns)
 
 
 @dataclass(slots=True, eq=False)
@@ -82,10 +83,10 @@ class Lane:
             return None
         return self._starts[0]
 
-    def waiting(self) -> dict[int, ProposeJob | StepJob]:
-        """One job of each clip that waits, by the identity of its setup."""
+    def waiting_since(self, before_ns: int) -> dict[int, ProposeJob | StepJob]:
+        """One job of each clip of those that were queued before then, by the identity of its setup."""
         jobs: list[ProposeJob | StepJob] = [*self.proposals, *self.steps, *(start.job for start in self._starts)]
-        return {id(job.setup): job for job in jobs}
+        return {id(job.setup): job for job in jobs if job.queued_ns <= before_ns}
 
     def drop(self, start: Start) -> bool:
         """Take a start from its queue; False if it is not wanted any more."""

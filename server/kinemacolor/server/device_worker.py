@@ -34,8 +34,8 @@ from kinemacolor.wire.reasons import ErrorReason
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-_SIGN_OF_LIFE_SECONDS = 5.0
-"""Between two words to a client whose work waits: far below the silence that it takes for a lost server."""
+_SIGN_OF_LIFE_NS = 5_000_000_000
+"""Until a client whose work waits is told so, and between two such words; far below what it takes for a lost server."""
 _TURNS_IN_A_ROW = 8
 """Of people, while a render waits: a host that plays on end must slow renders down, not stop them."""
 
@@ -71,7 +71,7 @@ class DeviceWorker:
         self._interactive, self._bulk = Lane(), Lane()
         self._turns_in_a_row = 0
         """Of the interactive lane while the other one waited."""
-        self._told_at = time.monotonic()
+        self._told_ns = time.perf_counter_ns()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="device", daemon=True)
 
@@ -240,12 +240,12 @@ class DeviceWorker:
 
     def _tell_who_waits(self) -> None:
         """A word to the clients whose work waits, now and then. None while a device hangs: they are to notice that."""
-        now = time.monotonic()
-        if now - self._told_at < _SIGN_OF_LIFE_SECONDS:
+        before = time.perf_counter_ns() - _SIGN_OF_LIFE_NS
+        if self._told_ns > before:
             return
-        self._told_at = now
+        self._told_ns = before + _SIGN_OF_LIFE_NS
         with self._wake:
-            waiting = self._interactive.waiting() | self._bulk.waiting()
+            waiting = self._interactive.waiting_since(before) | self._bulk.waiting_since(before)
         for job in waiting.values():
             job.reply(ev.WorkWaits(job.instruction.generation))
 
