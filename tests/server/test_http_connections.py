@@ -15,7 +15,8 @@ from http_client import ask, http_address
 from streams import wait_until
 
 from certificates import Authority
-from kinemacolor.server.web.connections import IDLE_SECONDS, LIMIT, REQUEST_SECONDS, Connections
+from kinemacolor.server.config import HTTP_CONNECTIONS, HTTP_IDLE_SECONDS, HTTP_REQUEST_SECONDS
+from kinemacolor.server.web.connections import Connections
 
 HTTP = ("--http", "127.0.0.1:0")
 
@@ -50,9 +51,9 @@ def test_a_probe_gets_in_beside_connections_that_say_nothing(
     context = ssl.create_default_context(cafile=str(authority.file)) if secure else None
     server = start_server(*HTTP, *tls, listen="127.0.0.1:0")
     address, before = http_address(server), descriptors(server)
-    with silent(address, 3 * LIMIT) as connections:
+    with silent(address, 3 * HTTP_CONNECTIONS) as connections:
         assert ask(address, "/healthz", context=context).status == 200
-        assert descriptors(server) <= before + LIMIT + 2
+        assert descriptors(server) <= before + HTTP_CONNECTIONS + 2
         assert connections[0].recv(1) == b"", "the one that has been idle for longest made room"
     assert ask(address, "/readyz", context=context).status == 200
 
@@ -68,12 +69,12 @@ def test_who_does_not_let_go_of_an_answered_connection_holds_no_more_than_a_sile
     context = ssl.create_default_context(cafile=str(authority.file))
     address, before = http_address(server), descriptors(server)
     with contextlib.ExitStack() as stack:
-        for _ in range(2 * LIMIT):
+        for _ in range(2 * HTTP_CONNECTIONS):
             plain = stack.enter_context(socket.create_connection(place(address), timeout=60))
             secure = stack.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
             secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert secure.recv(4096).startswith(b"HTTP/1.1 200")
-        assert descriptors(server) <= before + LIMIT + 2
+        assert descriptors(server) <= before + HTTP_CONNECTIONS + 2
 
 
 def test_a_flood_of_connections_does_not_use_up_the_descriptors(start_server: Callable[..., Any]) -> None:
@@ -81,10 +82,10 @@ def test_a_flood_of_connections_does_not_use_up_the_descriptors(start_server: Ca
     address = http_address(server)
     assert ask(address, "/healthz").status == 200
     whole = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors(server) + LIMIT + 8, whole[1]))
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (descriptors(server) + HTTP_CONNECTIONS + 8, whole[1]))
     for _ in range(10):
         with contextlib.ExitStack() as stack:
-            for _ in range(3 * LIMIT):
+            for _ in range(3 * HTTP_CONNECTIONS):
                 opening = stack.enter_context(socket.socket())
                 opening.setblocking(False)
                 opening.connect_ex(place(address))
@@ -154,7 +155,7 @@ def test_who_does_not_finish_a_request_is_not_waited_for() -> None:
             asking.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await asking_reader.readline()).startswith(b"HTTP/1.1 200")
             assert len(connections) == 2
-            clock.now += REQUEST_SECONDS
+            clock.now += HTTP_REQUEST_SECONDS
             slow.write(b"X-Slow: 1\r\n")
             connections.reap()
             with contextlib.suppress(ConnectionResetError):
@@ -164,7 +165,7 @@ def test_who_does_not_finish_a_request_is_not_waited_for() -> None:
             asking.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             while b"HTTP/1.1 200" not in await asking_reader.readline():
                 assert not asking_reader.at_eof()
-            clock.now += IDLE_SECONDS
+            clock.now += HTTP_IDLE_SECONDS
             connections.reap()
             await settled()
             assert len(connections) == 0
@@ -177,7 +178,7 @@ def test_who_does_not_finish_a_request_is_not_waited_for() -> None:
 def test_who_hangs_up_leaves_nothing_behind() -> None:
     async def run() -> None:
         async with port(Clock()) as (connections, address):
-            for _ in range(3 * LIMIT):
+            for _ in range(3 * HTTP_CONNECTIONS):
                 reader, writer = await asyncio.open_connection(*address)
                 writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert (await reader.read()).startswith(b"HTTP/1.1 200")

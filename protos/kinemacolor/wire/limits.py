@@ -22,8 +22,8 @@ MAX_GUIDES = 64
 MAX_GUIDE_HINTS = 256
 """Hints of one guide: more than a person sets."""
 MAX_CLIP_HINTS = 1024
-"""Hints of all guides of a clip. Each may have a colour of its own, 0.04 s of a core at 448 x 256, and a server
-that is silent for three minutes passes for one that hangs."""
+"""Hints of all guides of a clip. Each may have a colour of its own, 0.04 s of a core at 448 x 256, before the first
+frame of its shot comes."""
 MAX_VARIANT = 64
 
 MAX_FRAME_NUMBER = 2**63 - 2
@@ -38,6 +38,10 @@ MAX_WINDOW_FRAMES = 64
 KEEPALIVE_MS = 5_000
 KEEPALIVE_TIMEOUT_MS = 2_000
 """A frozen peer is noticed within 7 s, but only with max_pings_without_data = 0 (measured: never, without it)."""
+
+SIGN_OF_LIFE_SECONDS = 5.0
+"""Until a client whose frames wait is told so (Progress), and between two such words; far below the three minutes of
+silence that a client takes for a lost server."""
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

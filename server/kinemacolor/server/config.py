@@ -7,6 +7,13 @@ from pathlib import Path
 
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES, MAX_WINDOW_FRAMES
 
+HTTP_CONNECTIONS = 64
+"""Open at once on the HTTP port: a browser has six, a collector of metrics one."""
+HTTP_REQUEST_SECONDS = 10.0
+"""Until the first request on a connection is complete, the TLS handshake included."""
+HTTP_IDLE_SECONDS = 40.0
+"""From one request to the next; above aiohttp's own limit, which knows nothing of half a request."""
+
 
 class ConfigError(Exception):
     """A setting that cannot work; the text is one line for a person."""

@@ -29,13 +29,13 @@ from kinemacolor.server.saved_state import SavedState
 from kinemacolor.server.state_tiers import KeptState, StateTiers, Tier
 from kinemacolor.server.watchdog import abandon
 from kinemacolor.wire.frame import FrameNumber
+from kinemacolor.wire.limits import SIGN_OF_LIFE_SECONDS
 from kinemacolor.wire.reasons import ErrorReason
 
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-_SIGN_OF_LIFE_NS = 5_000_000_000
-"""Until a client whose work waits is told so, and between two such words; far below what it takes for a lost server."""
+_SIGN_OF_LIFE_NS = int(SIGN_OF_LIFE_SECONDS * 1e9)
 _TURNS_IN_A_ROW = 8
 """Of people, while a render waits: a host that plays on end must slow renders down, not stop them."""
 

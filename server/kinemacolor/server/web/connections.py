@@ -12,16 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["LIMIT", "Connections"]
+from kinemacolor.server.config import HTTP_CONNECTIONS, HTTP_IDLE_SECONDS, HTTP_REQUEST_SECONDS
+
+__all__ = ["Connections"]
 
 _log = logging.getLogger(__name__)
 
-LIMIT = 64
-"""Open at once: a browser has six, a collector of metrics one."""
-REQUEST_SECONDS = 10.0
-"""Until the first request is complete, the TLS handshake included."""
-IDLE_SECONDS = 40.0
-"""From one request to the next; above aiohttp's own limit, which knows nothing of half a request."""
 _REAP_SECONDS = 1.0
 _AGAIN_SECONDS = 1.0
 """After the system gave no connection: there is no use in asking at once, nor in a log full of that."""
@@ -74,7 +70,7 @@ class Connections:
         for each in self._open:
             if each.transport is transport:
                 each.used = self._clock()
-                each.deadline = each.used + IDLE_SECONDS
+                each.deadline = each.used + HTTP_IDLE_SECONDS
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept until cancelled; what is open then is the caller's to close."""
@@ -85,7 +81,7 @@ class Connections:
                 accepted = await _accept(listener)
                 self._make_room()
                 now = self._clock()
-                connection = _Connection(accepted, now + REQUEST_SECONDS, now)
+                connection = _Connection(accepted, now + HTTP_REQUEST_SECONDS, now)
                 self._open.append(connection)
                 connection.greeting = tasks.create_task(self._greet(connection))
                 await asyncio.sleep(0)  # what made room lets go of its descriptor before the next one is taken
@@ -106,7 +102,7 @@ class Connections:
                 _log.error("connections not looked at", exc_info=error)
 
     async def _greet(self, connection: _Connection) -> None:
-        seconds = None if self._context is None else REQUEST_SECONDS
+        seconds = None if self._context is None else HTTP_REQUEST_SECONDS
         try:
             connection.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol, connection.socket, ssl=self._context, ssl_handshake_timeout=seconds
@@ -119,7 +115,7 @@ class Connections:
 
     def _make_room(self) -> None:
         self._forget_closed()
-        while len(self._open) >= LIMIT:
+        while len(self._open) >= HTTP_CONNECTIONS:
             idlest = min(self._open, key=lambda each: each.used)
             self._open.remove(idlest)
             idlest.drop()
