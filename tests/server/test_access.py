@@ -25,8 +25,10 @@ from kinemacolor.client.address import ServerAddress
 from kinemacolor.client.connection import ColorizeClient, connect
 from kinemacolor.client.errors import AccessError, ClientError, ServerUnreachableError
 from kinemacolor.client.requests import OpenRequest
+from kinemacolor.server import tls
 from kinemacolor.server.access import TokenFile
 from kinemacolor.server.config import ConfigError, ServerConfig
+from kinemacolor.server.tls import TlsFiles
 from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.access import authorization, bearer_token
 from kinemacolor.wire.frame import Geometry
@@ -140,6 +142,9 @@ def test_nothing_of_a_call_without_a_token_is_read(guarded: object, authority: A
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         health = channel.unary_unary("/grpc.health.v1.Health/Check")
         assert health(b"") == b"\x08\x01"
+        with pytest.raises(grpc.RpcError) as caught:
+            next(channel.unary_stream("/grpc.health.v1.Health/Watch")(b""))
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
     assert sent < 8
     assert "correct" not in guarded.log
     assert "wrong-horse" not in guarded.log
@@ -276,6 +281,27 @@ def ed25519(folder: Path) -> tuple[Path, Path]:
     files[0].write_bytes(made.public_bytes(Encoding.PEM))
     files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return files
+
+
+def test_files_that_are_replaced_while_they_are_read_are_read_again(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the old certificate could go with the new key."""
+    old, new = authority.issue("127.0.0.1"), authority.issue("127.0.0.1", "renewed.lan", days=2)
+    certificate, key = tmp_path / "crt", tmp_path / "key"
+    shutil.copy(old.certificate, certificate)
+    shutil.copy(new.key, key)
+    check, checks = tls._check, []
+
+    def replaced_before(files: TlsFiles) -> None:
+        checks.append(files)
+        shutil.copy(new.certificate, certificate)
+        check(files)
+
+    monkeypatch.setattr(tls, "_check", replaced_before)
+    contents = tls._read(TlsFiles(certificate=certificate, key=key))
+    assert contents[:2] == (new.certificate.read_bytes(), new.key.read_bytes())
+    assert len(checks) == 2
 
 
 @pytest.mark.parametrize(

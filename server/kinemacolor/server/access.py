@@ -66,7 +66,10 @@ class TokenFile:
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
-    """Ends every call but those of the health service with UNAUTHENTICATED unless it carries a token of the file."""
+    """Ends every call but a health check with UNAUTHENTICATED unless it carries a token of the file.
+
+    A watch of the health lasts, and strangers could open any number.
+    """
 
     def __init__(self, tokens: TokenFile) -> None:
         self._tokens = tokens
@@ -76,7 +79,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  #
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """The handler of the call, or one that refuses it."""
         handler = await continuation(details)
-        if handler is None or details.method.startswith(f"/{health.SERVICE_NAME}/"):
+        if handler is None or details.method == f"/{health.SERVICE_NAME}/Check":
             return handler
         token = bearer_token(details.invocation_metadata)
         if token is not None and self._tokens.accepts(token):

@@ -112,19 +112,32 @@ def _configuration(contents: _Contents) -> "grpc.ServerCertificateConfiguration"
     return grpc.ssl_server_certificate_configuration([(key, certificate)], client_ca)
 
 
+_TRIES = 3
+
+
 def _read(files: TlsFiles) -> _Contents:
-    paths = (files.certificate, files.key, *(() if files.client_ca is None else (files.client_ca,)))
-    contents = []
-    for path in paths:
-        try:
-            contents.append(path.read_bytes())
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    _check(files)
-    if _ED25519_KEY in _first_certificate(contents[0]):
-        what = "gRPC takes no certificates for Ed25519 keys; one for a key of RSA or ECDSA (P-256) will do"
-        raise ConfigError(f"{files.certificate}: {what}")
-    return contents[0], contents[1], contents[2] if files.client_ca is not None else None
+    """What is checked is what is returned: files may be replaced, one after the other, at any moment."""
+    for _ in range(_TRIES):
+        contents = _contents(files)
+        _check(files)
+        if _ED25519_KEY in _first_certificate(contents[0]):
+            what = "gRPC takes no certificates for Ed25519 keys; one for a key of RSA or ECDSA (P-256) will do"
+            raise ConfigError(f"{files.certificate}: {what}")
+        if _contents(files) == contents:
+            return contents
+    raise ConfigError(f"{files.certificate}: it changed while it was read")
+
+
+def _contents(files: TlsFiles) -> _Contents:
+    client_ca = None if files.client_ca is None else _bytes(files.client_ca)
+    return _bytes(files.certificate), _bytes(files.key), client_ca
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _check(files: TlsFiles) -> None:
