@@ -72,8 +72,9 @@ def hint_mask(hints: Sequence[HintSpot], height: int, width: int) -> Tensor:
 
 
 def _by_colour(hints: Sequence[HintSpot]) -> list[list[HintSpot]]:
+    """In an order of their own: which of three colours, each a little from the next, are one must not be chance."""
     things: list[list[HintSpot]] = []
-    for hint in hints:
+    for hint in sorted(hints, key=lambda hint: (hint.a, hint.b, hint.x_px, hint.y_px, hint.radius_px)):
         for thing in things:
             if math.hypot(hint.a - thing[0].a, hint.b - thing[0].b) <= _SAME_COLOUR:
                 thing.append(hint)
