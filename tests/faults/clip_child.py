@@ -37,6 +37,7 @@ def colour(stub: pb_grpc.ColorizeServiceStub, key: str, film: Film, first: int, 
     say(opened=opened.epoch, **{"from": opened.resume_from})
     frames = frames_from(film, opened.resume_from, first)
     stream.send(*islice(frames, opened.window))
+    done = opened.resume_from
     for response in stream.call:
         if response.WhichOneof("message") == "clip_ended":
             break
@@ -44,7 +45,16 @@ def colour(stub: pb_grpc.ColorizeServiceStub, key: str, film: Film, first: int, 
             tell(response.color_frame)
             if response.color_frame.frame_number == film.frames - 1 and not stays:
                 stream.send(END)
-        stream.send(*islice(frames, 1))
+        # Progress may be a sign of life, which makes room for nothing.
+        before, done = done, max(done, done_after(response))
+        stream.send(*islice(frames, done - before))
+
+
+def done_after(response: pb.StreamFramesResponse) -> int:
+    """The first frame that is not done with."""
+    if response.WhichOneof("message") == "color_frame":
+        return response.color_frame.frame_number + 1
+    return response.progress.consumed_through + 1
 
 
 def frames_from(film: Film, start: int, first: int) -> Iterator[Request]:
