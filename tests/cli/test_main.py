@@ -124,3 +124,25 @@ def test_doctor_finds_a_healthy_installation(tiny_server, capsys):
 def test_doctor_says_that_there_is_no_server(short_folder, capsys):
     assert main.main(["doctor", "--server", f"unix:{short_folder}/s"]) == 3
     assert "BAD  server: no server answers" in capsys.readouterr().out
+
+
+LOCKED = """
+import sys, threading
+from kinemacolor.cli.main import main
+
+class Call:
+    def __init__(self):
+        self.me, self.lock = self, threading.Lock()
+        self.lock.acquire()
+    def __del__(self):
+        self.lock.acquire()
+
+call = Call()
+sys.exit(main(["--version"]))
+"""
+
+
+def test_a_lock_that_a_dead_thread_held_keeps_no_command_from_ending() -> None:
+    """grpc's calls take one when they are collected, at the very end, too."""
+    done = subprocess.run([sys.executable, "-c", LOCKED], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -8,6 +8,8 @@ One JSON line for each message: {"opened": EPOCH, "from": FRAME}, {"frame": NUMB
 or null}, and at the end {"end": "OK"} or {"end": STATUS, "reason": REASON}.
 """
 
+import atexit
+import gc
 import hashlib
 import json
 import sys
@@ -78,4 +80,5 @@ def main(address: str, key: str, frames: str, first: str, earliest: str, stays: 
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # as `kinemacolor` does it: grpc's calls may wait for ever when they are collected
     main(*sys.argv[1:])

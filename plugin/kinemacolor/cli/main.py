@@ -4,6 +4,8 @@ Nothing but the standard library is imported here, and no command before it is a
 a command needs only the packages of its own extra.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import signal
@@ -56,6 +58,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code; the codes are listed in `--help`."""
+    _collect_nothing_at_exit()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
@@ -71,6 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"no command {words[0]!r}; there are: {', '.join(COMMANDS)}", USAGE)
     with _signals_in_order():
         return _run(words[0], words[1:], debug)
+
+
+def _collect_nothing_at_exit() -> None:
+    """The last collection of garbage may wait for ever for locks that grpc's threads held when they were ended.
+
+    It was seen in a client (`_Rendezvous.__del__` of grpcio) that had said its last word. The system frees the memory.
+    """
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 def _print_version() -> int:
