@@ -5,19 +5,19 @@ others (ETag, else Last-Modified). Where no hash would notice it, two addresses 
 only the same address is gone on with, and only on the condition of that version (RFC 9110, 13.1.5, If-Range).
 """
 
-import fcntl
 import json
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
 from kinemacolor.models.errors import DownloadError
+from kinemacolor.models.file_lock import TakenError, held
 from kinemacolor.models.files.load import is_web_page, sha256_of_file
 
 __all__ = ["alone", "download"]
@@ -78,30 +78,12 @@ def alone(target: Path) -> Iterator[None]:
         DownloadError: Another one does.
         OSError: The folder cannot be written to.
     """
-    lock = target.with_name(f".{target.name}.lock")
-    handle = _locked(lock)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def _locked(lock: Path) -> int:
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_nlink:
-                return handle
-        except BlockingIOError as error:
-            os.close(handle)
-            name = lock.name.removeprefix(".").removesuffix(".lock")
-            raise DownloadError(f"{name}: another command is fetching it") from error
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)  # who had it has ended and taken it away just now
+            stack.enter_context(held(target.with_name(f".{target.name}.lock")))
+        except TakenError as error:
+            raise DownloadError(f"{target.name}: another command is fetching it") from error
+        yield
 
 
 def download(url: str, target: Path, sha256: str, progress: Progress = lambda done, total: None) -> None:

@@ -1,9 +1,9 @@
 """Where a server listens."""
 
-import re
 from dataclasses import dataclass
 
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+from kinemacolor.wire.text import HOST_PORT
+
 _TLS = "tls:"
 MAX_SOCKET_PATH_BYTES = 100
 """sun_path has 108 bytes on Linux and 104 on the BSDs and macOS, with its final zero."""
@@ -38,7 +38,7 @@ class ServerAddress:
         """
         if text.startswith("unix:"):
             return cls(_checked_socket(text))
-        match = _HOST_PORT.fullmatch(text.removeprefix(_TLS))
+        match = HOST_PORT.fullmatch(text.removeprefix(_TLS))
         if match is None or not 1 <= int(match["port"]) <= 65535:
             raise ValueError(f"expected unix:/path, host:port or tls:host:port, found {text!r}")
         return cls(text)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kinemacolor.client.connection import ColorizeClient
 from kinemacolor.v1 import colorize_pb2 as pb
+from kinemacolor.wire.text import as_characters
 
 __all__ = ["LOG_LEVELS", "ClipInfo", "drain", "evict_clip", "list_clips", "set_log_level"]
 
@@ -55,8 +56,7 @@ def evict_clip(client: ColorizeClient, clip_key: str) -> None:
         RequestRefusedError: UNKNOWN_CLIP.
         ClientError: No answer.
     """
-    key = clip_key.encode(errors="backslashreplace").decode()  # a terminal gives bytes that are no characters, too
-    client.ask("EvictClip", pb.EvictClipRequest(clip_key=key), pb.EvictClipResponse)
+    client.ask("EvictClip", pb.EvictClipRequest(clip_key=as_characters(clip_key)), pb.EvictClipResponse)
 
 
 def drain(client: ColorizeClient) -> int:

@@ -9,6 +9,7 @@ from kinemacolor.v1 import colorize_pb2 as pb
 from kinemacolor.wire.codec import encode_guide
 from kinemacolor.wire.frame import FrameNumber, Geometry, GuideFrame
 from kinemacolor.wire.limits import MAX_GUIDE_HINTS, MAX_GUIDES
+from kinemacolor.wire.text import as_characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class OpenRequest:
             shot_source=pb.SHOT_SOURCE_EDIT_LIST if has_list else pb.SHOT_SOURCE_DETECT,
             edit_list=pb.EditList(shot_starts=self.shot_starts) if self.shot_starts is not None else None,
             # A file's name may hold bytes that are no characters, which no message takes.
-            client_name=self.client_name.encode(errors="backslashreplace").decode(),
+            client_name=as_characters(self.client_name),
             priority=pb.PRIORITY_INTERACTIVE if self.is_interactive else pb.PRIORITY_BULK,
             guide_count=len(self.guides),
             variant=self.variant,

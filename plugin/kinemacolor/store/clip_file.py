@@ -23,6 +23,7 @@ from kinemacolor.store.packing import unpack
 from kinemacolor.store.prints import LumaHash, Prints
 from kinemacolor.store.schema import APPLICATION_ID, FORMAT, TABLES, row_sum
 from kinemacolor.store.thumb import Thumb
+from kinemacolor.wire.text import as_characters
 
 __all__ = ["BadRowError", "ClipFile", "Contents", "NewColour", "ServerIdentity", "StoredColour", "Terms", "parts_of"]
 
@@ -428,8 +429,7 @@ class ClipFile:
             for statement in TABLES.split(";"):
                 database.execute(statement)
             # A file's name may hold bytes that are no characters, which SQLite does not take.
-            shown = label.encode(errors="backslashreplace").decode()
-            database.execute("INSERT INTO clip VALUES ('label', ?)", (shown,))
+            database.execute("INSERT INTO clip VALUES ('label', ?)", (as_characters(label),))
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
 

@@ -1,11 +1,11 @@
 """The server's settings: one frozen value, checked once."""
 
 import ipaddress
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kinemacolor.wire.limits import DEFAULT_WINDOW_FRAMES, MAX_WINDOW_FRAMES
+from kinemacolor.wire.text import HOST_PORT, as_characters
 
 HTTP_CONNECTIONS = 64
 """Open at once on the HTTP port: a browser has six, a collector of metrics one."""
@@ -135,21 +135,6 @@ def parse_bytes(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
-def _is_text(address: str) -> bool:
-    """Whether gRPC can be told: a path may hold bytes that are no characters."""
-    try:
-        address.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_HOST_PORT = re.compile(
-    r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII
-)
-"""An address of IPv6 without brackets would be read in other ways by grpc, its port as part of it."""
-
-
 def check_listen(address: str, *, is_guarded: bool) -> None:
     """Accept addresses that this machine alone can reach, and others if clients have to say who they are.
 
@@ -161,10 +146,10 @@ def check_listen(address: str, *, is_guarded: bool) -> None:
         ConfigError: It is no address, all interfaces at once by IPv6, or others can reach it unguarded.
     """
     if address.startswith("unix:"):
-        if not address.startswith("unix:/") or "\0" in address or not _is_text(address):
+        if not address.startswith("unix:/") or "\0" in address or address != as_characters(address):
             raise ConfigError(f"expected unix:/absolute/path, found {address!r}")
         return
-    match = _HOST_PORT.fullmatch(address)
+    match = HOST_PORT.fullmatch(address)
     if match is None or int(match["port"]) > 65535:
         raise ConfigError(f"expected host:port, [ipv6]:port or unix:/path, found {address!r}")
     host = match["host"]

@@ -14,6 +14,7 @@ from kinemacolor.server import logs
 from kinemacolor.server.config import ConfigError
 from kinemacolor.server.lifecycle import StartError, serve
 from kinemacolor.server.settings import CONFIG_VARIABLE, add_options, collect, describe, server_config
+from kinemacolor.wire.text import as_characters
 
 _OK, _ERROR, _USAGE, _SERVER, _OUT_OF_MEMORY = 0, 1, 2, 3, 5
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return _complain(error, _USAGE)
     if arguments.print_config:
-        sys.stdout.write(describe(given).encode(errors="backslashreplace").decode() + "\n")
+        sys.stdout.write(f"{as_characters(describe(given))}\n")
         return _OK
     logs.configure(given["log_level"].value, given["log_format"].value == "json")
     try:
