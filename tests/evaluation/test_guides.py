@@ -1,5 +1,6 @@
 """Hints on made shots and references on clips, of models whose answer is known."""
 
+import hashlib
 import itertools
 import json
 import math
@@ -12,8 +13,9 @@ import torch
 from clip_material import moving_pictures, write_photos
 
 from kinemacolor.cli.main import main
-from kinemacolor.evaluation import command
-from kinemacolor.evaluation.composites import COUNT, make_composite
+from kinemacolor.evaluation import command, things
+from kinemacolor.evaluation.composites import COUNT, make_composite, make_thing_composite
+from kinemacolor.evaluation.errors import EvaluationInputError
 from kinemacolor.evaluation.guides import (
     _spots,
     hint_summary,
@@ -77,6 +79,96 @@ def test_a_thing_that_is_larger_than_its_photo_and_a_photo_that_is_too_narrow():
     assert make_composite(0, photo(0), photo(1, 9, 9), 2).inside.any()
     with pytest.raises(ValueError, match="at least 90 columns"):
         make_composite(0, photo(0, width=89), photo(1), 90)
+
+
+def a_thing(height: int = 50, width: int = 70) -> np.ndarray:
+    """A bar with a thick end."""
+    mask = np.zeros((height, width), np.uint8)
+    mask[20:26, 8:60], mask[12:34, 44:60] = 1, 1
+    return mask
+
+
+def test_a_thing_is_cut_out_along_its_outline_and_keeps_its_lightness():
+    mask, frames = a_thing(), 12
+    own = torch.from_numpy(np.where(mask, 90.0, 0.0).astype(np.float32))[None]
+    shot = make_thing_composite(3, 14, photo(3, 128, 180), own, mask, frames)
+    assert torch.equal(shot.lightness, make_thing_composite(3, 14, photo(3, 128, 180), own, mask, frames).lightness)
+    inside = shot.lightness[:, 0][shot.inside]
+    assert inside.numel() > 200 * frames
+    torch.testing.assert_close(inside, torch.full_like(inside, 90.0), atol=1.0, rtol=0)
+    for frame, plane in enumerate(shot.outside):
+        view = photo(3, 128, 180)[0, :, frame : frame + shot.inside.shape[2]]
+        torch.testing.assert_close(shot.lightness[frame, 0][plane], view[plane])
+    assert not (shot.inside & shot.outside).any()
+
+
+def test_the_hint_lies_where_the_thing_is_widest():
+    mask = a_thing()
+    shot = make_thing_composite(0, 14, photo(0, 128, 180), photo(1, *mask.shape), mask, 4)
+    for (x, y), inside in zip(shot.centres, shot.inside, strict=True):
+        assert inside[y, x]
+        columns = torch.nonzero(inside.any(dim=0)).flatten()
+        assert x > float(columns.float().mean()), "in the thick end"
+
+
+def test_a_long_thing_fits_into_the_picture():
+    mask = np.zeros((40, 200), np.uint8)
+    mask[18:22, 2:198] = 1
+    shot = make_thing_composite(1, 14, photo(1, 128, 180), photo(2, 40, 200), mask, 2)
+    columns = torch.nonzero(~shot.outside[0].all(dim=0)).flatten()
+    assert int(columns.max() - columns.min()) < 0.8 * 128 + 16
+
+
+def test_colours_of_any_number_of_things_are_spread():
+    mask, other = a_thing(), photo(1, 50, 70)
+    colours = [make_thing_composite(n, 14, photo(0), other, mask, 1).ab for n in range(14)]
+    chromas = sorted(math.hypot(*ab) for ab in colours)
+    assert np.diff(chromas) == pytest.approx(35.0 / 13)
+    assert math.hypot(*make_thing_composite(0, 1, photo(0), other, mask, 1).ab) == pytest.approx(15.0)
+
+
+@pytest.fixture
+def outlined(tmp_path, monkeypatch):
+    """Three photos; of the first, of the second as it was once, and of none that is here something is outlined."""
+    folder = tmp_path / "outlined"
+    write_photos(folder, np.stack([cv2.resize(picture, (90, 64)) for picture in moving_pictures()[:3]]))
+    paths = sorted(folder.iterdir())
+    hashes = [hashlib.sha256(paths[0].read_bytes()).hexdigest(), "0" * 64, "0" * 64]
+    names = [paths[0].name, paths[1].name, "absent.png"]
+    corners = [[20, 10], [60, 12], [64, 50], [18, 52]]
+    listed = [{"photo": n, "sha256": h, "outline": corners} for n, h in zip(names, hashes, strict=True)]
+    monkeypatch.setattr(things, "_outlines", lambda: listed)
+    return paths
+
+
+def test_outlines_are_for_the_photos_that_they_were_drawn_on(outlined):
+    (found,) = things.find_things(outlined)
+    assert found.photo == outlined[0]
+    mask = found.mask(64, 90)
+    assert mask[30, 40] == 1
+    assert mask[5, 40] == mask[30, 10] == 0
+    outlined[0].unlink()
+    with pytest.raises(EvaluationInputError, match="No such file"):
+        things.find_things(outlined)
+
+
+def test_the_shipped_outlines_are_fourteen_things():
+    listed = things._outlines()
+    assert len({entry["photo"] for entry in listed}) == len(listed) == 14
+    for entry in listed:
+        area = cv2.contourArea(np.array(entry["outline"], np.int32))
+        assert area > 4000
+        assert len(entry["sha256"]) == 64
+
+
+def test_the_command_cuts_out_the_things_of_known_photos(outlined, tmp_path, capsys):
+    found = tmp_path / "found.json"
+    assert evaluate(outlined[0].parent, "--json", found) == 0
+    out = capsys.readouterr().out
+    assert "| tiny, hints on things, in the | inside |" in out
+    tiny = json.loads(found.read_text())["guides"]["models"]["tiny"]
+    assert list(tiny["hints on things"]["shots"]) == ["thing_00"]
+    assert len(tiny["hints on things"]["targets"]) == 8
 
 
 @dataclass(frozen=True)
@@ -190,7 +282,7 @@ def test_the_command_prints_hints_and_references(material, tmp_path, capsys):
     found, sheets = tmp_path / "found.json", tmp_path / "sheets"
     assert evaluate(material, "--json", found, "--sheets", sheets) == 0
     out = capsys.readouterr().out
-    assert "| tiny, hint in the | inside |" in out
+    assert "| tiny, hints, in the | inside |" in out
     assert "| tiny, reference | without |" in out
     tiny = json.loads(found.read_text())["guides"]["models"]["tiny"]
     assert len(tiny["hints"]["shots"]) == len(list(sheets.iterdir())) == COUNT

@@ -7,14 +7,18 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from tests.training.made_data import make_data, make_recipe
 
 from kinemacolor.models.checkpoint import load_weights, save_weights
 from kinemacolor.models.kinema_colorizer import KinemaWeights
+from kinemacolor.training import launch
 from kinemacolor.training.command import main
 from kinemacolor.training.finished import load_checkpoint
+from kinemacolor.training.labelled import Labels
+from kinemacolor.training.photos import Picture
 from kinemacolor.training.run_lock import alone_in
 
 
@@ -70,6 +74,37 @@ def test_one_command_trains_the_frame_network_and_then_the_parts_on_top_of_it(da
         average = load_checkpoint(out / part)["average"]
         for name, value in weights.get_submodule(part).state_dict().items():
             torch.testing.assert_close(value, average[name], atol=1e-2, rtol=1e-2)  # half precision
+
+
+class _SeesADog:
+    """A segmenter that finds one in the middle of every photo."""
+
+    def __init__(self, path: Path) -> None:
+        assert path.name == "deeplabv3_mnv2_pascal_quant.tflite"
+
+    def __call__(self, picture: Picture) -> Labels:
+        labels = np.zeros(picture.shape[:2], np.uint8)
+        labels[12:36, 16:48] = 12
+        return labels
+
+
+def test_a_recipe_may_have_hints_on_things_that_a_segmenter_knows(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_recipe(data, numbers={"steps": 2}, part_steps={"spread": 2})
+    recipe = json.loads(path.read_text())
+    recipe["spread"]["numbers"]["examples"] = {"regions": 0.0, "things": 1.0}
+    path.write_text(json.dumps(recipe))
+    assert _train(data, tmp_path / "early") != 0, "before anything is trained"
+    assert "deeplabv3_mnv2_pascal_quant.tflite" in capsys.readouterr().err
+    assert not (tmp_path / "early" / "log.jsonl").exists()
+    monkeypatch.setattr(launch, "VocSegmenter", _SeesADog)
+    out = tmp_path / "run"
+    assert _train(data, out) == 0
+    assert len(_losses(out / "spread")) == 2
+    assert len(list((out / "labels").glob("*.png"))) > 0
+    monkeypatch.setattr(launch, "VocSegmenter", None)  # the labels are kept
+    assert _train(data, out, "--resume") == 0
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
 
 SETTINGS = MotionSettings(frames=5, side_px=96)
+_ANGLES = np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False)
 
 
 def _photo(seed: int, height: int = 140, width: int = 180) -> NDArray[np.uint8]:
@@ -51,6 +53,23 @@ def test_an_object_is_known_in_every_frame_and_moves_as_it_is_said_to() -> None:
         moved = F.grid_sample(shot.thing[:-1], shot.origin, mode="bilinear", padding_mode="border", align_corners=False)
         assert float(((moved - shot.thing[1:]).abs() * shot.seen).max()) < 0.6
         assert float(((moved - shot.thing[1:]).abs() * shot.seen).sum() / shot.seen.sum()) < 0.02
+
+
+def test_an_object_may_be_a_thing_that_is_cut_out() -> None:
+    """A white star on grey: nothing of its photo comes along."""
+    outline = np.array([(90 + r * np.cos(a), 70 + r * np.sin(a)) for a, r in zip(_ANGLES, 4 * (50, 20), strict=True)])
+    thing = cv2.fillPoly(np.zeros((140, 180), np.uint8), [outline.astype(np.int32)], (1,))
+    star = CutOut(np.where(thing[..., None] > 0, 255, 128).astype(np.uint8).repeat(3, axis=2), thing)
+    settings = MotionSettings(frames=5, side_px=96, objects=1.0, object_px=6.0, cut_outs=1.0)
+    black = np.zeros((140, 180, 3), np.uint8)
+    for seed in range(4):
+        shot = film_photos([black, _photo(1)], settings, np.random.default_rng(seed), [star])
+        assert shot.thing is not None
+        assert 0.02 < float(shot.thing.mean()) < 0.5
+        shown = F.avg_pool2d(shot.rgb[:, :1], 4)
+        torch.testing.assert_close(shown, shot.thing, atol=0.12, rtol=0)
+        moved = F.grid_sample(shot.thing[:-1], shot.origin, mode="bilinear", padding_mode="border", align_corners=False)
+        assert float(((moved - shot.thing[1:]).abs() * shot.seen).sum() / shot.seen.sum()) < 0.03
 
 
 def test_without_an_object_there_is_none() -> None:

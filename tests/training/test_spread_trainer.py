@@ -1,5 +1,6 @@
 """The network that spreads hints learns what is marked; its run is kept like any other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.training.blobs import draw_blob
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.photos import CropSettings, Picture
 from kinemacolor.training.spread_examples import ExampleSettings, draw_example
 from kinemacolor.training.spread_trainer import SpreadRecipe, SpreadTrainer, spread_loss
@@ -110,3 +112,54 @@ def test_the_loss_is_small_for_the_thing_itself_and_blind_where_nothing_counts()
     weight = torch.ones_like(thing)
     weight[..., 0, 0] = 0.0
     torch.testing.assert_close(spread_loss(wrong, thing, weight)[0], right, atol=1e-5, rtol=0)
+
+
+# ---- things that a segmenter knows ----
+
+MARKED = np.zeros((80, 90), np.uint8)
+MARKED[20:60, 25:70] = 1
+WHITE = CutOut(np.where(MARKED[..., None] > 0, 250, 10).astype(np.uint8).repeat(3, axis=2), MARKED)
+GREY = torch.full((3, 64, 64), 0.5)
+
+
+@pytest.mark.parametrize("in_place", [0.0, 1.0])
+def test_a_cut_out_lies_on_the_photo_or_stays_in_its_own(in_place: float) -> None:
+    settings = ExampleSettings(regions=0.0, things=1.0, in_place=in_place, faded=0.0, mixed=0.0)
+    for seed in range(12):
+        example = draw_example(GREY, 2 * (GREY,), settings, np.random.default_rng(seed), [WHITE])
+        thing = example.thing[0] > 0
+        around = example.rgb[0][torch.nn.functional.max_pool2d(example.thing, 9, 1, 4)[0] == 0]
+        assert float(example.rgb[0][thing].mean()) > 0.9
+        assert float(around.mean()) == pytest.approx(10 / 255 if in_place else 0.5, abs=0.02)
+        # Where its border lies in its own photo the segmenter only guesses.
+        assert bool((example.weight < 1.0).any()) == bool(in_place)
+        assert float(example.weight[0][~thing].min() if in_place else example.weight.min()) in (pytest.approx(0.2), 1.0)
+
+
+def test_a_recipe_without_things_needs_none() -> None:
+    for seed in range(12):
+        draw_example(GREY, 2 * (GREY,), ExampleSettings(), np.random.default_rng(seed))
+
+
+def test_hints_lie_where_the_thing_is_widest_and_far_apart() -> None:
+    settings = ExampleSettings(regions=0.0, things=1.0, in_place=1.0, more_hints=1.0, apart=1.0, inmost=1.0, others=0.0)
+    for seed in range(12):
+        example = draw_example(GREY, 2 * (GREY,), settings, np.random.default_rng(seed), [WHITE])
+        rows, columns = (torch.nonzero(example.thing[0].any(dim=1 - axis)).flatten() for axis in (0, 1))
+        middle = tuple(int((span.min() + span.max()) // 2) for span in (rows, columns))
+        near = example.here[0, middle[0] - 6 : middle[0] + 7, middle[1] - 14 : middle[1] + 15]
+        assert near.any(), "one in the middle"
+        marked = torch.nonzero(example.here[0])
+        reach = (marked.max(dim=0).values - marked.min(dim=0).values).max()
+        assert float(reach) > 0.4 * max(len(rows), len(columns)), "and one far from it"
+
+
+def test_a_run_learns_of_cut_outs(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, examples=ExampleSettings(regions=0.0, things=1.0))
+    torch.manual_seed(3)
+    trainer = SpreadTrainer(tmp_path, recipe, KinemaNet(norm=False), (_photos(), []), cut_outs=[WHITE])
+    losses = []
+    for _ in range(12):
+        trainer.step = 0
+        losses.append(trainer.train_step())
+    assert losses[-1] < losses[0] - 0.4

@@ -2,7 +2,8 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinemacolor.evaluation.composites import COUNT, Composite, make_composite
+from kinemacolor.evaluation.composites import COUNT, Composite, make_composite, make_thing_composite
 from kinemacolor.evaluation.errors import EvaluationInputError
 from kinemacolor.evaluation.guides import (
     HintedShot,
@@ -28,6 +29,7 @@ from kinemacolor.evaluation.report import curve_table, verdict_values
 from kinemacolor.evaluation.sheets import write_sheet
 from kinemacolor.evaluation.stability import Drift, Scene, drift_of, drift_targets, pan, region_colours, to_and_fro
 from kinemacolor.evaluation.targets import Verdict, verdict_lines
+from kinemacolor.evaluation.things import Thing, find_things
 from kinemacolor.models.api import Colorizer
 from kinemacolor.models.color import lab_to_srgb
 
@@ -85,20 +87,21 @@ def try_guides(
     Raises:
         EvaluationError: A picture cannot be read, is too narrow for a made shot, or cannot be written.
     """
-    shots = _made_shots(photos, frames) if photos else []
+    made = {"hints": _made_shots(photos, frames) if photos else [], "hints on things": _thing_shots(photos, frames)}
     texts, values = [], {}
     for model in models:
         name, spec = model.spec.name, model.spec
-        hints, references = _Part(name, "hints"), _Part(name, "references")
-        if spec.takes_hints and shots:
-            hints = _hints(model, shots, sheets)
-        if spec.takes_references and clips:
-            references = _references(model, clips, frames)
-        texts += [
-            (part.text if part.values else _not_measured(part, taken))
-            for part, taken in ((hints, spec.takes_hints), (references, spec.takes_references))
+        parts = [
+            _hints(model, kind, shots, sheets) if spec.takes_hints and shots else _Part(name, kind, spec.takes_hints)
+            for kind, shots in made.items()
+            if spec.takes_hints or kind == "hints"
         ]
-        values[name] = {"hints": hints.values, "references": references.values}
+        measured = spec.takes_references and clips
+        parts.append(
+            _references(model, clips, frames) if measured else _Part(name, "references", spec.takes_references)
+        )
+        texts += [part.text or _not_measured(part) for part in parts]
+        values[name] = {part.kind: part.values for part in parts}
     return Outcome("\n\n".join(texts), {"guides": {"frames": frames, "models": values}})
 
 
@@ -108,12 +111,14 @@ class _Part:
 
     model: str
     kind: str
+    taken: bool
+    """Whether the model takes such guides at all."""
     text: str = ""
     values: dict[str, Any] | None = None
 
 
-def _not_measured(part: _Part, taken: bool) -> str:
-    return f"{part.model}: {part.kind}: no material" if taken else f"{part.model} takes no {part.kind}"
+def _not_measured(part: _Part) -> str:
+    return f"{part.model}: {part.kind}: no material" if part.taken else f"{part.model} takes no {part.kind}"
 
 
 # ---- stability ----
@@ -151,29 +156,59 @@ def _made_shots(photos: Sequence[Path], frames: int) -> list[Composite]:
 
 
 def _made_shot(number: int, behind: Path, texture: Path, frames: int) -> Composite:
-    planes = [read_footage(path).clip.lightness[0] for path in (behind, texture)]
+    with _naming(behind):
+        return make_composite(number, _lightness(behind), _lightness(texture), frames)
+
+
+def _thing_shots(photos: Sequence[Path], frames: int) -> list[Composite]:
+    """One for each outlined thing, over other photos, spread over all that have none."""
+    things = find_things(photos)
+    own = {thing.photo for thing in things}
+    others = [photo for photo in photos if photo not in own]
+    if not others:
+        return []
+    count = len(things)
+    return [
+        _thing_shot((number, count), others[number * len(others) // count], thing, frames)
+        for number, thing in enumerate(things)
+    ]
+
+
+def _thing_shot(place: tuple[int, int], behind: Path, thing: Thing, frames: int) -> Composite:
+    lightness = _lightness(thing.photo)
+    mask = thing.mask(*lightness.shape[-2:])
+    with _naming(behind):
+        return make_thing_composite(*place, _lightness(behind), lightness, mask, frames)
+
+
+def _lightness(photo: Path) -> Tensor:
+    return read_footage(photo).clip.lightness[0]
+
+
+@contextmanager
+def _naming(photo: Path) -> Iterator[None]:
     try:
-        return make_composite(number, planes[0], planes[1], frames)
+        yield
     except ValueError as error:
-        raise EvaluationInputError(f"{behind.name}: {error}") from error
+        raise EvaluationInputError(f"{photo.name}: {error}") from error
 
 
-def _hints(model: Colorizer, shots: Sequence[Composite], sheets: Path | None) -> _Part:
+def _hints(model: Colorizer, kind: str, shots: Sequence[Composite], sheets: Path | None) -> _Part:
     found = []
     for shot in shots:
-        sys.stderr.write(f"{model.spec.name}: hints, {shot.name}\n")
+        sys.stderr.write(f"{model.spec.name}: {kind}, {shot.name}\n")
         hinted = measure_hints(model, shot)
         found.append(hinted)
         if sheets is not None:
             write_sheet(sheets, f"{model.spec.name}_{shot.name}", _shown(shot, hinted))
     verdicts, summary = hint_targets(found), hint_summary(found)
-    title = f"{model.spec.name}, hint in the"
+    title = f"{model.spec.name}, {kind}, in the"
     about = f"{len(shots)} made shots, {len(shots[0].lightness)} frames each; distance of a*b* in CIELAB units."
-    text = "\n".join([curve_table(title, summary), "", about, *verdict_lines(f"{model.spec.name}, hints", verdicts)])
+    text = "\n".join([curve_table(title, summary), "", about, *verdict_lines(f"{model.spec.name}, {kind}", verdicts)])
     each = {shot.name: _shot_values(made, shot) for made, shot in zip(shots, found, strict=True)}
     means = {name: _rounded(means) for name, means in summary.items()}
     values = {"mean": means, "shots": each, "targets": [verdict_values(one) for one in verdicts]}
-    return _Part(model.spec.name, "hints", text, values)
+    return _Part(model.spec.name, kind, True, text, values)
 
 
 def _shot_values(made: Composite, shot: HintedShot) -> dict[str, Any]:
@@ -208,7 +243,11 @@ def _references(model: Colorizer, clips: Sequence[Path], frames: int) -> _Part:
     means = {title: _rounded(means) for title, means in summary.items()}
     each = {run.name: _rounded({"without": run.without, "with": run.referenced}) for run in found}
     return _Part(
-        name, "references", text, {"mean": means, "clips": each, "targets": [verdict_values(one) for one in verdicts]}
+        name,
+        "references",
+        True,
+        text,
+        {"mean": means, "clips": each, "targets": [verdict_values(one) for one in verdicts]},
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinemacolor.training.clips import read_clips
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.photos import Picture, is_held_out, read_photos
 from kinemacolor.training.recipe import ClipSource, EncoderSource, PhotoSource, Plan
@@ -33,6 +35,8 @@ class TrainingData:
     trunk: dict[str, Tensor] | None
     clips: list[NDArray[np.uint8]]
     """(T, H, W, 3) sRGB each; empty if the recipe names none."""
+    cut_outs: Sequence[CutOut] = ()
+    """Things in the photos, if the recipe has hints on them."""
 
     @property
     def frames(self) -> list[Picture]:

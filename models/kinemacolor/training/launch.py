@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -16,9 +16,11 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessException, start_processes
 
+from kinemacolor.training.cut_outs import CutOut, find_cut_outs
 from kinemacolor.training.data import TrainingData, check_file, read_data
 from kinemacolor.training.errors import RecipeError, TrainingError, TrainingFailed
 from kinemacolor.training.finished import START_FILE
+from kinemacolor.training.labelled import label_pictures
 from kinemacolor.training.loop import TrainingLoop
 from kinemacolor.training.parts import Part, Resources, later_parts
 from kinemacolor.training.photos import Picture
@@ -27,6 +29,7 @@ from kinemacolor.training.run_lock import alone_in
 from kinemacolor.training.sheets import draw_sheet
 from kinemacolor.training.start import PARTS, Start, read_start
 from kinemacolor.training.trainer import Trainer
+from kinemacolor.training.voc_segmenter import SEGMENTER_FILE, VocSegmenter
 from kinemacolor.training.watch import Watcher
 
 __all__ = ["train"]
@@ -35,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _MAY_CHANGE = ("minutes", "steps")
 _PLAN_FILE = "plan.json"
+_LABELS = "labels"
 _PARENT_SECONDS = 0.2
 
 
@@ -85,10 +89,29 @@ def _train(plan: Plan, data: Path, out: Path, *, resume: bool, device: str, limi
         _log.info("the run begins with weights; it keeps them as %s", out / START_FILE)
     elif loaded.trunk is None:
         _log.info("the recipe names no encoder: the trunk starts from noise")
+    if _has_cut_outs(plan):
+        loaded = replace(loaded, cut_outs=_cut_out_things(loaded, data, out))
     _train_frame(plan, loaded, start, out, device)
     for part in later_parts(plan, Resources(out, loaded, start, device)):
         _train_part(part, resume, device)
     _log.info("done; kinemacolor train --export %s makes weights of it", out)
+
+
+def _has_cut_outs(plan: Plan) -> bool:
+    shares = [part.numbers.motion.cut_outs for part in (plan.memory, plan.recall) if part is not None]
+    shares += [part.numbers.examples.things for part in (plan.spread,) if part is not None]
+    return any(share > 0.0 for share in shares)
+
+
+def _cut_out_things(loaded: TrainingData, data: Path, out: Path) -> list[CutOut]:
+    """Of the sharper photos, by a segmenter's labels, which the run keeps."""
+    photos = loaded.large or loaded.small
+    labelled = label_pictures(photos, out / _LABELS, lambda: VocSegmenter(data / SEGMENTER_FILE))
+    found = find_cut_outs(labelled)
+    _log.info("%d things that the segmenter knows, in %d photos", len(found), len(photos))
+    if not found:
+        raise RecipeError("the recipe has things that a segmenter knows: expected photos with some, found none")
+    return found
 
 
 def _take_start(source: StartSource | None, data: Path, out: Path) -> Start | None:

@@ -4,7 +4,7 @@ Half of the shots are pieces of clips, half are made of photos (`training.motion
 model of old film, one film a shot, with fresh grain and sometimes flicker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, TemporalSettings, observe
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.memory_loss import MemoryLoss, Shots, memory_loss
 from kinemacolor.training.motion import MovingPicture
@@ -47,6 +48,7 @@ class MemoryTrainer(TrainingLoop):
         frame: The trained frame network, folded.
         clips: (T, H, W, 3) uint8 sRGB each.
         photos: (H, W, 3) uint8 sRGB each.
+        cut_outs: Objects of made shots, if the recipe has some.
         start: State to begin with; None: as it is made.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
@@ -64,13 +66,14 @@ class MemoryTrainer(TrainingLoop):
         clips: list[NDArray[np.uint8]],
         photos: list[Picture],
         *,
+        cut_outs: Sequence[CutOut] = (),
         start: Mapping[str, Tensor] | None = None,
         rank: int = 0,
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         self.recipe = recipe
-        self._shooting = Shooting(recipe, clips, photos, rank=rank, workers=workers)
+        self._shooting = Shooting(recipe, clips, photos, cut_outs=cut_outs, rank=rank, workers=workers)
         torch.manual_seed(recipe.seed)
         self.net = MemoryNet().to(device)
         if start is not None:

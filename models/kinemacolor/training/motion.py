@@ -1,7 +1,8 @@
 """Moving pictures for training the memory, with where each cell was in the previous frame.
 
 Two kinds: clips, whose motion is measured (DIS flow of the true luma; at training only, the network never sees it), and
-photos under a made camera with a second photo as an object that passes in front, whose motion is known.
+photos under a made camera with an object that passes in front, whose motion is known: a piece of a second photo, or a
+thing cut out of one.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from kinemacolor.models.flow import measure_motion
 from kinemacolor.models.networks.memory import CELL
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.photos import Picture
 
 __all__ = ["MotionSettings", "MovingPicture", "film_clip", "film_photos"]
@@ -39,6 +41,8 @@ class MotionSettings:
     """Fastest motion of the made object, as `pan_px`."""
     objects: float = 0.7
     """Share of the made sequences that have an object."""
+    cut_outs: float = 0.0
+    """Share of the objects that are things which a segmenter knows; the others are pieces of a photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,16 @@ def film_clip(frames: NDArray[np.uint8], settings: MotionSettings, rng: np.rando
     )
 
 
-def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.random.Generator) -> MovingPicture:
-    """A made shot: a photo under a panning and zooming camera, with a piece of another that passes in front.
+def film_photos(
+    photos: Sequence[Picture], settings: MotionSettings, rng: np.random.Generator, cut_outs: Sequence[CutOut] = ()
+) -> MovingPicture:
+    """A made shot: a photo under a panning and zooming camera, with an object that passes in front.
 
     Args:
-        photos: Two pictures (H, W, 3) sRGB: the scene and the object.
+        photos: Two pictures (H, W, 3) sRGB: the scene, and what the object is a piece of.
         settings: Length, size, speeds.
         rng: Source of randomness.
+        cut_outs: Objects; none, if `settings.cut_outs` is 0.
     """
     side = settings.side_px
     scene = _Layer.draw(photos[0], side, settings.pan_px, settings.zoom, settings.frames, rng)
@@ -97,8 +104,7 @@ def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.ran
     covers = [np.zeros((side, side), np.float32)] * settings.frames
     has_thing = rng.random() < settings.objects
     if has_thing:
-        passing = _Layer.draw(photos[1], side, settings.object_px, settings.zoom, settings.frames, rng)
-        shape = _Shape.draw(side, rng)
+        passing, shape = _draw_object(photos[1], settings, rng, cut_outs)
         over, over_places = zip(*(passing.show(side, t) for t in range(settings.frames)), strict=True)
         # The object's texture moves with its outline.
         covers = [shape.cover(side, passing, t) for t in range(settings.frames)]
@@ -115,6 +121,19 @@ def film_photos(photos: Sequence[Picture], settings: MotionSettings, rng: np.ran
     grid = (F.avg_pool2d(origin, CELL) + 0.5) / side * 2.0 - 1.0
     thing = F.avg_pool2d(cover, CELL) if has_thing else None
     return MovingPicture(_codes(np.stack(frames)), grid.permute(0, 2, 3, 1), seen, thing)
+
+
+def _draw_object(
+    photo: Picture, settings: MotionSettings, rng: np.random.Generator, cut_outs: Sequence[CutOut]
+) -> "tuple[_Layer, _Ellipse | _Outline]":
+    """What moves, and how far it reaches."""
+    side, cut_out = settings.side_px, None
+    # A share of none draws nothing, so that runs by older recipes repeat.
+    if settings.cut_outs > 0.0 and rng.random() < settings.cut_outs:
+        cut_out = cut_outs[int(rng.integers(len(cut_outs)))]
+        photo = cut_out.picture
+    layer = _Layer.draw(photo, side, settings.object_px, settings.zoom, settings.frames, rng)
+    return layer, _Ellipse.draw(side, rng) if cut_out is None else _Outline(cut_out.thing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +176,14 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """The outline of an object: an ellipse fixed to the texture of its layer."""
+class _Ellipse:
+    """The outline of an object, fixed to the texture of its layer."""
 
     centre: NDArray[np.float64]
     radii: NDArray[np.float64]
 
     @classmethod
-    def draw(cls, side: int, rng: np.random.Generator) -> "_Shape":
+    def draw(cls, side: int, rng: np.random.Generator) -> "_Ellipse":
         return cls(rng.uniform(0.2, 0.8, 2) * side, rng.uniform(0.12, 0.35, 2) * side)
 
     def cover(self, side: int, layer: _Layer, t: int) -> NDArray[np.float32]:
@@ -173,6 +192,21 @@ class _Shape:
         first = (places - layer.start) / layer.scale + layer.centre  # where the place was in frame 0
         distance = np.sqrt((((first - self.centre) / self.radii) ** 2).sum(axis=-1))
         return np.asarray(np.clip((1.0 - distance) * self.radii.min() + 0.5, 0.0, 1.0), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """The outline of a thing in the photo of its layer."""
+
+    thing: NDArray[np.uint8]
+    """(H, W) 1 where it is."""
+
+    def cover(self, side: int, layer: _Layer, t: int) -> NDArray[np.float32]:
+        """As `_Ellipse.cover`."""
+        _, places = layer.show(side, t)
+        x, y = (np.asarray(plane, dtype=np.float32) for plane in np.moveaxis(places, -1, 0))
+        cover = cv2.remap(self.thing.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(cover, dtype=np.float32)
 
 
 def _blend(scene: NDArray[np.uint8], over: NDArray[np.uint8], cover: NDArray[np.float32]) -> NDArray[np.uint8]:

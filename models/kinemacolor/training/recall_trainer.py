@@ -24,6 +24,7 @@ from kinemacolor.models.networks.recall import RecallNet
 from kinemacolor.models.shot_memory import ShotNets
 from kinemacolor.models.temporal import Cells, TemporalSettings, observe
 from kinemacolor.training.blobs import draw_blob
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.loop import ParameterGroup, TrainingLoop
 from kinemacolor.training.motion import MovingPicture
 from kinemacolor.training.photos import Picture
@@ -89,6 +90,7 @@ class RecallTrainer(TrainingLoop):
         memory: The trained memory.
         clips: (T, H, W, 3) uint8 sRGB each.
         photos: (H, W, 3) uint8 sRGB each.
+        cut_outs: Objects of made shots, if the recipe has some.
         start: State to begin with; None: as it is made.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
@@ -107,13 +109,14 @@ class RecallTrainer(TrainingLoop):
         clips: list[NDArray[np.uint8]],
         photos: list[Picture],
         *,
+        cut_outs: Sequence[CutOut] = (),
         start: Mapping[str, Tensor] | None = None,
         rank: int = 0,
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
         self.recipe = recipe
-        self._shooting = Shooting(recipe, clips, photos, rank=rank, workers=workers)
+        self._shooting = Shooting(recipe, clips, photos, cut_outs=cut_outs, rank=rank, workers=workers)
         torch.manual_seed(recipe.seed)
         self.net = RecallNet().to(device)
         if start is not None:

@@ -1,5 +1,6 @@
 """Training shots, drawn by a seed: pieces of clips and moving photos, a share of both on old film."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinemacolor.models.color import lightness_from_luminance, luma, srgb_to_linear
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.degradation import FilmModel, degrade_sequence
 from kinemacolor.training.loop import Schedule
 from kinemacolor.training.motion import MotionSettings, MovingPicture, film_clip, film_photos
@@ -39,6 +41,7 @@ class Shooting:
         recipe: What they look like.
         clips: (T, H, W, 3) uint8 sRGB each.
         photos: (H, W, 3) uint8 sRGB each.
+        cut_outs: Objects, if the recipe has some.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
 
@@ -47,12 +50,19 @@ class Shooting:
     """
 
     def __init__(
-        self, recipe: ShotRecipe, clips: list[NDArray[np.uint8]], photos: list[Picture], *, rank: int, workers: int
+        self,
+        recipe: ShotRecipe,
+        clips: list[NDArray[np.uint8]],
+        photos: list[Picture],
+        *,
+        cut_outs: Sequence[CutOut] = (),
+        rank: int,
+        workers: int,
     ) -> None:
         side = recipe.motion.side_px
         self._recipe, self._rank, self._workers = recipe, rank, workers
         self._clips = [clip for clip in clips if len(clip) > 1 and min(clip.shape[1:3]) >= side]
-        self._photos = photos
+        self._photos, self._cut_outs = photos, cut_outs
         if not self._clips or not self._photos:
             raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
         self._generator = torch.Generator()
@@ -68,7 +78,7 @@ class Shooting:
         if rng.random() < self._recipe.clip_share:
             return film_clip(self._clips[int(rng.integers(len(self._clips)))], self._recipe.motion, rng)
         chosen = [self._photos[index] for index in rng.integers(len(self._photos), size=2)]
-        return film_photos(chosen, self._recipe.motion, rng)
+        return film_photos(chosen, self._recipe.motion, rng, self._cut_outs)
 
     def _develop(self, rgb: Tensor) -> Tensor:
         """(T, 1, H, W) L* of one shot."""

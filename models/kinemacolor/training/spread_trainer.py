@@ -11,6 +11,7 @@ from torch import Tensor
 
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.spread import SPREAD_CELL, SpreadNet
+from kinemacolor.training.cut_outs import CutOut
 from kinemacolor.training.degradation import FilmModel
 from kinemacolor.training.loop import ParameterGroup, Schedule, TrainingLoop
 from kinemacolor.training.photos import CropSettings, Picture, sample_crops
@@ -76,6 +77,7 @@ class SpreadTrainer(TrainingLoop):
         recipe: What to do.
         frame: The trained frame network, folded.
         photos: Small pictures and large pictures (the second may be empty).
+        cut_outs: Things that a segmenter knows, if the examples are to have some.
         start: State to begin with; None: as it is made.
         rank: Number of this process among those that share the batch.
         workers: How many there are.
@@ -89,12 +91,13 @@ class SpreadTrainer(TrainingLoop):
         frame: KinemaNet,
         photos: tuple[list[Picture], list[Picture]],
         *,
+        cut_outs: Sequence[CutOut] = (),
         start: Mapping[str, Tensor] | None = None,
         rank: int = 0,
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.recipe, self._photos = recipe, photos
+        self.recipe, self._photos, self._cut_outs = recipe, photos, cut_outs
         torch.manual_seed(recipe.seed)
         net = SpreadNet()
         if start is not None:
@@ -134,7 +137,10 @@ class SpreadTrainer(TrainingLoop):
         crops = sample_crops(pictures, replace(settings, count=2 * count), rng)
         photos, others = crops[:count], crops[count:]
         pairs = zip(others, others.roll(1, 0), strict=True)
-        return [draw_example(photo, pair, recipe.examples, rng) for photo, pair in zip(photos, pairs, strict=True)]
+        return [
+            draw_example(photo, pair, recipe.examples, rng, self._cut_outs)
+            for photo, pair in zip(photos, pairs, strict=True)
+        ]
 
     def _kind(self, chance: float) -> tuple[CropSettings, Sequence[Picture]]:
         recipe, (small, large) = self.recipe, self._photos
