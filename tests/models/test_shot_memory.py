@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, HintSpot
-from kinemacolor.models.bank import Bank, Found, _agreement, scores, seek
+from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, scores, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
 from kinemacolor.models.networks.spread import _distance
-from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot
+from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot, overlay, renew_told
 from kinemacolor.models.spreading import hint_mask
 from kinemacolor.models.temporal import TemporalSettings, observe
 
@@ -58,7 +58,7 @@ def test_a_place_is_found_anywhere_in_any_picture() -> None:
     generator = torch.Generator().manual_seed(1)
     keys = 5.0 * F.normalize(torch.randn(3, KEY, rows, columns, generator=generator), dim=1)
     net = RecallNet().requires_grad_(False)
-    found = seek(net, Bank(torch.zeros(3, 12, H, W), keys), torch.roll(keys[1:2], (2, -3), (2, 3)))
+    found = seek(net, Bank.of(torch.zeros(3, 12, H, W), keys), torch.roll(keys[1:2], (2, -3), (2, 3)))
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     assert (found.picture == 1).all()
     assert torch.equal(found.row[0], (row - 2) % rows)
@@ -71,7 +71,7 @@ def test_what_is_found_in_blocks_is_what_all_scores_at_once_say(rows: int, colum
     generator = torch.Generator().manual_seed(2)
     keys = 4.0 * F.normalize(torch.randn(pictures + 1, KEY, rows, columns, generator=generator), dim=1)
     net = RecallNet().requires_grad_(False)
-    found = seek(net, Bank(torch.zeros(1), keys[1:]), keys[:1])
+    found = seek(net, Bank.of(torch.zeros(1, 12, 2, 2), keys[1:]), keys[:1])
     every = scores(net, keys[1:], keys[:1].expand(pictures, -1, -1, -1)).transpose(0, 1).flatten(1)
     share, place = every.softmax(dim=1).max(dim=1)
     at = (found.picture * rows + found.row) * columns + found.column
@@ -88,7 +88,7 @@ torch.set_num_threads(1)
 peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 before = peak()
 with torch.no_grad():
-    seek(RecallNet(), Bank(torch.zeros(1), torch.rand(1, 32, 32, 256)), torch.rand(1, 32, 32, 256))
+    seek(RecallNet(), Bank.of(torch.zeros(1, 12, 2, 2), torch.rand(1, 32, 32, 256)), torch.rand(1, 32, 32, 256))
 print(peak() - before)
 """
 
@@ -149,6 +149,32 @@ def test_a_hint_ends_where_its_guide_says_that_it_does_not_hold(nets: ShotNets) 
         state, plain = shot.state, alone.state
     torch.testing.assert_close(shot.ab[..., W // 2 + 3 :], alone.ab[..., W // 2 + 3 :], atol=1.0, rtol=0)
     assert float((shot.ab[0, 0, :, : W // 2 - 3] - 50.0).abs().mean()) < 3.0
+
+
+def test_a_picture_that_says_where_its_colours_end_is_hardly_doubted() -> None:
+    """A hinted thing that is found badly keeps its colour; a new thing in a shot with a reference gets none of it."""
+    cells = torch.zeros(2, 12, H, W)
+    cells[0, -1], cells[1, -1, :, :3] = 1.0, 1.0
+    bank = Bank.of(cells, torch.zeros(2, KEY, H // 2, W // 2))
+    everywhere, somewhere = bank.doubt.tolist()
+    assert everywhere > 50 * somewhere > 0.0
+    badly = torch.full((1, 1, H, W), 0.2)  # evidence
+    for doubt, holds in ((everywhere, False), (somewhere, True)):
+        said = Recalled(torch.ones(1, 2, H, W), torch.full_like(badly, 0.95), badly, torch.full_like(badly, doubt))
+        _, shown = overlay(torch.zeros(1, 2, H, W), renew_told(said, None))
+        assert bool((shown > 0.95).all()) == holds
+        assert bool((shown < 0.3).all()) != holds
+
+
+def test_a_border_that_is_carried_on_and_on_does_not_blur() -> None:
+    nothing = torch.zeros(1, 1, H, W)
+    said = Recalled(torch.zeros(1, 2, H, W), nothing, nothing, nothing + 1e-6)
+    cover = torch.linspace(0.0, 1.0, W).expand(1, 1, H, W)
+    told = torch.cat((torch.ones(1, 2, H, W), cover, torch.full_like(cover, 9.0)), dim=1)
+    for _ in range(8):
+        told = renew_told(said, told)
+    assert float(told[:, 2][cover[:, 0] > 0.6].min()) > 0.9
+    assert float(told[:, 2][cover[:, 0] < 0.4].max()) < 0.1
 
 
 def test_a_hint_over_a_reference_holds_where_it_covers(nets: ShotNets) -> None:

@@ -27,6 +27,8 @@ _RADIUS = 2
 _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
+_DOUBT, _LITTLE_DOUBT = 0.5, 0.005
+_SAID = 0.5  # share of a cell below which a picture says nothing of it
 _FINE = KEY_CELL // CELL
 _SCORES_AT_ONCE = 1 << 18
 """Of places with places: a block of them fits into a processor's own cache. One row of a frame at least."""
@@ -41,6 +43,16 @@ class Bank:
     cover, in [0, 1]."""
     keys: Tensor
     """(K, 32, h / 2, w / 2) float32, from `RecallNet.key`."""
+    doubt: Tensor
+    """(K,) float32: evidence that none of it holds in a frame that was found in it, in frames."""
+
+    @classmethod
+    def of(cls, cells: Tensor, keys: Tensor) -> "Bank":
+        """The bank of these pictures; how far each is doubted follows from what it says."""
+        # A picture with a colour everywhere has no way to say of a new thing that it is none of its own. One that has
+        # places without a colour says so by these, and doubt besides would fade its things where they are found badly.
+        covers = cells[:, -1].flatten(1)
+        return cls(cells, keys, torch.where(covers.amin(dim=1) < _SAID, _LITTLE_DOUBT, _DOUBT))
 
     @property
     def count(self) -> int:
@@ -50,7 +62,7 @@ class Bank:
     @property
     def nbytes(self) -> int:
         """Bytes of device memory."""
-        return self.cells.nbytes + self.keys.nbytes
+        return self.cells.nbytes + self.keys.nbytes + self.doubt.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,8 @@ class Recalled:
     """(1, 1, h, w) whether it holds, in [0, 1]."""
     evidence: Tensor
     """(1, 1, h, w) how much stands behind both, in frames."""
+    doubt: Tensor
+    """(1, 1, h, w) how much stands behind that nothing of the bank holds there, in frames."""
 
 
 def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells, carried: Tensor | None) -> Recalled:
@@ -174,18 +188,22 @@ def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells, carried: T
     ab, cover, lightness = torch.split(gather(planes, share, _RADIUS), [2, 1, 1], dim=1)
     ab = ab / cover.clamp_min(_LEAST_COVER)
     trust = net.judge(torch.cat((_clues(share, found, observed, ab, lightness), _claims(cover, carried)), dim=1))
-    return Recalled(ab, cover, GUIDE_EVIDENCE * trust)
+    doubt = _fine(bank.doubt[found.picture]).unsqueeze(1)
+    return Recalled(ab, cover, GUIDE_EVIDENCE * trust, doubt)
 
 
 def _fetch(cells: Tensor, found: Found) -> Tensor:
     """(B, 12, h, w): the kept cells, moved to where the frame has them; 2 x 2 cells move together."""
     height, width = cells.shape[-2:]
-    row = found.row.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2) * _FINE
-    column = found.column.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2) * _FINE
-    picture = found.picture.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2)
+    row, column, picture = _fine(found.row) * _FINE, _fine(found.column) * _FINE, _fine(found.picture)
     row = row + torch.arange(height, device=cells.device).view(1, -1, 1) % _FINE
     column = column + torch.arange(width, device=cells.device).view(1, 1, -1) % _FINE
     return cells.permute(0, 2, 3, 1)[picture, row, column].permute(0, 3, 1, 2)
+
+
+def _fine(plane: Tensor) -> Tensor:
+    """(B, m, n) by keys to (B, h, w) by cells."""
+    return plane.repeat_interleave(_FINE, 1).repeat_interleave(_FINE, 2)
 
 
 def _clues(share: Tensor, found: Found, observed: Cells, ab: Tensor, lightness: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def guide_cells(net: MemoryNet, guide: Guide, spread: tuple[Tensor, Tensor] | No
     return observe(net, guide.lightness.unsqueeze(0), ab, cover)
 
 
-def sharpened(share: Tensor) -> Tensor:
-    """A share in [0, 1] with its odds squared, so that a hint ends sharply at its border."""
-    yes, no = share.square(), (1.0 - share).square()
+def sharpened(share: Tensor, power: float = 2.0) -> Tensor:
+    """A share in [0, 1] with its odds to a power, so that a hint ends sharply at its border."""
+    yes, no = share.pow(power), (1.0 - share).clamp_min(0.0).pow(power)
     return yes / (yes + no)

@@ -22,11 +22,11 @@ from kinemacolor.models.temporal import Cells, TemporalSettings, carry, gather, 
 __all__ = ["KinemaState", "Shot", "ShotNets", "advance", "carry_told", "open_shot", "overlay", "renew_told"]
 
 _TENSORS = ("memory", "told")
-_NOTHING = 0.5
-"""Evidence that nobody has said anything of a place, in frames: what newly appears belongs to no guide."""
 _TOLD_LIMIT = 32.0
 """Most evidence that the guides' layer carries from a frame to the next, in frames."""
 _LEAST_COVER = 1e-4
+_DECISION = 1.3
+"""Power of the odds of a cover, each frame: what is carried blurs, and a border stays where it is likelier than not."""
 
 
 class ShotNets(nn.Module):
@@ -111,7 +111,7 @@ def open_shot(net: RecallNet, guides: Sequence[tuple[Tensor, Cells]]) -> KinemaS
     cells = torch.cat([known.stacked() for _, known in guides])
     # One by one: in a batch float32 convolutions may round differently.
     keys = torch.cat([net.key(lightness.unsqueeze(0)) for lightness, _ in guides])
-    return KinemaState(bank=Bank(cells, keys))
+    return KinemaState(bank=Bank.of(cells, keys))
 
 
 def advance(nets: ShotNets, state: KinemaState, observed: Cells, lightness: Tensor, settings: TemporalSettings) -> Shot:
@@ -160,7 +160,7 @@ def carry_told(told: Tensor, share: Tensor, trust: Tensor, settings: TemporalSet
 
 
 def renew_told(said: Recalled, carried: Tensor | None) -> Tensor:
-    """(B, 4, h, w) of this frame: what the bank says, what was carried, and that nobody has said anything."""
+    """(B, 4, h, w) of this frame: what the bank says, what was carried, and that neither may hold."""
     weights, covers, colours = [said.evidence], [said.cover], [said.ab]
     if carried is not None:
         ab, cover, evidence = torch.split(carried, [2, 1, 1], dim=1)
@@ -169,7 +169,8 @@ def renew_told(said: Recalled, carried: Tensor | None) -> Tensor:
     held = [weight * cover for weight, cover in zip(weights, covers, strict=True)]
     claimed = torch.stack(held).sum(dim=0)
     ab = torch.stack([part * colour for part, colour in zip(held, colours, strict=True)]).sum(dim=0)
-    return torch.cat((ab / claimed.clamp_min(_LEAST_COVER), claimed / (total + _NOTHING), total), dim=1)
+    cover = sharpened(claimed / (total + said.doubt), _DECISION)
+    return torch.cat((ab / claimed.clamp_min(_LEAST_COVER), cover, total), dim=1)
 
 
 def overlay(ab: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:

@@ -168,7 +168,7 @@ class RecallTrainer(TrainingLoop):
             lab=seen.lab[:, shot],
             origin=picture.origin.to(self.device),
             seen=picture.seen.to(self.device),
-            bank=Bank(
+            bank=Bank.of(
                 torch.cat([_keep(seen, place, claim if place[1] == shot else None) for place in places]),
                 torch.stack([seen.keys[place] for place in places]),
             ),
