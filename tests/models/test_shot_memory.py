@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, HintSpot
-from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, scores, seek
+from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, find, scores, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
@@ -79,16 +79,44 @@ def test_what_is_found_in_blocks_is_what_all_scores_at_once_say(rows: int, colum
     torch.testing.assert_close(found.share.flatten(), share)
 
 
+def test_a_place_that_others_resemble_goes_where_its_neighbours_went() -> None:
+    """Every third column of the kept picture is the same; all of it has moved two columns to the right."""
+    rows, columns = 6, 16
+    generator = torch.Generator().manual_seed(3)
+    keys = 4.0 * F.normalize(torch.randn(1, KEY, rows, columns, generator=generator), dim=1)
+    keys[..., 1::3] = keys[..., :1, 1:2]
+    present = torch.roll(keys, 2, 3)
+    bank, net = Bank.of(torch.zeros(1, 12, 2 * rows, 2 * columns), keys), RecallNet().requires_grad_(False)
+    column = torch.arange(columns)
+    right = (column - 2).expand(rows, -1)[:, 4:-3]
+    alone = seek(net, bank, present).column[0][:, 4:-3]
+    assert 0.2 < float((alone != right).float().mean()) < 0.5
+    together = find(net, bank, present)
+    assert torch.equal(together.column[0][:, 4:-3], right)
+    assert (together.row[0][:, 4:-3] == torch.arange(rows).view(-1, 1)).all()
+    assert 0.0 < float(together.share.min()) <= float(together.share.max()) <= 1.0 + 1e-5
+
+
+def test_what_is_clear_stays_though_its_neighbours_go_elsewhere() -> None:
+    """One cell of a thing that moves another way than all around it."""
+    generator = torch.Generator().manual_seed(4)
+    keys = 6.0 * F.normalize(torch.randn(1, KEY, 8, 12, generator=generator), dim=1)
+    present = torch.roll(keys, 1, 3)
+    present[..., 4, 6] = keys[..., 1, 2]
+    found = find(RecallNet().requires_grad_(False), Bank.of(torch.zeros(1, 12, 16, 24), keys), present)
+    assert (int(found.row[0, 4, 6]), int(found.column[0, 4, 6])) == (1, 2)
+
+
 _LARGE = """
 import torch
-from kinemacolor.models.bank import Bank, seek
+from kinemacolor.models.bank import Bank, find
 from kinemacolor.models.networks.recall import RecallNet
 
 torch.set_num_threads(1)
 peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 before = peak()
 with torch.no_grad():
-    seek(RecallNet(), Bank.of(torch.zeros(1, 12, 2, 2), torch.rand(1, 32, 32, 256)), torch.rand(1, 32, 32, 256))
+    find(RecallNet(), Bank.of(torch.zeros(1, 12, 2, 2), torch.rand(1, 32, 32, 256)), torch.rand(1, 32, 32, 256))
 print(peak() - before)
 """
 

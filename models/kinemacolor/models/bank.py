@@ -17,7 +17,7 @@ from kinemacolor.models.networks.memory import CELL
 from kinemacolor.models.networks.recall import KEY_CELL, RecallNet
 from kinemacolor.models.temporal import Cells, gather, match
 
-__all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "recall", "scores", "seek"]
+__all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "find", "recall", "scores", "seek"]
 
 GUIDE_EVIDENCE = 256.0
 """What stands behind a person's word, in frames: eight times the most that is carried of it from frame to frame."""
@@ -27,6 +27,7 @@ _RADIUS = 2
 _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
+_ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what a sure one weighs, in nats
 _DOUBT, _LITTLE_DOUBT = 0.5, 0.005
 _SAID = 0.5  # share of a cell below which a picture says nothing of it
 _FINE = KEY_CELL // CELL
@@ -108,7 +109,7 @@ def _remoteness(net: RecallNet, present: Tensor) -> Tensor:
 
 
 def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
-    """Find one frame in the bank.
+    """Find the places of one frame in the bank, each by itself.
 
     All places are compared with all, in blocks: all scores of a large frame would take gigabytes, and those of a block
     stay in the processor's cache.
@@ -128,6 +129,59 @@ def seek(net: RecallNet, bank: Bank, present: Tensor) -> Found:
     ]
     picture, place, share = (torch.cat(parts).flip(0).view(1, height, width) for parts in zip(*blocks, strict=True))
     return Found(picture, place // width, place % width, share)
+
+
+def find(net: RecallNet, bank: Bank, present: Tensor) -> Found:
+    """Find one frame in the bank: `seek`, then the neighbours' say. As `seek`."""
+    return settled(net, bank, present, seek(net, bank, present))
+
+
+def settled(net: RecallNet, bank: Bank, present: Tensor, found: Found) -> Found:
+    """What `seek` found, with the neighbours' say: a place that many others resemble goes where those around it went.
+
+    Each place chooses anew among where it went itself and where its neighbours did: by how likely it is there, and by
+    how many of them, each as sure as it is, went the same way.
+
+    Args:
+        net: The learned parts.
+        bank: As in `seek`.
+        present: (1, 32, m, n) keys of the frame.
+        found: As `seek` gave it.
+    """
+    height, width = present.shape[-2:]
+    kept = bank.keys.permute(0, 2, 3, 1)
+    wanted = present[0].permute(1, 2, 0)
+    rows = torch.arange(height, device=present.device).view(1, -1, 1)
+    columns = torch.arange(width, device=present.device).view(1, 1, -1)
+
+    def likelihood(picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        steps = ((row - rows).square() + (column - columns).square()).float().sqrt() / max(height, width)
+        return (kept[picture, row, column] * wanted).sum(dim=-1) - net.nearness.exp() * steps
+
+    total = likelihood(found.picture, found.row, found.column) - found.share.log()
+    for _ in range(_ROUNDS):
+        ways = torch.stack((found.row - rows, found.column - columns, found.picture), dim=1).float()
+        around = _around(torch.cat((ways, found.share.unsqueeze(1)), dim=1))[0]  # (4, 9, m, n)
+        down, right, picture = (plane.long() for plane in around[:3])
+        row, column = (rows + down).clamp(0, height - 1), (columns + right).clamp(0, width - 1)
+        there = likelihood(picture, row, column)
+        support = (_alike(around[:3].unsqueeze(1), around[:3].unsqueeze(2)) * around[3]).sum(dim=1)
+        chosen = (there + _SUPPORT * support).argmax(dim=0, keepdim=True)
+        row, column, picture, there = (plane.gather(0, chosen) for plane in (row, column, picture, there))
+        found = Found(picture, row, column, (there - total).exp())
+    return found
+
+
+def _around(planes: Tensor) -> Tensor:
+    """(B, C, m, n) to (B, C, 9, m, n): each place and its eight neighbours."""
+    count, channels, height, width = planes.shape
+    return F.unfold(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3).view(count, channels, 9, height, width)
+
+
+def _alike(ways: Tensor, others: Tensor) -> Tensor:
+    """Whether steps down and right, and pictures, (3, ...) each, are the same but for one cell: 1 or 0."""
+    apart = (ways - others).abs()
+    return ((apart[0] <= 1.0) & (apart[1] <= 1.0) & (apart[2] == 0.0)).float()
 
 
 def _seek_block(bank: Bank, queries: Tensor, apart: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -239,9 +293,8 @@ def _agreement(found: Found) -> Tensor:
         found.picture,
     )
     planes = torch.stack(moved, dim=1).float()
-    around = F.unfold(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3).view(-1, 3, 9, height, width)
-    apart = (around - planes.unsqueeze(2)).abs() <= torch.tensor([1.0, 1.0, 0.0], device=planes.device).view(3, 1, 1, 1)
-    return (apart.all(dim=1).sum(dim=1) - 1.0) / 8.0
+    around = _around(planes).transpose(0, 1)  # (3, B, 9, m, n)
+    return (_alike(around, planes.transpose(0, 1).unsqueeze(2)).sum(dim=1) - 1.0) / 8.0
 
 
 def _claims(cover: Tensor, carried: Tensor | None) -> Tensor:

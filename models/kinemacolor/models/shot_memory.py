@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.models.api import ModelState
-from kinemacolor.models.bank import Bank, Recalled, recall, seek
+from kinemacolor.models.bank import Bank, Recalled, find, recall
 from kinemacolor.models.guides import sharpened
 from kinemacolor.models.networks.memory import MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
@@ -138,7 +138,7 @@ def advance(nets: ShotNets, state: KinemaState, observed: Cells, lightness: Tens
     memory = known.stacked()[0].clone()  # the state owns its tensor
     if state.bank is None:
         return Shot(KinemaState(memory), known.ab, torch.zeros_like(known.confidence[0]))
-    found = seek(nets.recall, state.bank, nets.recall.key(lightness.unsqueeze(0)))
+    found = find(nets.recall, state.bank, nets.recall.key(lightness.unsqueeze(0)))
     told = renew_told(recall(nets.recall, state.bank, found, known, told), told)
     ab, shown = overlay(known.ab, told)
     return Shot(KinemaState(memory, told[0].clone(), state.bank), ab, shown[0])

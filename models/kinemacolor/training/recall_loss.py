@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.models.bank import Bank, recall, scores, seek
+from kinemacolor.models.bank import Bank, find, recall, scores
 from kinemacolor.models.networks.memory import CELL
 from kinemacolor.models.networks.recall import KEY_CELL, RecallNet
 from kinemacolor.models.shot_memory import ShotNets, carry_told, overlay, renew_told
@@ -87,7 +87,7 @@ def recall_loss(
     for t, observed in enumerate(shot.observed):
         with torch.no_grad():
             known, carried = _carry(nets, before, told, observed, settings)
-            found = seek(nets.recall, shot.bank, shot.keys[t : t + 1])
+            found = find(nets.recall, shot.bank, shot.keys[t : t + 1])
         renewed = renew_told(recall(nets.recall, shot.bank, found, known, carried), carried)
         colour, _ = overlay(known.ab, renewed)
         true, counts = _truth(shot, t, known.ab)
