@@ -143,7 +143,7 @@ def outlined(tmp_path, monkeypatch):
 
 def test_outlines_are_for_the_photos_that_they_were_drawn_on(outlined):
     (found,) = things.find_things(outlined)
-    assert found.photo == outlined[0]
+    assert (found.photo, found.number, found.of) == (outlined[0], 0, 3)
     mask = found.mask(64, 90)
     assert mask[30, 40] == 1
     assert mask[5, 40] == mask[30, 10] == 0
@@ -167,7 +167,7 @@ def test_the_command_cuts_out_the_things_of_known_photos(outlined, tmp_path, cap
     out = capsys.readouterr().out
     assert "| tiny, hints on things, in the | inside |" in out
     tiny = json.loads(found.read_text())["guides"]["models"]["tiny"]
-    assert list(tiny["hints on things"]["shots"]) == ["thing_00"]
+    assert list(tiny["hints on things"]["shots"]) == ["thing_a"]
     assert len(tiny["hints on things"]["targets"]) == 8
 
 

@@ -1,5 +1,6 @@
 """Things cut out of photos along a segmenter's labels."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -42,10 +43,11 @@ def test_two_dogs_are_two_things() -> None:
         labels_with(PERSON),
         labels_with(DOG, slice(20, 24), slice(30, 34)),
         labels_with(DOG, slice(0, 90), slice(0, 100)),
+        labels_with(DOG, slice(20, 23), slice(2, 118)),
         labels_with(DOG) * (np.indices((90, 120)).sum(axis=0) % 9 < 3),
         np.maximum(labels_with(HORSE, slice(30, 60)), labels_with(PERSON, slice(5, 30), slice(25, 85))),
     ],
-    ids=["a person", "a speck", "nearly all", "torn", "with a rider"],
+    ids=["a person", "a speck", "nearly all", "a thread", "torn", "with a rider"],
 )
 def test_what_nobody_would_put_one_hint_on_is_left_out(labels: np.ndarray) -> None:
     assert find_cut_outs([photo_of(labels.astype(np.uint8))]) == []
@@ -65,6 +67,22 @@ def test_laid_on_another_it_is_whole_and_lies_where_its_mask_says() -> None:
         assert picture[thing == 0].mean() < 30
         corners.add(tuple(int(axis.argmax()) for axis in (thing.any(axis=0), thing.any(axis=1))))
     assert len(corners) > 20
+
+
+def test_of_a_thing_that_is_thinner_than_a_pixel_something_is_left() -> None:
+    bar = np.zeros((480, 640), np.uint8)
+    bar[200:210] = 1
+    thin = CutOut(np.full((480, 640, 3), 255, np.uint8), bar)
+    assert all(on_another(thin, SIDE, np.random.default_rng(seed))[1].any() for seed in range(100))
+
+
+def test_a_thing_at_the_border_of_its_photo_has_no_seam() -> None:
+    """Its photo is white to the border: so is all that the soft edge of a thing may show."""
+    labels = labels_with(DOG, slice(50, 90))
+    (dog,) = find_cut_outs([Labelled(np.full((90, 120, 3), 255, np.uint8), labels)])
+    for seed in range(20):
+        picture, thing = on_another(dog, SIDE, np.random.default_rng(seed))
+        assert picture[cv2.dilate(thing, np.ones((3, 3), np.uint8)) > 0].min() > 250
 
 
 def test_a_thing_as_large_as_its_photo_still_fits() -> None:

@@ -72,6 +72,17 @@ def test_an_object_may_be_a_thing_that_is_cut_out() -> None:
         assert float(((moved - shot.thing[1:]).abs() * shot.seen).sum() / shot.seen.sum()) < 0.03
 
 
+def test_a_thing_is_seen_wherever_it_stands_in_its_photo() -> None:
+    thing = np.zeros((140, 180), np.uint8)
+    thing[100:138, 2:40] = 1
+    corner = CutOut(_photo(3), thing)
+    settings = MotionSettings(frames=5, side_px=96, objects=1.0, cut_outs=1.0)
+    for seed in range(20):
+        shot = film_photos([_photo(1), _photo(2)], settings, np.random.default_rng(seed), [corner])
+        assert shot.thing is not None
+        assert float(shot.thing[2].mean()) > 0.02
+
+
 def test_without_an_object_there_is_none() -> None:
     settings = MotionSettings(frames=3, side_px=96, objects=0.0)
     assert film_photos([_photo(0), _photo(1)], settings, np.random.default_rng(0)).thing is None

@@ -23,6 +23,10 @@ _OUTLINES = "things.json"
 class Thing:
     """One thing in one photo."""
 
+    number: int
+    """Among all outlined things, from 0: whichever photos are there, a thing keeps its colour and its way."""
+    of: int
+    """How many are outlined."""
     photo: Path
     outline: tuple[tuple[int, int], ...]
     """Corners x, y in pixels of the photo, in turn."""
@@ -41,9 +45,10 @@ def find_things(photos: Sequence[Path]) -> tuple[Thing, ...]:
         EvaluationInputError: A photo cannot be read.
     """
     by_name = {path.name: path for path in photos}
+    outlines = _outlines()
     return tuple(
-        Thing(by_name[entry["photo"]], tuple((x, y) for x, y in entry["outline"]))
-        for entry in _outlines()
+        Thing(number, len(outlines), by_name[entry["photo"]], tuple((x, y) for x, y in entry["outline"]))
+        for number, entry in enumerate(outlines)
         if entry["photo"] in by_name and _sha256(by_name[entry["photo"]]) == entry["sha256"]
     )
 

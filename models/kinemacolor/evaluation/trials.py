@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,18 +167,15 @@ def _thing_shots(photos: Sequence[Path], frames: int) -> list[Composite]:
     others = [photo for photo in photos if photo not in own]
     if not others:
         return []
-    count = len(things)
-    return [
-        _thing_shot((number, count), others[number * len(others) // count], thing, frames)
-        for number, thing in enumerate(things)
-    ]
+    return [_thing_shot(thing, others[thing.number * len(others) // thing.of], frames) for thing in things]
 
 
-def _thing_shot(place: tuple[int, int], behind: Path, thing: Thing, frames: int) -> Composite:
+def _thing_shot(thing: Thing, behind: Path, frames: int) -> Composite:
     lightness = _lightness(thing.photo)
     mask = thing.mask(*lightness.shape[-2:])
     with _naming(behind):
-        return make_thing_composite(*place, _lightness(behind), lightness, mask, frames)
+        made = make_thing_composite(thing.number, thing.of, _lightness(behind), lightness, mask, frames)
+    return replace(made, name=f"thing_{thing.photo.stem}")
 
 
 def _lightness(photo: Path) -> Tensor:

@@ -7,6 +7,7 @@ hold; how far it is believed is learned (`networks.recall`). No optical flow; th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from kinemacolor.models.networks.memory import CELL
 from kinemacolor.models.networks.recall import KEY_CELL, RecallNet
 from kinemacolor.models.temporal import Cells, gather, match
 
-__all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "find", "recall", "scores", "seek"]
+__all__ = ["GUIDE_EVIDENCE", "Bank", "Found", "Recalled", "doubts", "find", "recall", "scores", "seek"]
 
 GUIDE_EVIDENCE = 256.0
 """What stands behind a person's word, in frames: eight times the most that is carried of it from frame to frame."""
@@ -27,9 +28,9 @@ _RADIUS = 2
 _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
-_ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what a sure one weighs, in nats
+_ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what each that is sure weighs, in nats
+_LEAST_SHARE = 1e-30
 _DOUBT, _LITTLE_DOUBT = 0.5, 0.005
-_SAID = 0.5  # share of a cell below which a picture says nothing of it
 _FINE = KEY_CELL // CELL
 _SCORES_AT_ONCE = 1 << 18
 """Of places with places: a block of them fits into a processor's own cache. One row of a frame at least."""
@@ -45,15 +46,7 @@ class Bank:
     keys: Tensor
     """(K, 32, h / 2, w / 2) float32, from `RecallNet.key`."""
     doubt: Tensor
-    """(K,) float32: evidence that none of it holds in a frame that was found in it, in frames."""
-
-    @classmethod
-    def of(cls, cells: Tensor, keys: Tensor) -> "Bank":
-        """The bank of these pictures; how far each is doubted follows from what it says."""
-        # A picture with a colour everywhere has no way to say of a new thing that it is none of its own. One that has
-        # places without a colour says so by these, and doubt besides would fade its things where they are found badly.
-        covers = cells[:, -1].flatten(1)
-        return cls(cells, keys, torch.where(covers.amin(dim=1) < _SAID, _LITTLE_DOUBT, _DOUBT))
+    """(K,) float32: evidence that none of it holds in a frame that was found in it, in frames; from `doubts`."""
 
     @property
     def count(self) -> int:
@@ -64,6 +57,18 @@ class Bank:
     def nbytes(self) -> int:
         """Bytes of device memory."""
         return self.cells.nbytes + self.keys.nbytes + self.doubt.nbytes
+
+
+def doubts(ends: Sequence[bool], device: torch.device) -> Tensor:
+    """How far kept pictures are doubted, for a `Bank`.
+
+    Args:
+        ends: Of each picture, whether it says where its colours end, as hints do. One that does not, a reference, has
+            no way to say of a new thing that it is none of its own. One that does says so by its places without a
+            colour, and doubt besides would fade its things where they are found badly.
+        device: Where the bank is.
+    """
+    return torch.tensor([_LITTLE_DOUBT if one else _DOUBT for one in ends], dtype=torch.float32, device=device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,8 @@ def settled(net: RecallNet, bank: Bank, present: Tensor, found: Found) -> Found:
     """What `seek` found, with the neighbours' say: a place that many others resemble goes where those around it went.
 
     Each place chooses anew among where it went itself and where its neighbours did: by how likely it is there, and by
-    how many of them, each as sure as it is, went the same way.
+    how many of them, each as sure as it is, went the same way. All of them together weigh more than all but the
+    clearest likeness, for things move as one; a thing of one or two places may be lost to what is around it.
 
     Args:
         net: The learned parts.
@@ -149,8 +155,7 @@ def settled(net: RecallNet, bank: Bank, present: Tensor, found: Found) -> Found:
         found: As `seek` gave it.
     """
     height, width = present.shape[-2:]
-    kept = bank.keys.permute(0, 2, 3, 1)
-    wanted = present[0].permute(1, 2, 0)
+    kept, wanted = bank.keys.permute(0, 2, 3, 1), present[0].permute(1, 2, 0)
     rows = torch.arange(height, device=present.device).view(1, -1, 1)
     columns = torch.arange(width, device=present.device).view(1, 1, -1)
 
@@ -158,24 +163,35 @@ def settled(net: RecallNet, bank: Bank, present: Tensor, found: Found) -> Found:
         steps = ((row - rows).square() + (column - columns).square()).float().sqrt() / max(height, width)
         return (kept[picture, row, column] * wanted).sum(dim=-1) - net.nearness.exp() * steps
 
-    total = likelihood(found.picture, found.row, found.column) - found.share.log()
+    total = likelihood(found.picture, found.row, found.column) - found.share.clamp_min(_LEAST_SHARE).log()
     for _ in range(_ROUNDS):
         ways = torch.stack((found.row - rows, found.column - columns, found.picture), dim=1).float()
-        around = _around(torch.cat((ways, found.share.unsqueeze(1)), dim=1))[0]  # (4, 9, m, n)
-        down, right, picture = (plane.long() for plane in around[:3])
-        row, column = (rows + down).clamp(0, height - 1), (columns + right).clamp(0, width - 1)
-        there = likelihood(picture, row, column)
-        support = (_alike(around[:3].unsqueeze(1), around[:3].unsqueeze(2)) * around[3]).sum(dim=1)
-        chosen = (there + _SUPPORT * support).argmax(dim=0, keepdim=True)
-        row, column, picture, there = (plane.gather(0, chosen) for plane in (row, column, picture, there))
-        found = Found(picture, row, column, (there - total).exp())
+        # Beyond the border nobody has a say: the share there is 0.
+        around = _around(torch.cat((ways, found.share.unsqueeze(1)), dim=1), "constant")[0]  # (4, 9, m, n)
+        best, chosen = torch.full_like(found.share, -math.inf), (found.picture, found.row, found.column)
+        there = best
+        for way in around[:3].unbind(dim=1):
+            row, column, picture = rows + way[0].long(), columns + way[1].long(), way[2].long().unsqueeze(0)
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
+            likely = likelihood(picture, row, column)
+            support = (_alike(around[:3], way.unsqueeze(1)) * around[3]).sum(dim=0)
+            score = (likely + _SUPPORT * support).masked_fill(~inside, -math.inf)
+            better = score > best
+            chosen = (
+                torch.where(better, picture, chosen[0]),
+                torch.where(better, row, chosen[1]),
+                torch.where(better, column, chosen[2]),
+            )
+            best, there = torch.where(better, score, best), torch.where(better, likely, there)
+        found = Found(*chosen, (there - total).exp())
     return found
 
 
-def _around(planes: Tensor) -> Tensor:
-    """(B, C, m, n) to (B, C, 9, m, n): each place and its eight neighbours."""
+def _around(planes: Tensor, beyond: str) -> Tensor:
+    """(B, C, m, n) to (B, C, 9, m, n): each place and its eight neighbours; `beyond` the border as `F.pad` names it."""
     count, channels, height, width = planes.shape
-    return F.unfold(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3).view(count, channels, 9, height, width)
+    return F.unfold(F.pad(planes, (1, 1, 1, 1), mode=beyond), 3).view(count, channels, 9, height, width)
 
 
 def _alike(ways: Tensor, others: Tensor) -> Tensor:
@@ -293,7 +309,7 @@ def _agreement(found: Found) -> Tensor:
         found.picture,
     )
     planes = torch.stack(moved, dim=1).float()
-    around = _around(planes).transpose(0, 1)  # (3, B, 9, m, n)
+    around = _around(planes, "replicate").transpose(0, 1)  # (3, B, 9, m, n)
     return (_alike(around, planes.transpose(0, 1).unsqueeze(2)).sum(dim=1) - 1.0) / 8.0
 
 

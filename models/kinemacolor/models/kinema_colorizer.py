@@ -159,7 +159,7 @@ class KinemaColorizer:
         known = []
         for guide in guides:
             cells = yield from self._know(guide)
-            known.append((guide.lightness, cells))
+            known.append((guide, cells))
             yield
         return open_shot(self._nets.recall, known)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.api import ModelState
-from kinemacolor.models.bank import Bank, Recalled, find, recall
+from kinemacolor.models.api import Guide, ModelState
+from kinemacolor.models.bank import Bank, Recalled, doubts, find, recall
 from kinemacolor.models.guides import sharpened
 from kinemacolor.models.networks.memory import MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
@@ -26,7 +26,8 @@ _TOLD_LIMIT = 32.0
 """Most evidence that the guides' layer carries from a frame to the next, in frames."""
 _LEAST_COVER = 1e-4
 _DECISION = 1.3
-"""Power of the odds of a cover, each frame: what is carried blurs, and a border stays where it is likelier than not."""
+"""Power of the odds of a cover in each frame, whoever says it: what is carried blurs, and borders are found a little
+off; so a border stays where it is likelier than not, and a place that is in doubt for long is decided."""
 
 
 class ShotNets(nn.Module):
@@ -99,19 +100,19 @@ class Shot:
     """(1, h, w) share of it that comes from guides, in [0, 1]."""
 
 
-def open_shot(net: RecallNet, guides: Sequence[tuple[Tensor, Cells]]) -> KinemaState:
+def open_shot(net: RecallNet, guides: Sequence[tuple[Guide, Cells]]) -> KinemaState:
     """The state before the first frame.
 
     Args:
         net: The learned parts of the bank.
-        guides: Of each picture its lightness (1, H, W) and its cells (B = 1), as `guide_cells` gives them.
+        guides: Each with its cells (B = 1), as `guide_cells` gives them.
     """
     if not guides:
         return KinemaState()
     cells = torch.cat([known.stacked() for _, known in guides])
     # One by one: in a batch float32 convolutions may round differently.
-    keys = torch.cat([net.key(lightness.unsqueeze(0)) for lightness, _ in guides])
-    return KinemaState(bank=Bank.of(cells, keys))
+    keys = torch.cat([net.key(guide.lightness.unsqueeze(0)) for guide, _ in guides])
+    return KinemaState(bank=Bank(cells, keys, doubts([guide.ab is None for guide, _ in guides], cells.device)))
 
 
 def advance(nets: ShotNets, state: KinemaState, observed: Cells, lightness: Tensor, settings: TemporalSettings) -> Shot:

@@ -17,6 +17,7 @@ _Mask = NDArray[np.uint8]
 # Of the classes of PASCAL VOC those that one colour may be meant for. No people: who hints at a coat means the coat.
 _THINGS = (1, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 17, 19)
 _AREA = (0.02, 0.6)  # share of the photo
+_WIDEST = 0.03  # least distance of its inmost place from its border, as a share of the photo's short side
 _SOLID = 0.45  # least share of its convex hull: what is torn is no thing
 _NEIGHBOURED = 0.15  # most of its rim that touches things of other classes, which may be parts of it
 _RIM_PX = 5
@@ -46,12 +47,14 @@ def on_another(cut_out: CutOut, side_px: int, rng: np.random.Generator) -> tuple
     """A thing at a random place of an empty square, scaled and mirrored.
 
     Returns:
-        (side, side, 3) uint8 sRGB, its photo around the thing and black beyond; and (side, side) 1 where the thing is.
+        (side, side, 3) uint8 sRGB, its photo around the thing and black beyond; and (side, side) 1 where the thing is,
+        which is somewhere.
     """
     x, y, width, height = cv2.boundingRect(cut_out.thing)
-    left, top = max(0, x - _RIM_PX), max(0, y - _RIM_PX)
-    part = (slice(top, y + height + _RIM_PX), slice(left, x + width + _RIM_PX))
-    picture, thing = cut_out.picture[part], cut_out.thing[part]
+    rim = ((_RIM_PX, _RIM_PX), (_RIM_PX, _RIM_PX))
+    part = (slice(y, y + height + 2 * _RIM_PX), slice(x, x + width + 2 * _RIM_PX))
+    # A thing may be cut off by the border of its photo: beyond it goes on as it ends there.
+    picture, thing = np.pad(cut_out.picture, (*rim, (0, 0)), mode="edge")[part], np.pad(cut_out.thing, rim)[part]
     longer = max(thing.shape)
     scale = min(_LARGEST_SCALE, float(rng.uniform(*_SIZE)) * side_px / longer, side_px / longer)
     size = tuple(max(1, round(length * scale)) for length in thing.shape[::-1])
@@ -61,7 +64,9 @@ def on_another(cut_out: CutOut, side_px: int, rng: np.random.Generator) -> tuple
     place = (slice(row, row + size[1]), slice(column, column + size[0]))
     square, mask = np.zeros((side_px, side_px, 3), np.uint8), np.zeros((side_px, side_px), np.uint8)
     square[place] = cv2.resize(picture, size, interpolation=method)[:, ::way]
-    mask[place] = cv2.resize(thing, size, interpolation=method)[:, ::way]
+    share = cv2.resize(thing.astype(np.float32), size, interpolation=method)[:, ::way]
+    # Of a thing that is thinner than a pixel the pixels that it is most of are it.
+    mask[place] = share >= min(0.5, float(share.max()))
     return square, mask
 
 
@@ -98,7 +103,8 @@ def _filled(thing: _Mask) -> _Mask:
 def _is_whole(thing: _Mask, strangers: _Mask) -> bool:
     outlines, _ = cv2.findContours(thing, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.contourArea(cv2.convexHull(outlines[0]))
-    if float(thing.sum()) < _SOLID * max(1.0, hull):
+    inmost = cv2.distanceTransform(np.pad(thing, 1), cv2.DIST_L2, 5).max()
+    if float(thing.sum()) < _SOLID * max(1.0, hull) or inmost < _WIDEST * min(thing.shape):
         return False
     rim = (cv2.dilate(thing, np.ones((_RIM_PX, _RIM_PX), np.uint8)) > 0) & (thing == 0)
     return not rim.any() or float(strangers[rim].mean()) < _NEIGHBOURED

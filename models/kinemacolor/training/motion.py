@@ -6,7 +6,7 @@ thing cut out of one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -133,7 +133,9 @@ def _draw_object(
         cut_out = cut_outs[int(rng.integers(len(cut_outs)))]
         photo = cut_out.picture
     layer = _Layer.draw(photo, side, settings.object_px, settings.zoom, settings.frames, rng)
-    return layer, _Ellipse.draw(side, rng) if cut_out is None else _Outline(cut_out.thing)
+    if cut_out is None:
+        return layer, _Ellipse.draw(side, rng)
+    return layer.aimed_at(cut_out.thing, rng), _Outline(cut_out.thing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class _Layer:
     speed: NDArray[np.float64]
     scale: float
     zoom: float
+    frames: int
 
     @classmethod
     def draw(
@@ -157,7 +160,15 @@ class _Layer:
         middle = np.array([width, height]) / 2.0 + rng.uniform(-0.2, 0.2, 2) * np.array([width, height])
         fit = min(height, width) / side
         start = middle - step * fit * (frames - 1) / 2.0
-        return cls(photo, (side - 1) / 2.0, start, step * fit, fit * rng.uniform(0.7, 1.0), rng.uniform(-zoom, zoom))
+        return cls(
+            photo, (side - 1) / 2.0, start, step * fit, fit * rng.uniform(0.7, 1.0), rng.uniform(-zoom, zoom), frames
+        )
+
+    def aimed_at(self, thing: NDArray[np.uint8], rng: np.random.Generator) -> "_Layer":
+        """The same with a thing of the photo around the middle of the frame that is halfway, wherever it stands."""
+        x, y, width, height = cv2.boundingRect(thing)
+        aim = np.array([x, y]) + rng.uniform(0.2, 0.8, 2) * np.array([width, height])
+        return replace(self, start=aim - self.speed * (self.frames - 1) / 2.0)
 
     def show(self, side: int, t: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """The frame, and where in the photo its pixels lie, (side, side, 2) x, y."""

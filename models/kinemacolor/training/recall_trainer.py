@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kinemacolor.models.bank import Bank
+from kinemacolor.models.bank import Bank, doubts
 from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.memory import CELL, MemoryNet
@@ -168,10 +168,7 @@ class RecallTrainer(TrainingLoop):
             lab=seen.lab[:, shot],
             origin=picture.origin.to(self.device),
             seen=picture.seen.to(self.device),
-            bank=Bank.of(
-                torch.cat([_keep(seen, place, claim if place[1] == shot else None) for place in places]),
-                torch.stack([seen.keys[place] for place in places]),
-            ),
+            bank=_bank(seen, places, shot, claim),
             source=places[0][0] if places[0][1] == shot else None,
             asked=[int(t) for t in rng.choice(frames, min(settings.asked, frames), replace=False)],
             claim=claim,
@@ -207,6 +204,14 @@ def _follow(picture: MovingPicture, rng: np.random.Generator) -> tuple[Tensor, T
         covers.append(moved[:, :1])
         known.append(seen * (moved[:, 1:] > _SURELY).float())
     return torch.cat(covers), torch.cat(known)
+
+
+def _bank(seen: _Seen, places: Sequence[tuple[int, int]], shot: int, claim: Claim | None) -> Bank:
+    """The frames at these places; those of the shot say what was claimed, if something was, else their true colours."""
+    claims = [claim if place[1] == shot else None for place in places]
+    cells = torch.cat([_keep(seen, place, said) for place, said in zip(places, claims, strict=True)])
+    keys = torch.stack([seen.keys[place] for place in places])
+    return Bank(cells, keys, doubts([said is not None for said in claims], cells.device))
 
 
 def _keep(seen: _Seen, place: tuple[int, int], claim: Claim | None) -> Tensor:

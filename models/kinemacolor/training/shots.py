@@ -46,7 +46,7 @@ class Shooting:
         workers: How many there are.
 
     Raises:
-        ValueError: There is no clip or no photo that is large enough.
+        ValueError: There is no clip or no photo that is large enough, or the recipe wants things and there are none.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class Shooting:
         self._photos, self._cut_outs = photos, cut_outs
         if not self._clips or not self._photos:
             raise ValueError(f"expected clips of at least {side} pixels and photos, found none")
+        if recipe.motion.cut_outs > 0.0 and not cut_outs:
+            raise ValueError(f"expected things for {recipe.motion.cut_outs:g} of the objects, found none")
         self._generator = torch.Generator()
 
     def draw(self, step: int) -> tuple[list[MovingPicture], Tensor]:

@@ -62,6 +62,10 @@ class ExampleSettings:
     others: float = 0.35
     """Share with one to three hints of something else."""
 
+    def __post_init__(self) -> None:
+        if self.regions + self.things > 1.0 + 1e-9:
+            raise ValueError(f"expected regions and things of at most 1 together, found {self.regions + self.things:g}")
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

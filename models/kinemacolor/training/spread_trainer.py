@@ -82,6 +82,9 @@ class SpreadTrainer(TrainingLoop):
         rank: Number of this process among those that share the batch.
         workers: How many there are.
         device: Where the networks run; pictures are always drawn on the CPU.
+
+    Raises:
+        ValueError: The examples are to have things, and there are none.
     """
 
     def __init__(
@@ -97,6 +100,8 @@ class SpreadTrainer(TrainingLoop):
         workers: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
+        if recipe.examples.things > 0.0 and not cut_outs:
+            raise ValueError(f"expected things for {recipe.examples.things:g} of the examples, found none")
         self.recipe, self._photos, self._cut_outs = recipe, photos, cut_outs
         torch.manual_seed(recipe.seed)
         net = SpreadNet()
