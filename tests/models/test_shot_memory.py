@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.api import Guide, HintSpot
-from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, find, scores, seek
+from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, find, recall, scores, seek
 from kinemacolor.models.guides import guide_cells
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
@@ -196,6 +196,22 @@ def test_a_picture_that_says_where_its_colours_end_is_hardly_doubted(nets: ShotN
         _, shown = overlay(torch.zeros(1, 2, H, W), renew_told(said, None))
         assert bool((shown > 0.95).all()) == holds
         assert bool((shown < 0.3).all()) != holds
+
+
+def test_a_place_that_is_found_outside_of_a_thing_hardly_denies_what_was_carried(nets: ShotNets) -> None:
+    """The same trust in what was found: with the thing's colour it counts in full, without it a twentieth."""
+    light = scene()
+    guide = Guide(light[0], hints=(HintSpot(2.0, 2.0, 1.0, 50.0, 0.0),))
+    cover = torch.ones(1, 1, H, W)
+    cover[..., W // 2 :] = 0.0
+    said = torch.tensor([50.0, 0.0]).view(1, 2, 1, 1).expand(-1, -1, H, W), cover
+    state = open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, said))])
+    assert state.bank is not None
+    observed = observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK)
+    found = find(nets.recall, state.bank, nets.recall.key(light))
+    recalled = recall(nets.recall, state.bank, found, observed, None)
+    inside, outside = recalled.evidence[..., : W // 2 - 4].mean(), recalled.evidence[..., W // 2 + 4 :].mean()
+    assert float(outside / inside) == pytest.approx(0.05, rel=0.3)
 
 
 def test_a_border_that_is_carried_on_and_on_does_not_blur() -> None:

@@ -11,6 +11,7 @@ from kinemacolor.training.photos import CropSettings, is_held_out
 from kinemacolor.training.recall_loss import RecallLoss
 from kinemacolor.training.recall_trainer import BankSettings
 from kinemacolor.training.recipe import read_recipe, shipped_recipes
+from kinemacolor.training.spread_examples import ExampleSettings
 from kinemacolor.training.spread_trainer import SpreadRecipe
 from kinemacolor.training.trainer import Recipe
 
@@ -42,11 +43,19 @@ def test_the_shipped_recipe_states_every_number_of_the_present_defaults() -> Non
     assert plan.recall is not None
     assert plan.spread is not None
     assert plan.memory.numbers.film == plan.recall.numbers.film == plan.spread.numbers.film == FilmModel()
-    assert plan.memory.numbers.motion == plan.recall.numbers.motion == MotionSettings()
-    assert plan.recall.numbers.bank == BankSettings()
+    assert plan.memory.numbers.motion == MotionSettings()
+    assert plan.recall.numbers.motion == MotionSettings(frames=16, objects=0.9, cut_outs=0.5)
+    assert plan.recall.numbers.bank == BankSettings(pairs=0.2, strangers=0.1, hints=0.7)
     assert plan.recall.numbers.loss == RecallLoss()
     assert plan.spread.numbers == SpreadRecipe(
-        steps=2600, seed=11, weight_decay=1e-3, warm_up_steps=60, decay_share=0.6, average=0.995
+        steps=26000,
+        rate=1.3e-3,
+        seed=31,
+        warm_up_steps=60,
+        decay_share=0.6,
+        average=0.997,
+        old_film_share=0.3,
+        examples=ExampleSettings(regions=0.3, things=0.35, more_hints=0.45, apart=0.6, inmost=0.5),
     )
     assert plan.start is None
     assert plan.clips is not None

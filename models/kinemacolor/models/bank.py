@@ -30,6 +30,9 @@ _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
 _ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what each that is sure weighs, in nats
 _LEAST_SHARE = 1e-30
+_DENIAL = 0.05
+"""What a place without a guide's colour weighs against one with it: most of a picture is not the thing, so what is
+found at a wrong place is found outside of it."""
 _DOUBT, _LITTLE_DOUBT = 0.5, 0.005
 _FINE = KEY_CELL // CELL
 _SCORES_AT_ONCE = 1 << 18
@@ -259,7 +262,8 @@ def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells, carried: T
     ab = ab / cover.clamp_min(_LEAST_COVER)
     trust = net.judge(torch.cat((_clues(share, found, observed, ab, lightness), _claims(cover, carried)), dim=1))
     doubt = _fine(bank.doubt[found.picture]).unsqueeze(1)
-    return Recalled(ab, cover, GUIDE_EVIDENCE * trust, doubt)
+    weight = _DENIAL + (1.0 - _DENIAL) * cover
+    return Recalled(ab, cover, GUIDE_EVIDENCE * trust * weight, doubt)
 
 
 def _fetch(cells: Tensor, found: Found) -> Tensor:

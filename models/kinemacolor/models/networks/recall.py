@@ -19,32 +19,29 @@ KEY = 32
 RECALL_CLUES = 11
 """Channels of what `RecallNet.judge` looks at; `bank.recall` makes them."""
 
-_WIDTH, _JUDGE_WIDTH = 48, 16
+_WIDTH, _JUDGE_WIDTH = 80, 32
 _LIGHTNESS_HALF = 50.0
 _SHARPNESS = 16.0
 _NEARNESS = 1.0
 
 
 class RecallNet(nn.Module):
-    """Keys and judgement; 73,747 parameters."""
+    """Keys and judgement; 188,147 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.look = nn.Sequential(
-            _conv(KEY_CELL * KEY_CELL, _WIDTH),
-            nn.ReLU(),
-            _conv(_WIDTH, _WIDTH),
-            nn.ReLU(),
-            _conv(_WIDTH, _WIDTH, dilation=2),
-            nn.ReLU(),
-            nn.Conv2d(_WIDTH, KEY, 1),
-        )
+        self.near = _conv(KEY_CELL * KEY_CELL, _WIDTH)
+        self.around = _conv(_WIDTH, _WIDTH)
+        self.far = _conv(_WIDTH, _WIDTH, dilation=2)
+        self.describe = nn.Conv2d(3 * _WIDTH, KEY, 1)
         self.sharpness = nn.Parameter(torch.tensor(_SHARPNESS).log())
         self.nearness = nn.Parameter(torch.tensor(_NEARNESS).log())
         self.weigh = nn.Sequential(
             nn.Conv2d(RECALL_CLUES, _JUDGE_WIDTH, 1),
             nn.ReLU(),
             _conv(_JUDGE_WIDTH, _JUDGE_WIDTH),
+            nn.ReLU(),
+            _conv(_JUDGE_WIDTH, _JUDGE_WIDTH, dilation=2),
             nn.ReLU(),
             nn.Conv2d(_JUDGE_WIDTH, 1, 1),
         )
@@ -60,7 +57,11 @@ class RecallNet(nn.Module):
         Returns:
             (B, 32, H / 8, W / 8), of unit length, times the root of the sharpness.
         """
-        found = self.look(F.pixel_unshuffle(lightness / _LIGHTNESS_HALF - 1.0, KEY_CELL))
+        near = F.relu(self.near(F.pixel_unshuffle(lightness / _LIGHTNESS_HALF - 1.0, KEY_CELL)))
+        around = F.relu(self.around(near))
+        far = F.relu(self.far(around))
+        # All three: what is far from a cell of a thin thing is not the thing, and moves otherwise.
+        found = self.describe(torch.cat((near, around, far), dim=1))
         return F.normalize(found, dim=1) * (0.5 * self.sharpness).exp()
 
     def judge(self, clues: Tensor) -> Tensor:
