@@ -98,6 +98,19 @@ def test_a_place_that_others_resemble_goes_where_its_neighbours_went() -> None:
     assert 0.0 < float(together.share.min()) <= float(together.share.max()) <= 1.0 + 1e-5
 
 
+def test_nobody_beyond_the_border_has_a_way() -> None:
+    """All went two columns to the left, but for one in a corner, which is torn and has only three neighbours."""
+    keys = 4.0 * F.normalize(torch.randn(1, KEY, 6, 10, generator=torch.Generator().manual_seed(5)), dim=1)
+    present = torch.roll(keys, -2, 3)
+    present[..., 0, 0] = 0.5 * (keys[..., 0, 2] + keys[..., 0, 0])
+    found = find(RecallNet().requires_grad_(False), Bank(torch.zeros(1, 12, 12, 20), keys, DOUBT), present)
+    assert (int(found.row[0, 0, 0]), int(found.column[0, 0, 0])) == (0, 2)
+
+
+def test_the_bank_is_as_large_as_its_card_says() -> None:
+    assert sum(parameter.numel() for parameter in RecallNet().parameters()) == 188_147
+
+
 def test_what_is_clear_stays_though_its_neighbours_go_elsewhere() -> None:
     """One cell of a thing that moves another way than all around it."""
     generator = torch.Generator().manual_seed(4)

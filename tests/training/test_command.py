@@ -105,6 +105,23 @@ def test_a_recipe_may_have_hints_on_things_that_a_segmenter_knows(
     assert len(list((out / "labels").glob("*.png"))) > 0
     monkeypatch.setattr(launch, "VocSegmenter", None)  # the labels are kept
     assert _train(data, out, "--resume") == 0
+    assert main(["--export", str(out)]) == 0
+    training = json.loads((out / "weights" / "kinema.json").read_text())["training"]
+    assert "PASCAL VOC" in training["segmenter"]["origin"]
+
+
+def test_a_part_with_the_layout_of_another_version_is_refused_in_one_line(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_recipe(data, numbers={"steps": 2}, part_steps={"spread": 1})
+    out = tmp_path / "run"
+    assert _train(data, out) == 0
+    content = torch.load(out / "spread" / "run.pt", weights_only=True)
+    content["average"]["other.weight"] = content["average"].pop("answer.weight")
+    torch.save(content, out / "spread" / "run.pt")
+    assert main(["--export", str(out)]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.endswith("expected a spread of this version, found another layout")
 
 
 @pytest.mark.parametrize(

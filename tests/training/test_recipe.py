@@ -24,7 +24,7 @@ def _written(folder: Path, **changes: object) -> str:
     return str(path)
 
 
-def test_the_shipped_recipe_states_every_number_of_the_present_defaults() -> None:
+def test_the_shipped_recipe_states_every_number() -> None:
     plan = read_recipe("kinema")
     assert shipped_recipes() == ["kinema"]
     own = {

@@ -87,11 +87,12 @@ def make_composite(number: int, behind: Tensor, texture: Tensor, frames: int) ->
 
 
 def make_thing_composite(
-    number: int, count: int, behind: Tensor, photo: Tensor, thing: NDArray[np.uint8], frames: int
+    name: str, number: int, count: int, behind: Tensor, photo: Tensor, thing: NDArray[np.uint8], frames: int
 ) -> Composite:
     """One shot of a thing, its lightness as it was photographed.
 
     Args:
+        name: Of the shot.
         number: Its seed, from 0.
         count: So many shots share the circle of hues.
         behind: (1, H, W) L* of the photo behind.
@@ -109,7 +110,7 @@ def make_thing_composite(
     piece = _cut_out(photo[0].numpy().astype(np.float32), thing, area, _LONGEST * short)
     margins = (piece.alpha.shape[0] // 3, piece.alpha.shape[1] // 3)
     middles = _path(rng, views[0].shape, margins, short, frames)
-    made = _composed(f"thing_{number:02d}", _colour(number, count), views, piece, middles)
+    made = _composed(name, _colour(number, count), views, piece, middles)
     widest = [_widest(mask, middle) for mask, middle in zip(made.inside.numpy(), middles, strict=True)]
     return replace(made, centres=tuple(widest))
 

@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +174,9 @@ def _thing_shot(thing: Thing, behind: Path, frames: int) -> Composite:
     lightness = _lightness(thing.photo)
     mask = thing.mask(*lightness.shape[-2:])
     with _naming(behind):
-        made = make_thing_composite(thing.number, thing.of, _lightness(behind), lightness, mask, frames)
-    return replace(made, name=f"thing_{thing.photo.stem}")
+        return make_thing_composite(
+            f"thing_{thing.photo.stem}", thing.number, thing.of, _lightness(behind), lightness, mask, frames
+        )
 
 
 def _lightness(photo: Path) -> Tensor:

@@ -29,7 +29,6 @@ _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
 _LEAST_COVER = 1e-4
 _ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what each that is sure weighs, in nats
-_LEAST_SHARE = 1e-30
 _DENIAL = 0.05
 """What a place without a guide's colour weighs against one with it: most of a picture is not the thing, so what is
 found at a wrong place is found outside of it."""
@@ -84,7 +83,7 @@ class Found:
     column: Tensor
     """(B, h / 2, w / 2) int64, where in it, in cells of 8 x 8 pixels."""
     share: Tensor
-    """(B, h / 2, w / 2) how much of the likelihood over all places lies there, in (0, 1]."""
+    """(B, h / 2, w / 2) how much of the likelihood over all places lies there, in [0, 1]."""
 
 
 def scores(net: RecallNet, keys: Tensor, present: Tensor) -> Tensor:
@@ -166,16 +165,17 @@ def settled(net: RecallNet, bank: Bank, present: Tensor, found: Found) -> Found:
         steps = ((row - rows).square() + (column - columns).square()).float().sqrt() / max(height, width)
         return (kept[picture, row, column] * wanted).sum(dim=-1) - net.nearness.exp() * steps
 
-    total = likelihood(found.picture, found.row, found.column) - found.share.clamp_min(_LEAST_SHARE).log()
+    total = likelihood(found.picture, found.row, found.column) - found.share.log()
     for _ in range(_ROUNDS):
         ways = torch.stack((found.row - rows, found.column - columns, found.picture), dim=1).float()
-        # Beyond the border nobody has a say: the share there is 0.
-        around = _around(torch.cat((ways, found.share.unsqueeze(1)), dim=1), "constant")[0]  # (4, 9, m, n)
+        # Beyond the border is nobody: neither a way nor a say.
+        planes = torch.cat((ways, found.share.unsqueeze(1), torch.ones_like(ways[:, :1])), dim=1)
+        around = _around(planes, "constant")[0]  # (5, 9, m, n)
         best, chosen = torch.full_like(found.share, -math.inf), (found.picture, found.row, found.column)
         there = best
-        for way in around[:3].unbind(dim=1):
+        for way, exists in zip(around[:3].unbind(dim=1), around[4] > 0.0, strict=True):
             row, column, picture = rows + way[0].long(), columns + way[1].long(), way[2].long().unsqueeze(0)
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            inside = exists & (row >= 0) & (row < height) & (column >= 0) & (column < width)
             row, column = row.clamp(0, height - 1), column.clamp(0, width - 1)
             likely = likelihood(picture, row, column)
             support = (_alike(around[:3], way.unsqueeze(1)) * around[3]).sum(dim=0)

@@ -65,7 +65,7 @@ def on_another(cut_out: CutOut, side_px: int, rng: np.random.Generator) -> tuple
     square, mask = np.zeros((side_px, side_px, 3), np.uint8), np.zeros((side_px, side_px), np.uint8)
     square[place] = cv2.resize(picture, size, interpolation=method)[:, ::way]
     share = cv2.resize(thing.astype(np.float32), size, interpolation=method)[:, ::way]
-    # Of a thing that is thinner than a pixel the pixels that it is most of are it.
+    # A thing that is thinner than a pixel fills half of none: then it is where it fills most.
     mask[place] = share >= min(0.5, float(share.max()))
     return square, mask
 

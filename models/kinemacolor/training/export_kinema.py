@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kinemacolor.training.card import write_weights
-from kinemacolor.training.finished import START_FILE, load_checkpoint, load_weights_of, parts_of
+from kinemacolor.training.finished import LABELS, START_FILE, load_checkpoint, load_weights_of, parts_of
 from kinemacolor.training.terms import licence_text
+from kinemacolor.training.voc_segmenter import SEGMENTER_ORIGIN, SEGMENTER_SHA256
 
 __all__ = ["export", "main"]
 
@@ -34,13 +35,14 @@ def export(run: Path, out: Path) -> Path:
 
     Raises:
         FileNotFoundError: The run has no checkpoint of its frame network.
+        RecipeError: A part of the run has the layout of another version.
     """
     content, origins = load_checkpoint(run), parts_of(run)
     new = [name for name, origin in origins.items() if origin == "new"]
     if new:
         _log.warning("%s: nobody has trained %s; such weights are as they are made", run, ", ".join(new))
     trained = {name: _part(run / name) for name, origin in origins.items() if origin == "trained"}
-    more = {**trained, **_start_of(run, origins), **_data_of(run)}
+    more = {**trained, **_start_of(run, origins), **_data_of(run), **_segmenter_of(run)}
     path = write_weights(out, "kinema", load_weights_of(run), run, content, **more)
     (out / "LICENSE-WEIGHTS").write_text(licence_text(), encoding="utf-8")
     return path
@@ -67,6 +69,13 @@ def _data_of(run: Path) -> dict[str, Any]:
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     names = ("small_photos", "large_photos", "held_out_one_in", "encoder", "clips")
     return {"data": {name: plan[name] for name in names if plan.get(name) is not None}} if plan else {}
+
+
+def _segmenter_of(run: Path) -> dict[str, Any]:
+    """The teacher that found the things that a run was trained on; its labels lie in the run's folder."""
+    if not (run / LABELS).is_dir():
+        return {}
+    return {"segmenter": {"origin": SEGMENTER_ORIGIN, "sha256": SEGMENTER_SHA256}}
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from torch.multiprocessing.spawn import ProcessException, start_processes
 from kinemacolor.training.cut_outs import CutOut, find_cut_outs
 from kinemacolor.training.data import TrainingData, check_file, read_data
 from kinemacolor.training.errors import RecipeError, TrainingError, TrainingFailed
-from kinemacolor.training.finished import START_FILE
+from kinemacolor.training.finished import LABELS, START_FILE
 from kinemacolor.training.labelled import label_pictures
 from kinemacolor.training.loop import TrainingLoop
 from kinemacolor.training.parts import Part, Resources, later_parts
@@ -38,7 +38,6 @@ _log = logging.getLogger(__name__)
 
 _MAY_CHANGE = ("minutes", "steps")
 _PLAN_FILE = "plan.json"
-_LABELS = "labels"
 _PARENT_SECONDS = 0.2
 
 
@@ -106,7 +105,7 @@ def _has_cut_outs(plan: Plan) -> bool:
 def _cut_out_things(loaded: TrainingData, data: Path, out: Path) -> list[CutOut]:
     """Of the sharper photos, by a segmenter's labels, which the run keeps."""
     photos = loaded.large or loaded.small
-    labelled = label_pictures(photos, out / _LABELS, lambda: VocSegmenter(data / SEGMENTER_FILE))
+    labelled = label_pictures(photos, out / LABELS, lambda: VocSegmenter(data / SEGMENTER_FILE))
     found = find_cut_outs(labelled)
     _log.info("%d things that the segmenter knows, in %d photos", len(found), len(photos))
     if not found:

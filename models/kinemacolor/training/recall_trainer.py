@@ -97,7 +97,7 @@ class RecallTrainer(TrainingLoop):
         device: Where the networks run; pictures are always drawn on the CPU.
 
     Raises:
-        ValueError: There is no clip or no photo that is large enough.
+        ValueError: There is no clip or no photo that is large enough, or the recipe wants things and there are none.
     """
 
     def __init__(

@@ -14,11 +14,13 @@ from kinemacolor.training.errors import RecipeError
 from kinemacolor.training.labelled import Labels
 from kinemacolor.training.photos import Picture
 
-__all__ = ["SEGMENTER_FILE", "SEGMENTER_SHA256", "VocSegmenter", "inset"]
+__all__ = ["SEGMENTER_FILE", "SEGMENTER_ORIGIN", "SEGMENTER_SHA256", "VocSegmenter", "inset"]
 
 SEGMENTER_FILE = "weights/deeplabv3_mnv2_pascal_quant.tflite"
 """Below the data folder."""
 SEGMENTER_SHA256 = "350af47fd346ea6d74b58833a351f583ba860e9806ec5bd292ff8d8f1f249398"
+SEGMENTER_ORIGIN = "deeplabv3_mnv2_pascal_quant.tflite of google-coral/test_data (Apache-2.0; classes of PASCAL VOC)"
+"""Where it came from, for cards."""
 _SIDE_PX = 513
 _GREY = 128  # the network's zero
 
