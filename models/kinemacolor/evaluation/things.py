@@ -1,4 +1,4 @@
-"""Things that stand whole in known photos, with outlines drawn by people: what the trial of hints cuts out."""
+"""Things that stand whole in known photos, with their outlines: what the trial of hints cuts out."""
 
 import hashlib
 import json
