@@ -135,7 +135,7 @@ print(peak() - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc, which only Linux has")
 def test_a_panorama_is_found_in_bounded_memory() -> None:
     """2048 x 256: all scores at once are 268 MB, and there were several such planes."""
     done = subprocess.run([sys.executable, "-c", _LARGE], check=True, capture_output=True, text=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kinemacolor.training.errors import RecipeError
-from kinemacolor.training.photos import CropSettings, Picture, draw_square, scaled
+from kinemacolor.training.photos import CropSettings, Picture, as_codes, draw_square, scaled
 
 __all__ = ["IGNORED", "Flip", "Labelled", "Labels", "centre_labelled", "label_pictures", "sample_labelled"]
 
@@ -122,4 +122,4 @@ def _reduced(labels: Labels, side_px: int) -> Labels:
 
 
 def _as_tensors(batch: NDArray[np.uint8], labels: Labels) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0, torch.from_numpy(labels).long()
+    return as_codes(batch), torch.from_numpy(labels).long()

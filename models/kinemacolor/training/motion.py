@@ -18,7 +18,7 @@ from torch import Tensor
 from kinemacolor.models.flow import measure_motion
 from kinemacolor.models.networks.memory import CELL
 from kinemacolor.training.cut_outs import CutOut
-from kinemacolor.training.photos import Picture
+from kinemacolor.training.photos import Picture, as_codes
 
 __all__ = ["MotionSettings", "MovingPicture", "film_clip", "film_photos"]
 
@@ -83,7 +83,7 @@ def film_clip(frames: NDArray[np.uint8], settings: MotionSettings, rng: np.rando
     seen = torch.from_numpy(np.stack([pair.seen for pair in motion])).unsqueeze(1).float()
     cells = F.avg_pool2d(back, CELL) / side * 2.0
     return MovingPicture(
-        _codes(shown), _grid(side) + cells.permute(0, 2, 3, 1), (F.avg_pool2d(seen, CELL) > 0.99).float()
+        as_codes(shown), _grid(side) + cells.permute(0, 2, 3, 1), (F.avg_pool2d(seen, CELL) > 0.99).float()
     )
 
 
@@ -120,7 +120,7 @@ def film_photos(
     seen = _visible(cover, origin, side)
     grid = (F.avg_pool2d(origin, CELL) + 0.5) / side * 2.0 - 1.0
     thing = F.avg_pool2d(cover, CELL) if has_thing else None
-    return MovingPicture(_codes(np.stack(frames)), grid.permute(0, 2, 3, 1), seen, thing)
+    return MovingPicture(as_codes(np.stack(frames)), grid.permute(0, 2, 3, 1), seen, thing)
 
 
 def _draw_object(
@@ -239,7 +239,3 @@ def _grid(side: int) -> Tensor:
     axis = (torch.arange(side // CELL) + 0.5) * CELL / side * 2.0 - 1.0
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack((x, y), dim=-1)
-
-
-def _codes(frames: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255.0

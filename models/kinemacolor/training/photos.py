@@ -16,6 +16,7 @@ from torch import Tensor
 __all__ = [
     "CropSettings",
     "Picture",
+    "as_codes",
     "centre_crops",
     "decode_jpeg",
     "draw_square",
@@ -90,7 +91,7 @@ def sample_crops(pictures: Sequence[Picture], settings: CropSettings, rng: np.ra
     batch = np.empty((settings.count, side, side, 3), dtype=np.uint8)
     for index, choice in enumerate(rng.integers(len(pictures), size=settings.count)):
         batch[index] = _crop(pictures[choice], settings, rng)
-    return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
+    return as_codes(batch)
 
 
 def centre_crops(pictures: Sequence[Picture], side_px: int) -> Tensor:
@@ -104,7 +105,12 @@ def centre_crops(pictures: Sequence[Picture], side_px: int) -> Tensor:
         side = min(picture.shape[:2])
         top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
         batch[index] = scaled(picture[top : top + side, left : left + side], side_px)
-    return torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255.0
+    return as_codes(batch)
+
+
+def as_codes(pictures: NDArray[np.uint8]) -> Tensor:
+    """(..., H, W, 3) 8-bit sRGB as (..., 3, H, W) float32 code values in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, -3).float() / 255.0
 
 
 def draw_square(picture: Picture, smallest: float, rng: np.random.Generator) -> tuple[slice, slice]:

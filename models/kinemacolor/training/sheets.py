@@ -10,7 +10,7 @@ from torch import Tensor
 from kinemacolor.models.color import lab_to_srgb
 from kinemacolor.models.networks.kinema import STRIDE_IN, STRIDE_OUT, DecodeSettings, KinemaNet
 from kinemacolor.training.degradation import FilmModel
-from kinemacolor.training.photos import Picture
+from kinemacolor.training.photos import Picture, as_codes
 from kinemacolor.training.trainer import make_batch
 
 __all__ = ["draw_sheet"]
@@ -43,7 +43,7 @@ def draw_sheet(net: KinemaNet, pictures: Sequence[Picture], film: FilmModel) -> 
 
 def _centre(picture: Picture, side: int) -> Tensor:
     top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return torch.from_numpy(picture[top : top + side, left : left + side].copy()).permute(2, 0, 1).float() / 255.0
+    return as_codes(picture[top : top + side, left : left + side])
 
 
 def _grey(lightness: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from kinemacolor.models.color import srgb_to_lab
 from kinemacolor.training.blobs import draw_blob
 from kinemacolor.training.cut_outs import CutOut, in_its_place, on_another
-from kinemacolor.training.photos import Picture
+from kinemacolor.training.photos import as_codes
 
 __all__ = ["Example", "ExampleSettings", "draw_example"]
 
@@ -129,14 +129,10 @@ def _cut_out_thing(
     placed = in_its_place(cut_out, side, rng) if rng.random() < settings.in_place else None
     if placed is not None:
         thing = placed[1].astype(np.float32)
-        return _as_codes(placed[0]), thing, np.where(_rim(thing), _RIM_WEIGHT, 1.0).astype(np.float32)
+        return as_codes(placed[0]), thing, np.where(_rim(thing), _RIM_WEIGHT, 1.0).astype(np.float32)
     picture, mask = on_another(cut_out, side, rng)
     thing = mask.astype(np.float32)
-    return _lay_on(rgb, _faded(_as_codes(picture), settings, rng), thing, rng), thing, np.ones_like(thing)
-
-
-def _as_codes(picture: Picture) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255.0
+    return _lay_on(rgb, _faded(as_codes(picture), settings, rng), thing, rng), thing, np.ones_like(thing)
 
 
 def _rim(thing: _Mask) -> NDArray[np.bool_]:
