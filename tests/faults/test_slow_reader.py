@@ -1,13 +1,12 @@
 """Fault 7: a client that asks for frames and does not read them."""
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from abuse import resident_bytes
 from film import Client, Film
 from streams import DEADLINE_SECONDS, END, Request, Stream, connect, open_clip
 
@@ -40,10 +39,6 @@ def wide_solo(stub: Stub) -> dict[int, bytes]:
     stream.send(END)
     stream.take("clip_ended")
     return colours
-
-
-def resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def stop_reading(stub: Stub, stream: Stream, key: str, window: int) -> int:
