@@ -78,6 +78,7 @@ def test_a_snapshot_that_is_a_link_is_neither_read_nor_written(box: Box, outside
     client.fields = {"restart": True}
     client.open()
     client.play(range(FILM.frames))
+    client.end()
     assert client.colours == expected
     assert partial.is_symlink() or not partial.exists()
     box.stop()
