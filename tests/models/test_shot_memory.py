@@ -12,11 +12,11 @@ from torch import Tensor
 from kinemacolor.models.api import Guide, HintSpot
 from kinemacolor.models.bank import Bank, Found, Recalled, _agreement, find, recall, scores, seek
 from kinemacolor.models.guides import guide_cells
+from kinemacolor.models.hint_views import hint_mask
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
 from kinemacolor.models.networks.spread import _distance
 from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot, overlay, renew_told
-from kinemacolor.models.spreading import hint_mask
 from kinemacolor.models.temporal import TemporalSettings, observe
 
 H, W = 16, 24

@@ -1,5 +1,7 @@
 """What guides say of their picture's cells."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,7 +10,44 @@ from kinemacolor.models.api import Guide
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, observe
 
-__all__ = ["guide_cells", "sharpened"]
+__all__ = ["Layer", "guide_cells", "guide_layers", "sharpened"]
+
+_LEAST_COVER = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Colours, and where they hold."""
+
+    ab: Tensor
+    """(1, 2, h, w) a*, b* by cells."""
+    cover: Tensor
+    """(1, 1, h, w) in [0, 1]."""
+
+    def over(self, lower: "Layer | None") -> "Layer":
+        """This one, and the lower one where it lets that be seen."""
+        if lower is None:
+            return self
+        left = lower.cover * (1.0 - self.cover)
+        cover = self.cover + left
+        return Layer((self.ab * self.cover + lower.ab * left) / cover.clamp_min(_LEAST_COVER), cover)
+
+
+def guide_layers(guide: Guide, spread: tuple[Tensor, Tensor] | None) -> tuple[Layer | None, Layer | None]:
+    """What a guide's hints say of its picture, and what its colours say; not both None.
+
+    Args:
+        guide: A reference, hints, or both.
+        spread: Of its hints, the colour (1, 2, h, w) and how probably it holds (1, 1, h, w); None: there are none.
+    """
+    hinted = None if spread is None else Layer(spread[0], sharpened(spread[1]))
+    if guide.ab is not None:
+        ab = F.avg_pool2d(guide.ab.unsqueeze(0), CELL)
+        return hinted, Layer(ab, torch.ones_like(ab[:, :1]))
+    if hinted is None:
+        nothing = torch.zeros_like(guide.lightness[:, ::CELL, ::CELL]).unsqueeze(0)
+        hinted = Layer(nothing.expand(-1, 2, -1, -1), nothing)
+    return hinted, None
 
 
 def guide_cells(net: MemoryNet, guide: Guide, spread: tuple[Tensor, Tensor] | None) -> Cells:
@@ -17,18 +56,12 @@ def guide_cells(net: MemoryNet, guide: Guide, spread: tuple[Tensor, Tensor] | No
     Args:
         net: Describes them.
         guide: A reference, hints, or both: a hint lies over the picture.
-        spread: Of its hints, the colour (1, 2, h, w) and how probably it holds (1, 1, h, w); None: there are none.
+        spread: As `guide_layers` takes it.
     """
-    ab = torch.zeros_like(guide.lightness[:, ::CELL, ::CELL]).expand(2, -1, -1).unsqueeze(0)
-    cover = torch.zeros_like(ab[:, :1])
-    if guide.ab is not None:
-        ab, cover = F.avg_pool2d(guide.ab.unsqueeze(0), CELL), torch.ones_like(cover)
-    if spread is not None:
-        hinted, held = spread
-        held = sharpened(held)
-        ab = hinted if guide.ab is None else hinted * held + ab * (1.0 - held)
-        cover = torch.maximum(cover, held)
-    return observe(net, guide.lightness.unsqueeze(0), ab, cover)
+    hinted, pictured = guide_layers(guide, spread)
+    said = pictured if hinted is None else hinted.over(pictured)
+    assert said is not None
+    return observe(net, guide.lightness.unsqueeze(0), said.ab, said.cover)
 
 
 def sharpened(share: Tensor, power: float = 2.0) -> Tensor:

@@ -18,7 +18,8 @@ from kinemacolor.models.api import (
     finish,
     refuse_guides,
 )
-from kinemacolor.models.guides import guide_cells
+from kinemacolor.models.completing import KnownPicture, completed
+from kinemacolor.models.guides import guide_cells, guide_layers
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet, expected_error
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
@@ -154,22 +155,44 @@ class KinemaColorizer:
 
     @torch.no_grad()
     def opening(self, guides: Sequence[Guide] = ()) -> Opening:
-        """See `Colorizer`; it yields after every colour of a picture's hints, and after every picture."""
-        refuse_guides(self._spec, guides)
-        known = []
-        for guide in guides:
-            cells = yield from self._know(guide)
-            known.append((guide, cells))
-            yield
-        return open_shot(self._nets.recall, known)
+        """See `Colorizer`; it yields between two looks at a colour of a picture's hints, and after every picture.
 
-    def _know(self, guide: Guide) -> Generator[None, None, Cells]:
-        """What a guide says of its picture's cells."""
+        Several pictures, one of them with hints, are told what the others say: `completing`.
+        """
+        refuse_guides(self._spec, guides)
+        spreads = []
+        for guide in guides:
+            spread = yield from self._spread_hints(guide)
+            spreads.append(spread)
+            yield
+        if len(guides) == 1 or not any(guide.hints for guide in guides):
+            known = [guide_cells(self._nets.memory, *pair) for pair in zip(guides, spreads, strict=True)]
+        else:
+            known = yield from self._complete(guides, spreads)
+        return open_shot(self._nets.recall, list(zip(guides, known, strict=True)))
+
+    def _spread_hints(self, guide: Guide) -> Generator[None, None, tuple[Tensor, Tensor] | None]:
         _check_shape(guide.lightness.unsqueeze(0))
-        spread = None
-        if guide.hints:
-            spread = yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
-        return guide_cells(self._nets.memory, guide, spread)
+        if not guide.hints:
+            return None
+        return (yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype))
+
+    def _complete(
+        self, guides: Sequence[Guide], spreads: Sequence[tuple[Tensor, Tensor] | None]
+    ) -> Generator[None, None, list[Cells]]:
+        """The cells of guides of which each knows what the others say."""
+        pictures = []
+        for guide, spread in zip(guides, spreads, strict=True):
+            key = self._nets.recall.key(guide.lightness.unsqueeze(0))
+            pictures.append(
+                KnownPicture(key, self._observe(guide.lightness.unsqueeze(0))[0], *guide_layers(guide, spread))
+            )
+            yield
+        said = yield from completed(self._nets.recall, pictures)
+        return [
+            replace(picture.observed, ab=layer.ab, confidence=layer.cover)
+            for picture, layer in zip(pictures, said, strict=True)
+        ]
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
@@ -187,9 +210,13 @@ class KinemaColorizer:
         shot = advance(self._nets, state, observed, proposal.lightness, self._temporal)
         return StepResult(state=shot.state, ab=_enlarge(shot.ab)[0], confidence=surer(proposal.confidence, shot.told))
 
-    def _propose_at_once(self, lightness: Tensor) -> list[Proposal]:
+    def _observe(self, lightness: Tensor) -> tuple[Cells, Tensor]:
+        """Cells of pictures, and the error that is expected of their colour, (B, 1, h, w)."""
         ab, spread, error = self._look(lightness)
-        cells = observe(self._nets.memory, lightness, ab, confidence_of_spread(spread))
+        return observe(self._nets.memory, lightness, ab, confidence_of_spread(spread)), error
+
+    def _propose_at_once(self, lightness: Tensor) -> list[Proposal]:
+        cells, error = self._observe(lightness)
         full = _enlarge(torch.cat((cells.ab, confidence_of_error(error)), dim=1))
         return [
             Proposal(light.clone(), picture[:2].clone(), cell.clone(), picture[2:].clamp(0.0, 1.0))

@@ -6,15 +6,17 @@ Hints of one colour are one thing, hints of other colours are where it is not. E
 
 import math
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, dtype
 
 from kinemacolor.models.api import HintSpot
+from kinemacolor.models.hint_views import hint_views
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.spread import SpreadNet
 
-__all__ = ["hint_mask", "spreading"]
+__all__ = ["spreading"]
 
 _SAME_COLOUR = 4.0  # CIELAB units up to which two hints are of one thing
 _MOST_ODDS = 1e4
@@ -25,7 +27,7 @@ _DECISION = 4
 def spreading(
     net: SpreadNet, frame: KinemaNet, lightness: Tensor, hints: Sequence[HintSpot], kind: dtype
 ) -> Generator[None, None, tuple[Tensor, Tensor]]:
-    """Spread the hints of one picture, colour by colour; yields between two.
+    """Spread the hints of one picture, colour by colour and look by look; yields between two.
 
     One after the other: a batch of colours is no faster on a CPU (measured), and with many nobody could come between.
 
@@ -39,36 +41,23 @@ def spreading(
     Returns:
         a*, b* (1, 2, h, w) float32 by cells of 4 x 4 pixels, and how probably they hold (1, 1, h, w), in [0, 1].
     """
-    picture = lightness.unsqueeze(0)
-    taps = [tap.float() for tap in frame.taps(picture.to(kind))]
-    things = _by_colour(hints)
-    height, width = lightness.shape[-2:]
-    every = hint_mask(hints, height, width).to(lightness.device)[None, None]
-    odds, colours = [], []
-    for number, thing in enumerate(things):
-        if number:
-            yield
-        # Each mask in its turn: those of 256 colours at once would take 117 MB at 448 x 256.
-        mask = hint_mask(thing, height, width).to(lightness.device)[None, None]
-        claim = net(picture, taps, mask, every * (1.0 - mask)).exp()
-        odds.append(claim.clamp_max(_MOST_ODDS))
-        colours.append(_mean_colour(thing, lightness.device))
+    views = hint_views(frame, lightness, kind)
+    things = _apart(_by_colour(hints))
+    every = [hint for thing in things for hint in thing]
+    odds: list[Tensor] = []
+    for thing in things:
+        looks: list[Tensor] = []
+        for view in views:
+            if odds or looks:
+                yield
+            looks.append(view.logit(net, thing, every))
+        odds.append(torch.stack(looks).mean(dim=0).exp().clamp_max(_MOST_ODDS))
+    colours = [_mean_colour(thing, lightness.device) for thing in things]
     claims = torch.stack(odds)  # (N, 1, 1, h, w)
     shares = claims.pow(_DECISION)
     ab = (shares * torch.stack(colours).view(-1, 1, 2, 1, 1)).sum(dim=0) / shares.sum(dim=0).clamp_min(1e-24)
     best = claims.amax(dim=0)
     return ab, best / (1.0 + best)
-
-
-def hint_mask(hints: Sequence[HintSpot], height: int, width: int) -> Tensor:
-    """(height, width) float32, 1 where a hint is; the pixel that a centre lies in always belongs to it."""
-    mask = torch.zeros(height, width)
-    y, x = torch.arange(height).view(-1, 1) + 0.5, torch.arange(width) + 0.5
-    for hint in hints:
-        mask[(y - hint.y_px) ** 2 + (x - hint.x_px) ** 2 <= hint.radius_px**2] = 1.0
-        row = min(max(math.floor(hint.y_px), 0), height - 1)
-        mask[row, min(max(math.floor(hint.x_px), 0), width - 1)] = 1.0
-    return mask
 
 
 def _by_colour(hints: Sequence[HintSpot]) -> list[list[HintSpot]]:
@@ -82,6 +71,23 @@ def _by_colour(hints: Sequence[HintSpot]) -> list[list[HintSpot]]:
         else:
             things.append([hint])
     return things
+
+
+def _apart(things: Sequence[Sequence[HintSpot]]) -> list[list[HintSpot]]:
+    """Spots of different things do not overlap: each ends half of the way to another's centre."""
+    return [
+        [
+            replace(hint, radius_px=min(hint.radius_px, _half_way(hint, things[:number], things[number + 1 :])))
+            for hint in thing
+        ]
+        for number, thing in enumerate(things)
+    ]
+
+
+def _half_way(hint: HintSpot, *others: Sequence[Sequence[HintSpot]]) -> float:
+    """Half of the distance to the nearest hint of other things, in pixels; infinite if there are none."""
+    centres = [(other.x_px, other.y_px) for things in others for thing in things for other in thing]
+    return min((math.dist((hint.x_px, hint.y_px), centre) / 2 for centre in centres), default=math.inf)
 
 
 def _mean_colour(thing: Sequence[HintSpot], device: torch.device) -> Tensor:
