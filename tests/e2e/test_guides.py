@@ -340,6 +340,7 @@ def test_a_hint_recomputes_its_shot_and_no_other(stored):
     other = ("--hint", f"20:0.75,0.5={BLUE},0.1")
     blue = stored(*HINT, *other, store=None)[0]
     assert stored(*HINT, *other) == (blue, FRAMES - len(shot(1)))
+    assert stored(*other, *HINT) == (blue, FRAMES), "the same hints, in another order"
     assert stored(*HINT) == (hinted, FRAMES)
 
 

@@ -145,7 +145,9 @@ def _points(said: Sequence[HintOption], geometry: Geometry, shown: ShownPicture)
         if others:
             there[:] = [pair for pair in there if not pair[0].origin.is_file]
         there.append((hint, point))
-    return tuple(point for there in found.values() for _, point in there)
+    # In an order of their own: what is said the other way round is the same, and is in the store.
+    points = [point for there in found.values() for _, point in there]
+    return tuple(sorted(points, key=lambda point: (point.y, point.x, point.radius, point.a, point.b)))
 
 
 def reference_planes(
