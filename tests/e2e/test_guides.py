@@ -236,6 +236,13 @@ def test_a_frame_of_a_file_that_the_film_does_not_have_names_the_file(tmp_path, 
     assert refused("--project", path) == (4, f"kinemacolor: {path}: hint 1: the film has the frames 0-42, found 43")
 
 
+def test_a_picture_that_a_file_names_is_refused_in_the_files_words(tmp_path, refused):
+    path = tmp_path / "film.toml"
+    path.write_text('[[reference]]\nframe = 1\nimage = "no.png"\n')
+    found = f"{path}: reference 1: image: {tmp_path / 'no.png'}: cannot be read: no such file or directory"
+    assert refused("--project", path) == (4, f"kinemacolor: {found}")
+
+
 def test_an_option_takes_the_place_of_a_files_hint(tmp_path, colour, refused):
     path = tmp_path / "film.toml"
     hint = '[[hint]]\nframe = 3\nx = 0.5\ny = 0.5\ncolour = "{}"\n'

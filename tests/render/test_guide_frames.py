@@ -109,7 +109,12 @@ def test_stills_of_16_bits_with_alpha_and_without_colour(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read: no such file"), (b"", "an empty file"), (b"no picture", "is not a PNG, JPEG or TIFF")],
+    [
+        (None, "cannot be read: no such file"),
+        (b"", "an empty file"),
+        (b"no picture", "is not a PNG, JPEG or TIFF"),
+        (b"\xff\xd8\xff\xe0 cut off", "the picture is damaged"),
+    ],
 )
 def test_what_is_no_still_is_said_in_one_line(tmp_path, content, message):
     path = tmp_path / "a.png"

@@ -12,6 +12,7 @@ from kinemacolor.media.errors import SourceError
 __all__ = ["read_still"]
 
 _LARGEST_BYTES = 1 << 30
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 
 
 def read_still(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -32,7 +33,8 @@ def read_still(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     except cv2.error as error:
         raise SourceError(f"{path}: the picture is damaged or too large") from error
     if picture is None:
-        raise SourceError(f"{path}: is not a PNG, JPEG or TIFF picture")
+        known = data.startswith(_BEGINNINGS)
+        raise SourceError(f"{path}: {'the picture is damaged' if known else 'is not a PNG, JPEG or TIFF picture'}")
     if picture.dtype not in (np.uint8, np.uint16):
         raise SourceError(f"{path}: expected samples of 8 or 16 bits, found {picture.dtype}")
     rgb: NDArray[Any] = picture[:, :, ::-1]

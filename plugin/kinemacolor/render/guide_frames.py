@@ -20,6 +20,7 @@ from kinemacolor.render.guides import (
     GuideOptions,
     HintOption,
     Origin,
+    ReferenceOption,
     ShownPicture,
     Turn,
     hints_by_frame,
@@ -119,10 +120,19 @@ def ask_guides(
             raise origins[frame].error(f"the film has the frames {extent[0]}-{extent[1]}, found {frame}")
     pictures = {}
     for frame, said in references.items():
-        luma, ab = reference_planes(read_still(said.image), encoding, geometry, shown.turn)
+        luma, ab = reference_planes(_still(said), encoding, geometry, shown.turn)
         pictures[frame] = GuideFrame(FrameNumber(frame), luma, ab)
     points = {frame: _points(said, geometry, shown) for frame, said in hints.items()}
     return AskedGuides(pictures, points, origins)
+
+
+def _still(said: ReferenceOption) -> _Codes:
+    try:
+        return read_still(said.image)
+    except SourceError as error:
+        if said.origin.is_file:
+            raise said.origin.error(f"image: {error}") from error
+        raise
 
 
 def _points(said: Sequence[HintOption], geometry: Geometry, shown: ShownPicture) -> tuple[HintPoint, ...]:
