@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.models.api import HintSpot
+from kinemacolor.models.api import HintSpot, finish
 from kinemacolor.models.hint_views import hint_views
 from kinemacolor.models.networks.kinema import KinemaNet
 from kinemacolor.models.networks.spread import SPREAD_CELL, SpreadNet
@@ -42,14 +42,14 @@ def test_the_order_of_hints_changes_nothing(nets: tuple[SpreadNet, KinemaNet]) -
     first, parts = spread(nets, hints)
     for order in itertools.permutations(hints):
         again, count = spread(nets, order)
-        assert count == parts == 2 * LOOKS
+        assert count == parts == (1 + 2) * LOOKS
         assert torch.equal(again, first)
 
 
 def test_each_look_at_a_colour_is_a_part(nets: tuple[SpreadNet, KinemaNet]) -> None:
     hints = tuple(HintSpot(10.5 + 20 * place, 20.5, 3.0, 30.0 * place, 0.0) for place in range(3))
     found, parts = spread(nets, hints)
-    assert parts == 3 * LOOKS
+    assert parts == (1 + 3) * LOOKS
     assert bool(torch.isfinite(found).all())
 
 
@@ -60,16 +60,16 @@ class Echo(SpreadNet):
         return F.avg_pool2d(here - elsewhere, SPREAD_CELL)
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 96), (96, 160), (32, 32)])
+@pytest.mark.parametrize(("height", "width", "larger"), [(64, 96, [(64, 128)]), (96, 160, [(128, 192)]), (32, 32, [])])
 def test_every_look_says_where_in_the_picture_a_thing_is(
-    nets: tuple[SpreadNet, KinemaNet], height: int, width: int
+    nets: tuple[SpreadNet, KinemaNet], height: int, width: int, larger: list[tuple[int, int]]
 ) -> None:
-    """A hint at a cell's middle: looked at larger, sides grow by different factors."""
+    """A hint at a cell's middle; looked at larger, sides grow by different factors."""
     hint, other = HintSpot(6.0, 22.0, 2.0, 30.0, 0.0), HintSpot(width - 2.0, 2.0, 2.0, -30.0, 0.0)
-    views = hint_views(nets[1], torch.rand(1, height, width) * 100, torch.float32)
-    assert len(views) == LOOKS
+    views = finish(hint_views(nets[1], torch.rand(1, height, width) * 100, torch.float32))
+    assert [tuple(view.lightness.shape[-2:]) for view in views] == [(height, width)] * 2 + larger
     for view in views:
-        found = view.logit(Echo(), [hint], [hint, other])[0, 0]
+        found = view.logit(Echo(), [hint], view.mask([hint, other]))[0, 0]
         assert found.shape == (height // SPREAD_CELL, width // SPREAD_CELL)
         assert divmod(int(found.argmax()), found.shape[1]) == (5, 1)
         assert divmod(int(found.argmin()), found.shape[1]) == (0, found.shape[1] - 1)

@@ -56,7 +56,7 @@ class HintSpot:
     y_px: float
     """Centre, in pixels of the lightness plane from its top left corner."""
     radius_px: float
-    """Of the spot that certainly has the colour, 0 or more."""
+    """Of the spot that certainly has the colour, 0 or more; a model may take less beside another spot."""
     a: float
     b: float
     """CIELAB a*, b*."""

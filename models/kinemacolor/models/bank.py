@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kinemacolor.models.guides import LEAST_COVER
 from kinemacolor.models.networks.memory import CELL
 from kinemacolor.models.networks.recall import KEY_CELL, RecallNet
 from kinemacolor.models.temporal import Cells, gather, match
@@ -27,7 +28,6 @@ _RADIUS = 2
 """Of the local search around the place that the keys say, in cells."""
 _LIGHTNESS_SCALE, _COLOUR_SCALE, _CLUE_LIMIT = 20.0, 30.0, 2.0
 _LOG_EVIDENCE = math.log(1.0 + GUIDE_EVIDENCE)
-_LEAST_COVER = 1e-4
 _ROUNDS, _SUPPORT = 2, 2.0  # how often neighbours are heard; what each that is sure weighs, in nats
 _DENIAL = 0.05
 """What a place without a guide's colour weighs against one with it: most of a picture is not the thing, so what is
@@ -262,7 +262,7 @@ def recall(net: RecallNet, bank: Bank, found: Found, observed: Cells, carried: T
     covered = virtual.ab * virtual.confidence
     planes = torch.cat((covered, virtual.confidence, virtual.lightness), dim=1)
     ab, cover, lightness = torch.split(gather(planes, share, _RADIUS), [2, 1, 1], dim=1)
-    ab = ab / cover.clamp_min(_LEAST_COVER)
+    ab = ab / cover.clamp_min(LEAST_COVER)
     trust = net.judge(torch.cat((_clues(share, found, observed, ab, lightness), _claims(cover, carried)), dim=1))
     doubt = _fine(bank.doubt[found.picture]).unsqueeze(1)
     weight = _DENIAL + (1.0 - _DENIAL) * cover

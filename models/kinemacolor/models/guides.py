@@ -10,9 +10,10 @@ from kinemacolor.models.api import Guide
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.temporal import Cells, observe
 
-__all__ = ["Layer", "guide_cells", "guide_layers", "sharpened"]
+__all__ = ["LEAST_COVER", "GuideLayers", "Layer", "guide_cells", "guide_layers", "sharpened"]
 
-_LEAST_COVER = 1e-4
+LEAST_COVER = 1e-4
+"""Where less of a colour holds, there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,41 @@ class Layer:
             return self
         left = lower.cover * (1.0 - self.cover)
         cover = self.cover + left
-        return Layer((self.ab * self.cover + lower.ab * left) / cover.clamp_min(_LEAST_COVER), cover)
+        return Layer((self.ab * self.cover + lower.ab * left) / cover.clamp_min(LEAST_COVER), cover)
 
 
-def guide_layers(guide: Guide, spread: tuple[Tensor, Tensor] | None) -> tuple[Layer | None, Layer | None]:
-    """What a guide's hints say of its picture, and what its colours say; not both None.
+@dataclass(frozen=True, slots=True)
+class GuideLayers:
+    """What a guide says of its own picture; at least one is there."""
+
+    hinted: Layer | None
+    """By its hints."""
+    coloured: Layer | None
+    """By its colours, if it is a colour picture."""
+
+    def together(self) -> Layer:
+        """A hint lies over the picture."""
+        if self.hinted is None:
+            assert self.coloured is not None
+            return self.coloured
+        return self.hinted.over(self.coloured)
+
+
+def guide_layers(guide: Guide, spread: tuple[Tensor, Tensor] | None) -> GuideLayers:
+    """What a guide's hints say of its picture, and what its colours say.
 
     Args:
-        guide: A reference, hints, or both.
+        guide: A reference, hints, or both; one that is neither has hints that hold nowhere.
         spread: Of its hints, the colour (1, 2, h, w) and how probably it holds (1, 1, h, w); None: there are none.
     """
     hinted = None if spread is None else Layer(spread[0], sharpened(spread[1]))
     if guide.ab is not None:
         ab = F.avg_pool2d(guide.ab.unsqueeze(0), CELL)
-        return hinted, Layer(ab, torch.ones_like(ab[:, :1]))
+        return GuideLayers(hinted, Layer(ab, torch.ones_like(ab[:, :1])))
     if hinted is None:
         nothing = torch.zeros_like(guide.lightness[:, ::CELL, ::CELL]).unsqueeze(0)
         hinted = Layer(nothing.expand(-1, 2, -1, -1), nothing)
-    return hinted, None
+    return GuideLayers(hinted, None)
 
 
 def guide_cells(net: MemoryNet, guide: Guide, spread: tuple[Tensor, Tensor] | None) -> Cells:
@@ -58,9 +76,7 @@ def guide_cells(net: MemoryNet, guide: Guide, spread: tuple[Tensor, Tensor] | No
         guide: A reference, hints, or both: a hint lies over the picture.
         spread: As `guide_layers` takes it.
     """
-    hinted, pictured = guide_layers(guide, spread)
-    said = pictured if hinted is None else hinted.over(pictured)
-    assert said is not None
+    said = guide_layers(guide, spread).together()
     return observe(net, guide.lightness.unsqueeze(0), said.ab, said.cover)
 
 

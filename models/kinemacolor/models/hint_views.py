@@ -5,7 +5,7 @@ What the spreading of hints gets wrong in one of them it often gets right in the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +19,7 @@ from kinemacolor.models.networks.spread import SPREAD_CELL, SpreadNet
 __all__ = ["HintView", "hint_mask", "hint_views"]
 
 _LARGER = 1.25
+"""About: sides are multiples of the network's. A picture so small that this leaves it as it is has two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +34,8 @@ class HintView:
     """Height and width of the picture."""
     mirrored: bool
 
-    def logit(self, net: SpreadNet, here: Sequence[HintSpot], every: Sequence[HintSpot]) -> Tensor:
-        """Of whether a cell of the picture belongs to the thing that hints are on: (1, 1, H / 4, W / 4).
-
-        Args:
-            net: Spreads.
-            here: Hints of the thing, in pixels of the picture.
-            every: These and those of other things.
-        """
-        mask = self._mask(here)
-        found: Tensor = net(self.lightness, self.taps, mask, self._mask(every) * (1.0 - mask))
-        cells = [side // SPREAD_CELL for side in self.size]
-        if list(found.shape[-2:]) != cells:
-            found = F.interpolate(found, size=cells, mode="bilinear", antialias=True, align_corners=False)
-        return found.flip(3) if self.mirrored else found
-
-    def _mask(self, hints: Sequence[HintSpot]) -> Tensor:
+    def mask(self, hints: Sequence[HintSpot]) -> Tensor:
+        """(1, 1, h, w) 1 where hints are, which are in pixels of the picture, else 0."""
         height, width = self.lightness.shape[-2:]
         down, right = height / self.size[0], width / self.size[1]
         seen = [
@@ -58,9 +45,24 @@ class HintView:
         mask = hint_mask(seen, height, width)
         return (mask.flip(1) if self.mirrored else mask).to(self.lightness.device)[None, None]
 
+    def logit(self, net: SpreadNet, here: Sequence[HintSpot], every: Tensor) -> Tensor:
+        """Of whether a cell of the picture belongs to the thing that hints are on: (1, 1, H / 4, W / 4).
 
-def hint_views(frame: KinemaNet, lightness: Tensor, kind: dtype) -> tuple[HintView, ...]:
-    """All of them.
+        Args:
+            net: Spreads.
+            here: Hints of the thing, in pixels of the picture.
+            every: `mask` of these and those of other things.
+        """
+        mask = self.mask(here)
+        found: Tensor = net(self.lightness, self.taps, mask, every * (1.0 - mask))
+        cells = [side // SPREAD_CELL for side in self.size]
+        if list(found.shape[-2:]) != cells:
+            found = F.interpolate(found, size=cells, mode="bilinear", antialias=True, align_corners=False)
+        return found.flip(3) if self.mirrored else found
+
+
+def hint_views(frame: KinemaNet, lightness: Tensor, kind: dtype) -> Generator[None, None, list[HintView]]:
+    """All of them; yields between two.
 
     Args:
         frame: The frame network, for its taps, in `kind`.
@@ -69,16 +71,17 @@ def hint_views(frame: KinemaNet, lightness: Tensor, kind: dtype) -> tuple[HintVi
     """
     picture = lightness.unsqueeze(0)
     height, width = lightness.shape[-2:]
+    seen = [(picture, False), (picture.flip(3), True)]
     larger = [round(_LARGER * side / STRIDE_IN) * STRIDE_IN for side in (height, width)]
-    seen = (
-        (picture, False),
-        (picture.flip(3), True),
-        (F.interpolate(picture, size=larger, mode="bilinear", align_corners=False), False),
-    )
-    return tuple(
-        HintView(plane, [tap.float() for tap in frame.taps(plane.to(kind))], (height, width), mirrored)
-        for plane, mirrored in seen
-    )
+    if larger != [height, width]:
+        seen.append((F.interpolate(picture, size=larger, mode="bilinear", align_corners=False), False))
+    views: list[HintView] = []
+    for plane, mirrored in seen:
+        if views:
+            yield
+        taps = [tap.float() for tap in frame.taps(plane.to(kind))]
+        views.append(HintView(plane, taps, (height, width), mirrored))
+    return views
 
 
 def hint_mask(hints: Sequence[HintSpot], height: int, width: int) -> Tensor:

@@ -1,6 +1,6 @@
 """`kinema`: the frame network of `networks.kinema` with the memory of `shot_memory`, as one Colorizer."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -19,7 +19,7 @@ from kinemacolor.models.api import (
     refuse_guides,
 )
 from kinemacolor.models.completing import KnownPicture, completed
-from kinemacolor.models.guides import guide_cells, guide_layers
+from kinemacolor.models.guides import GuideLayers, guide_cells, guide_layers
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet, expected_error
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
@@ -160,39 +160,29 @@ class KinemaColorizer:
         Several pictures, one of them with hints, are told what the others say: `completing`.
         """
         refuse_guides(self._spec, guides)
-        spreads = []
+        tell = len(guides) > 1 and any(guide.hints for guide in guides)
+        known, pictures = [], []
         for guide in guides:
-            spread = yield from self._spread_hints(guide)
-            spreads.append(spread)
+            _check_shape(guide.lightness.unsqueeze(0))
+            spread = None
+            if guide.hints:
+                spread = yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
+            if tell:
+                pictures.append(self._picture(guide, guide_layers(guide, spread)))
+            else:
+                known.append(guide_cells(self._nets.memory, guide, spread))
             yield
-        if len(guides) == 1 or not any(guide.hints for guide in guides):
-            known = [guide_cells(self._nets.memory, *pair) for pair in zip(guides, spreads, strict=True)]
-        else:
-            known = yield from self._complete(guides, spreads)
+        if tell:
+            said = yield from completed(self._nets.recall, pictures)
+            known = [
+                replace(picture.observed, ab=layer.ab, confidence=layer.cover)
+                for picture, layer in zip(pictures, said, strict=True)
+            ]
         return open_shot(self._nets.recall, list(zip(guides, known, strict=True)))
 
-    def _spread_hints(self, guide: Guide) -> Generator[None, None, tuple[Tensor, Tensor] | None]:
-        _check_shape(guide.lightness.unsqueeze(0))
-        if not guide.hints:
-            return None
-        return (yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype))
-
-    def _complete(
-        self, guides: Sequence[Guide], spreads: Sequence[tuple[Tensor, Tensor] | None]
-    ) -> Generator[None, None, list[Cells]]:
-        """The cells of guides of which each knows what the others say."""
-        pictures = []
-        for guide, spread in zip(guides, spreads, strict=True):
-            key = self._nets.recall.key(guide.lightness.unsqueeze(0))
-            pictures.append(
-                KnownPicture(key, self._observe(guide.lightness.unsqueeze(0))[0], *guide_layers(guide, spread))
-            )
-            yield
-        said = yield from completed(self._nets.recall, pictures)
-        return [
-            replace(picture.observed, ab=layer.ab, confidence=layer.cover)
-            for picture, layer in zip(pictures, said, strict=True)
-        ]
+    def _picture(self, guide: Guide, said: GuideLayers) -> KnownPicture:
+        picture = guide.lightness.unsqueeze(0)
+        return KnownPicture(self._nets.recall.key(picture), self._observe(picture)[0], said)
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kinemacolor.models.api import Guide, ModelState
 from kinemacolor.models.bank import Bank, Recalled, doubts, find, recall
-from kinemacolor.models.guides import sharpened
+from kinemacolor.models.guides import LEAST_COVER, sharpened
 from kinemacolor.models.networks.memory import MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
 from kinemacolor.models.temporal import Cells, TemporalSettings, carry, gather, match
@@ -24,7 +24,6 @@ __all__ = ["KinemaState", "Shot", "ShotNets", "advance", "carry_told", "open_sho
 _TENSORS = ("memory", "told")
 _TOLD_LIMIT = 32.0
 """Most evidence that the guides' layer carries from a frame to the next, in frames."""
-_LEAST_COVER = 1e-4
 _DECISION = 1.3
 """Power of the odds of a cover in each frame, whoever says it: what is carried blurs, and borders are found a little
 off; so a border stays where it is likelier than not, and a place that is in doubt for long is decided."""
@@ -105,7 +104,7 @@ def open_shot(net: RecallNet, guides: Sequence[tuple[Guide, Cells]]) -> KinemaSt
 
     Args:
         net: The learned parts of the bank.
-        guides: Each with its cells (B = 1), as `guide_cells` gives them.
+        guides: Each with its cells (B = 1), as `guide_cells` gives them, or with what `completed` says of several.
     """
     if not guides:
         return KinemaState()
@@ -157,7 +156,7 @@ def carry_told(told: Tensor, share: Tensor, trust: Tensor, settings: TemporalSet
     ab, cover, evidence = torch.split(told, [2, 1, 1], dim=1)
     found = gather(torch.cat((ab * cover, cover, evidence), dim=1), share, settings.radius)
     ab, cover, evidence = torch.split(found, [2, 1, 1], dim=1)
-    return torch.cat((ab / cover.clamp_min(_LEAST_COVER), cover, evidence.clamp_max(_TOLD_LIMIT) * trust), dim=1)
+    return torch.cat((ab / cover.clamp_min(LEAST_COVER), cover, evidence.clamp_max(_TOLD_LIMIT) * trust), dim=1)
 
 
 def renew_told(said: Recalled, carried: Tensor | None) -> Tensor:
@@ -171,7 +170,7 @@ def renew_told(said: Recalled, carried: Tensor | None) -> Tensor:
     claimed = torch.stack(held).sum(dim=0)
     ab = torch.stack([part * colour for part, colour in zip(held, colours, strict=True)]).sum(dim=0)
     cover = sharpened(claimed / (total + said.doubt), _DECISION)
-    return torch.cat((ab / claimed.clamp_min(_LEAST_COVER), cover, total), dim=1)
+    return torch.cat((ab / claimed.clamp_min(LEAST_COVER), cover, total), dim=1)
 
 
 def overlay(ab: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:

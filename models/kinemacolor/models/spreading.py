@@ -41,16 +41,15 @@ def spreading(
     Returns:
         a*, b* (1, 2, h, w) float32 by cells of 4 x 4 pixels, and how probably they hold (1, 1, h, w), in [0, 1].
     """
-    views = hint_views(frame, lightness, kind)
+    views = yield from hint_views(frame, lightness, kind)
     things = _apart(_by_colour(hints))
-    every = [hint for thing in things for hint in thing]
+    every = [view.mask([hint for thing in things for hint in thing]) for view in views]
     odds: list[Tensor] = []
     for thing in things:
         looks: list[Tensor] = []
-        for view in views:
-            if odds or looks:
-                yield
-            looks.append(view.logit(net, thing, every))
+        for view, mask in zip(views, every, strict=True):
+            yield
+            looks.append(view.logit(net, thing, mask))
         odds.append(torch.stack(looks).mean(dim=0).exp().clamp_max(_MOST_ODDS))
     colours = [_mean_colour(thing, lightness.device) for thing in things]
     claims = torch.stack(odds)  # (N, 1, 1, h, w)
@@ -74,20 +73,23 @@ def _by_colour(hints: Sequence[HintSpot]) -> list[list[HintSpot]]:
 
 
 def _apart(things: Sequence[Sequence[HintSpot]]) -> list[list[HintSpot]]:
-    """Spots of different things do not overlap: each ends half of the way to another's centre."""
+    """Spots of different things touch at most: one that would reach into another ends half of the way to its centre."""
     return [
         [
-            replace(hint, radius_px=min(hint.radius_px, _half_way(hint, things[:number], things[number + 1 :])))
+            replace(hint, radius_px=min(hint.radius_px, _room(hint, things[:number], things[number + 1 :])))
             for hint in thing
         ]
         for number, thing in enumerate(things)
     ]
 
 
-def _half_way(hint: HintSpot, *others: Sequence[Sequence[HintSpot]]) -> float:
-    """Half of the distance to the nearest hint of other things, in pixels; infinite if there are none."""
-    centres = [(other.x_px, other.y_px) for things in others for thing in things for other in thing]
-    return min((math.dist((hint.x_px, hint.y_px), centre) / 2 for centre in centres), default=math.inf)
+def _room(hint: HintSpot, *others: Sequence[Sequence[HintSpot]]) -> float:
+    """How large its spot may be beside those of other things, in pixels; infinite if there are none."""
+    rooms = []
+    for other in (other for things in others for thing in things for other in thing):
+        distance = math.dist((hint.x_px, hint.y_px), (other.x_px, other.y_px))
+        rooms.append(max(distance / 2, distance - other.radius_px))
+    return min(rooms, default=math.inf)
 
 
 def _mean_colour(thing: Sequence[HintSpot], device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ from kinemacolor.media.errors import SourceError
 __all__ = ["read_still"]
 
 _LARGEST_BYTES = 1 << 30
-_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_still(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -34,7 +34,8 @@ def read_still(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise SourceError(f"{path}: the picture is damaged or too large") from error
     if picture is None:
         known = data.startswith(_BEGINNINGS)
-        raise SourceError(f"{path}: {'the picture is damaged' if known else 'is not a PNG, JPEG or TIFF picture'}")
+        what = "the picture is damaged, or of an unknown kind" if known else "is not a PNG, JPEG or TIFF picture"
+        raise SourceError(f"{path}: {what}")
     if picture.dtype not in (np.uint8, np.uint16):
         raise SourceError(f"{path}: expected samples of 8 or 16 bits, found {picture.dtype}")
     rgb: NDArray[Any] = picture[:, :, ::-1]

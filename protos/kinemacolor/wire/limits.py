@@ -22,7 +22,7 @@ MAX_GUIDES = 64
 MAX_GUIDE_HINTS = 256
 """Hints of one guide: more than a person sets."""
 MAX_CLIP_HINTS = 1024
-"""Hints of all guides of a clip. Each may have a colour of its own, 0.04 s of a core at 448 x 256, before the first
+"""Hints of all guides of a clip. Each may have a colour of its own, 0.1 s of a core at 448 x 256, before the first
 frame of its shot comes."""
 MAX_VARIANT = 64
 
