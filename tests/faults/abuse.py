@@ -1,12 +1,10 @@
 """What no client of ours would send: messages beyond the limit, bytes that are none, garbage in place of HTTP/2."""
 
-import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import grpc
@@ -99,8 +97,3 @@ def _frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
 def _any_frame(random: Random) -> bytes:
     payload = random.randbytes(random.randint(0, _LARGEST_FRAME))
     return _frame(random.randrange(_FRAME_TYPES), random.randrange(256), random.choice((0, 1, 3, 2**31 - 1)), payload)
-
-
-def resident_bytes(pid: int) -> int:
-    """RSS of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

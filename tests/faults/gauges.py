@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from abuse import resident_bytes
+from drive import resident_bytes
 
 RSS_GROWTH_BYTES = 16 << 20
 """Between the means of the second and the last third of a run."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from abuse import resident_bytes
+from drive import resident_bytes
 from film import Client, Film
 from streams import DEADLINE_SECONDS, END, Request, Stream, connect, open_clip
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from abuse import resident_bytes
 from box import Box
+from drive import resident_bytes
 from film import Film
 from many import Lasting
 from streams import wait_until

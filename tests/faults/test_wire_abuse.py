@@ -6,7 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
-from abuse import UNARY, End, ask, garbage, raw, resident_bytes, shout, stream
+from abuse import UNARY, End, ask, garbage, raw, shout, stream
+from drive import resident_bytes
 from film import Film, unbroken
 from messages import EDIT_LIST, corpus
 from mutate import Mutator

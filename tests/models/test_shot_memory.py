@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import KEY, KEY_CELL, RecallNet
 from kinemacolor.models.networks.spread import _distance
 from kinemacolor.models.shot_memory import KinemaState, ShotNets, advance, open_shot, overlay, renew_told
-from kinemacolor.models.temporal import TemporalSettings, observe
+from kinemacolor.models.temporal import Cells, TemporalSettings, observe
 
 H, W = 16, 24
 SETTINGS = TemporalSettings()
@@ -49,9 +50,13 @@ def colours() -> Tensor:
     return ab
 
 
+def opened(nets: ShotNets, guides: Sequence[tuple[Guide, Cells]]) -> KinemaState:
+    return open_shot([nets.recall.key(guide.lightness.unsqueeze(0)) for guide, _ in guides], guides)
+
+
 def reference(nets: ShotNets, light: Tensor, ab: Tensor) -> KinemaState:
     guide = Guide(light[0], ab)
-    return open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, None))])
+    return opened(nets, [(guide, guide_cells(nets.memory, guide, None))])
 
 
 def test_a_place_is_found_anywhere_in_any_picture() -> None:
@@ -170,7 +175,7 @@ def test_where_a_guide_says_nothing_it_changes_nothing(nets: ShotNets) -> None:
     observed = observe(nets.memory, light, torch.full((1, 2, H, W), 7.0), torch.ones(1, 1, H, W))
     guide = Guide(light[0], hints=(HintSpot(2.0, 2.0, 1.0, 60.0, 60.0),))
     nothing = torch.full((1, 2, H, W), 60.0), torch.zeros(1, 1, H, W)
-    state = open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, nothing))])
+    state = opened(nets, [(guide, guide_cells(nets.memory, guide, nothing))])
     shot = advance(nets, state, observed, light[0], SETTINGS)
     torch.testing.assert_close(shot.ab, observed.ab)
     assert float(shot.told.abs().max()) == 0.0
@@ -182,7 +187,7 @@ def test_a_hint_ends_where_its_guide_says_that_it_does_not_hold(nets: ShotNets) 
     cover[..., : W // 2] = 1.0
     guide = Guide(light[0], hints=(HintSpot(2.0, 2.0, 1.0, 50.0, 0.0),))
     said = torch.tensor([50.0, 0.0]).view(1, 2, 1, 1).expand(-1, -1, H, W), cover
-    state = open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, said))])
+    state = opened(nets, [(guide, guide_cells(nets.memory, guide, said))])
     plain = KinemaState()
     for _ in range(20):
         observed = observe(nets.memory, light, torch.full((1, 2, H, W), 7.0), torch.ones(1, 1, H, W))
@@ -199,7 +204,7 @@ def test_a_picture_that_says_where_its_colours_end_is_hardly_doubted(nets: ShotN
     hint = HintSpot(2.0, 2.0, 1.0, 5.0, 6.0)
     guides = [Guide(light, colours()), Guide(light, colours(), (hint,)), Guide(light, hints=(hint,))]
     said_by = [guide_cells(nets.memory, guide, everywhere if guide.hints else None) for guide in guides]
-    bank = open_shot(nets.recall, list(zip(guides, said_by, strict=True))).bank
+    bank = opened(nets, list(zip(guides, said_by, strict=True))).bank
     assert bank is not None
     reference, over_reference, hinted = bank.doubt.tolist()
     assert reference == over_reference > 50 * hinted > 0.0, "though the hint fills the picture"
@@ -218,7 +223,7 @@ def test_a_place_that_is_found_outside_of_a_thing_hardly_denies_what_was_carried
     cover = torch.ones(1, 1, H, W)
     cover[..., W // 2 :] = 0.0
     said = torch.tensor([50.0, 0.0]).view(1, 2, 1, 1).expand(-1, -1, H, W), cover
-    state = open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, said))])
+    state = opened(nets, [(guide, guide_cells(nets.memory, guide, said))])
     assert state.bank is not None
     observed = observe(nets.memory, light, torch.zeros(1, 2, H, W), DARK)
     found = find(nets.recall, state.bank, nets.recall.key(light))

@@ -19,7 +19,7 @@ from kinemacolor.models.api import (
     refuse_guides,
 )
 from kinemacolor.models.completing import KnownPicture, completed
-from kinemacolor.models.guides import GuideLayers, guide_cells, guide_layers
+from kinemacolor.models.guides import guide_cells, guide_layers
 from kinemacolor.models.networks.kinema import STRIDE_IN, DecodeSettings, KinemaNet, expected_error
 from kinemacolor.models.networks.memory import CELL, MemoryNet
 from kinemacolor.models.networks.recall import RecallNet
@@ -160,15 +160,17 @@ class KinemaColorizer:
         Several pictures, one of them with hints, are told what the others say: `completing`.
         """
         refuse_guides(self._spec, guides)
+        # References alone say a colour everywhere and have nothing to tell each other: that look is saved.
         tell = len(guides) > 1 and any(guide.hints for guide in guides)
-        known, pictures = [], []
+        keys, known, pictures = [], [], []
         for guide in guides:
-            _check_shape(guide.lightness.unsqueeze(0))
-            spread = None
+            picture, spread = guide.lightness.unsqueeze(0), None
+            _check_shape(picture)
+            keys.append(self._nets.recall.key(picture))
             if guide.hints:
                 spread = yield from spreading(self._spread, self._net, guide.lightness, guide.hints, self._dtype)
             if tell:
-                pictures.append(self._picture(guide, guide_layers(guide, spread)))
+                pictures.append(KnownPicture(keys[-1], self._observe(picture)[0], guide_layers(guide, spread)))
             else:
                 known.append(guide_cells(self._nets.memory, guide, spread))
             yield
@@ -178,11 +180,7 @@ class KinemaColorizer:
                 replace(picture.observed, ab=layer.ab, confidence=layer.cover)
                 for picture, layer in zip(pictures, said, strict=True)
             ]
-        return open_shot(self._nets.recall, list(zip(guides, known, strict=True)))
-
-    def _picture(self, guide: Guide, said: GuideLayers) -> KnownPicture:
-        picture = guide.lightness.unsqueeze(0)
-        return KnownPicture(self._nets.recall.key(picture), self._observe(picture)[0], said)
+        return open_shot(keys, list(zip(guides, known, strict=True)))
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:

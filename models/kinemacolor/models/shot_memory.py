@@ -99,19 +99,19 @@ class Shot:
     """(1, h, w) share of it that comes from guides, in [0, 1]."""
 
 
-def open_shot(net: RecallNet, guides: Sequence[tuple[Guide, Cells]]) -> KinemaState:
+def open_shot(keys: Sequence[Tensor], guides: Sequence[tuple[Guide, Cells]]) -> KinemaState:
     """The state before the first frame.
 
     Args:
-        net: The learned parts of the bank.
+        keys: Of the guides' pictures, (1, 32, H / 8, W / 8) each, from `RecallNet.key` one by one: in a batch float32
+            convolutions may round differently.
         guides: Each with its cells (B = 1), as `guide_cells` gives them, or with what `completed` says of several.
     """
     if not guides:
         return KinemaState()
     cells = torch.cat([known.stacked() for _, known in guides])
-    # One by one: in a batch float32 convolutions may round differently.
-    keys = torch.cat([net.key(guide.lightness.unsqueeze(0)) for guide, _ in guides])
-    return KinemaState(bank=Bank(cells, keys, doubts([guide.ab is None for guide, _ in guides], cells.device)))
+    ends = [guide.ab is None for guide, _ in guides]
+    return KinemaState(bank=Bank(cells, torch.cat(list(keys)), doubts(ends, cells.device)))
 
 
 def advance(nets: ShotNets, state: KinemaState, observed: Cells, lightness: Tensor, settings: TemporalSettings) -> Shot:

@@ -184,7 +184,8 @@ class MemorySteadying:
     def init_state(self, guides: Sequence[Guide] = ()) -> KinemaState:
         """See `Steadying`."""
         nets = self._networks
-        return open_shot(nets.recall, [(guide, guide_cells(nets.memory, guide, None)) for guide in guides])
+        keys = [nets.recall.key(guide.lightness.unsqueeze(0)) for guide in guides]
+        return open_shot(keys, [(guide, guide_cells(nets.memory, guide, None)) for guide in guides])
 
     @torch.no_grad()
     def step(self, state: ModelState, proposal: Proposal) -> StepResult:
